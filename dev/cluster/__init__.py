@@ -1,0 +1,1 @@
+"""The throw-away cluster kubedag is developed and tested on: ``python3 -m dev.cluster``."""
