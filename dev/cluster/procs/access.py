@@ -16,7 +16,6 @@ from dev.cluster import tools
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from pathlib import Path
 
     from dev.cluster.procs.components import Layout
 
@@ -43,7 +42,7 @@ def make_certificates(layout: Layout, env: Mapping[str, str]) -> None:
         },
     ]
     config.write_text("\n---\n".join(json.dumps(document, indent=2) for document in documents))
-    command = [layout.tools["kubeadm"], "init", "phase", "certs", "all", f"--config={config}"]
+    command = [str(layout.tools["kubeadm"]), "init", "phase", "certs", "all", f"--config={config}"]
     done = subprocess.run(command, env=env, capture_output=True, text=True, check=False)
     if done.returncode != 0:
         raise RuntimeError(f"kubeadm made no certificates:\n{done.stdout}{done.stderr}")

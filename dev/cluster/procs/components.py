@@ -125,7 +125,7 @@ def apiserver_flags(layout: Layout) -> list[str]:
 
 def controller_manager_flags(layout: Layout) -> list[str]:
     pki = layout.pki
-    flags = [
+    return [
         f"--kubeconfig={layout.kubeconfig}",
         "--leader-elect=false",
         "--secure-port=0",
@@ -137,7 +137,6 @@ def controller_manager_flags(layout: Layout) -> list[str]:
         "--kube-api-content-type=application/vnd.kubernetes.protobuf",
         "--profiling=false",
     ]
-    return flags
 
 
 def scheduler_flags(layout: Layout) -> list[str]:
