@@ -1,0 +1,115 @@
+"""A DAG: the definition of a pipeline, as a user keeps it in Git."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, StringConstraints
+
+from kubedag.api.common import (
+    TASKS_MAX,
+    Amount,
+    Conditions,
+    Generation,
+    Markdown,
+    ObjectMeta,
+    Reason,
+    Seconds,
+    Spec,
+    Status,
+    Switch,
+    Time,
+)
+from kubedag.api.enums import ConcurrencyPolicy, KeepPods
+from kubedag.api.lists import map_list
+from kubedag.api.task import Task, TaskTemplate
+
+ObjectNameRead = Annotated[str, StringConstraints(max_length=253)]
+
+
+class Retention(Spec):
+    """How long what is finished stays in the cluster."""
+
+    successful_runs: Annotated[int, Field(strict=True, ge=0, le=10_000)] = 50
+    """successfulRuns is how many succeeded runs are kept; the oldest go first."""
+    failed_runs: Annotated[int, Field(strict=True, ge=0, le=10_000)] = 50
+    """failedRuns is how many failed runs are kept; the oldest go first."""
+    ttl_seconds_after_finished: Annotated[int, Field(strict=True, ge=0, le=315_360_000)] = (
+        2_592_000
+    )
+    """ttlSecondsAfterFinished is how long any finished run is kept."""
+    keep_pods: KeepPods = KeepPods.FAILED
+    """keepPods says which Pods of a finished run stay as long as the run does: None, those of
+    Failed attempts, or All."""
+
+
+class DAGSpec(Spec):
+    """What the pipeline does, and how many of its runs may be active."""
+
+    description: Markdown | None = None
+    """description says what the pipeline is for; Markdown."""
+    suspend: Switch = False
+    """suspend holds back new scheduled runs; active runs go on, and runs can be made by hand."""
+    concurrency_policy: ConcurrencyPolicy = ConcurrencyPolicy.QUEUE
+    """concurrencyPolicy says what becomes of a new run while maxActiveRuns are active: Queue lets
+    it wait for its turn, Forbid skips it, Replace ends the oldest active one in its favour, and
+    Allow starts it whatever maxActiveRuns says."""
+    max_active_runs: Annotated[int, Field(strict=True, ge=1, le=1000)] = 1
+    """maxActiveRuns is how many runs of this DAG may be active at once."""
+    depends_on_past: Switch = False
+    """dependsOnPast holds back the tasks of a run until the same tasks of the previous interval's
+    run have succeeded or been skipped."""
+    timeout_seconds: Seconds | None = None
+    """timeoutSeconds bounds a run from its start, retries included; without one, nothing does."""
+    max_active_tasks: Annotated[int, Field(strict=True, ge=1, le=TASKS_MAX)] | None = None
+    """maxActiveTasks is how many Pods of one run may exist at once; without one, nothing
+    limits them."""
+    task_defaults: TaskTemplate | None = None
+    """taskDefaults is what holds for every task that does not say otherwise."""
+    tasks: Annotated[tuple[Task, ...], *map_list("name", least=1, most=TASKS_MAX)]
+    """tasks are the nodes of the graph; their dependsOn fields are its edges."""
+    retention: Retention = Retention()
+    """retention says how long finished runs and their Pods are kept."""
+
+
+class LastRun(Status):
+    """The run of the DAG that finished last."""
+
+    name: ObjectNameRead
+    """name of the DAGRun."""
+    state: Reason
+    """state in which it finished: the reason of its condition Succeeded."""
+    completion_time: Time | None = None
+    """completionTime is when it finished."""
+
+
+class DAGStatus(Status):
+    """What the operator makes of the DAG."""
+
+    observed_generation: Generation | None = None
+    """observedGeneration is the metadata.generation that this status is about."""
+    conditions: Conditions = ()
+    """conditions has Ready, which is True if runs can be made of the spec as it is. A failed run
+    does not change it."""
+    revision: ObjectNameRead | None = None
+    """revision is the ControllerRevision that new runs use: the last spec that was Ready."""
+    task_count: Amount | None = None
+    """taskCount is the number of tasks of that revision."""
+    active_runs: Amount | None = None
+    """activeRuns is how many runs have started and not finished."""
+    queued_runs: Amount | None = None
+    """queuedRuns is how many runs wait for their turn."""
+    last_run: LastRun | None = None
+    """lastRun is the run that finished last."""
+
+
+class DAG(Spec):
+    """A DAG is a pipeline: tasks, each of them a Pod, and the order in which they run."""
+
+    api_version: Literal["kubedag.dev/v1alpha1"] = "kubedag.dev/v1alpha1"
+    kind: Literal["DAG"] = "DAG"
+    metadata: ObjectMeta = ObjectMeta()
+    spec: DAGSpec
+    """spec is what the pipeline does, as its author wants it."""
+    status: DAGStatus | None = None
+    """status is what the operator makes of it; it writes nothing else."""

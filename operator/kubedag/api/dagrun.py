@@ -1,0 +1,226 @@
+"""A DAGRun: one execution of a DAG, and the record of it that stays when its Pods are gone."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, ClassVar, Final, Literal
+
+from pydantic import Field
+
+from kubedag.api.common import (
+    TASKS_MAX,
+    Amount,
+    Conditions,
+    DAGName,
+    Generation,
+    ObjectMeta,
+    Reason,
+    ShortMessage,
+    Spec,
+    Status,
+    Switch,
+    Time,
+    Word,
+)
+from kubedag.api.dag import ObjectNameRead
+from kubedag.api.enums import AttemptState, FailureClass, LogSource, RunType, TaskState
+from kubedag.api.lists import atomic_list
+from kubedag.api.rules import Rule, Ruled
+
+ATTEMPTS_MAX: Final = 256
+"""More than the 201 that two limits of 100 permit, for reruns; the operator keeps far fewer."""
+
+
+class DataInterval(Ruled, Spec):
+    """The stretch of time whose data a run processes: from its start to just before its end."""
+
+    start_time: Time
+    """startTime is the first instant of the interval."""
+    end_time: Time
+    """endTime is the first instant after the interval."""
+
+    rules: ClassVar = (
+        Rule(
+            "be later than startTime",
+            cel="self.startTime < self.endTime",
+            holds=lambda interval: _instant(interval.start_time) < _instant(interval.end_time),
+            field="endTime",
+        ),
+    )
+
+
+def _never_changes(field: str, *, required: bool) -> Rule:
+    """The rule that a field keeps the value, or the absence, that it was created with."""
+    same = f"self.{field} == oldSelf.{field}"
+    if not required:
+        same = f"has(self.{field}) == has(oldSelf.{field}) && (!has(self.{field}) || {same})"
+    return Rule("not change: create another DAGRun instead", cel=same, field=field)
+
+
+class DAGRunSpec(Ruled, Spec):
+    """Which DAG runs, for which interval, and why."""
+
+    dag_name: DAGName
+    """dagName is the DAG of the same namespace that is run."""
+    run_type: RunType = RunType.MANUAL
+    """runType says why the run exists: it was Scheduled, caught up on, made by hand, or is part of
+    a Backfill."""
+    data_interval: DataInterval | None = None
+    """dataInterval is the stretch of time whose data is processed. Only a Manual run may have
+    none."""
+    logical_time: Time | None = None
+    """logicalTime is the instant that names the run, as a rule the start of its interval; it is
+    not the time at which the run starts."""
+    suspend: Switch = False
+    """suspend holds back further tasks; those whose Pods exist go on."""
+
+    rules: ClassVar = (
+        Rule(
+            "be set, unless runType is Manual",
+            cel="self.runType == 'Manual' || has(self.dataInterval)",
+            holds=lambda run: run.run_type == RunType.MANUAL or run.data_interval is not None,
+            field="dataInterval",
+        ),
+        _never_changes("dagName", required=True),
+        _never_changes("runType", required=True),
+        _never_changes("dataInterval", required=False),
+        _never_changes("logicalTime", required=False),
+    )
+
+
+class LogTail(Status):
+    """The end of a failed attempt's log, kept because the Pod is not."""
+
+    source: LogSource
+    """source is where the text was read."""
+    tail: ShortMessage
+    """tail is the text, at most 2 KiB of it."""
+    truncated: Switch = False
+    """truncated is true where the log has more than this."""
+
+
+class AttemptStatus(Status):
+    """One attempt at a task, which is one Pod."""
+
+    number: Amount
+    """number of the attempt; the first is 1."""
+    state: AttemptState
+    """state of the attempt."""
+    reason: Reason | None = None
+    """reason is one CamelCase word for what ended it, such as Error, OOMKilled or Evicted."""
+    message: ShortMessage | None = None
+    """message is what Kubernetes or the program said about it."""
+    failure_class: Annotated[FailureClass | None, Field(alias="class")] = None
+    """class says whose failure it was: the User's program, the Infra structure's, or that of the
+    Config, which no retry mends."""
+    exit_code: Annotated[int, Field(strict=True, ge=-(2**31), le=2**31 - 1)] | None = None
+    """exitCode of the task's container."""
+    node_name: ObjectNameRead | None = None
+    """nodeName is the node that the Pod ran on."""
+    pod_name: ObjectNameRead | None = None
+    """podName is the Pod, whether it still exists or not."""
+    deps_met_time: Time | None = None
+    """depsMetTime is when nothing but limits held the attempt back any more."""
+    create_time: Time | None = None
+    """createTime is when the Pod was created."""
+    schedule_time: Time | None = None
+    """scheduleTime is when the Pod got its node."""
+    start_time: Time | None = None
+    """startTime is when the task's container started."""
+    finish_time: Time | None = None
+    """finishTime is when the task's container, or the Pod without it, ended."""
+    log: LogTail | None = None
+    """log is the end of the log, if the attempt failed."""
+
+
+class TaskStatus(Status):
+    """One task of the run."""
+
+    name: Word
+    """name of the task."""
+    state: TaskState
+    """state of the task."""
+    reason: Reason | None = None
+    """reason is one CamelCase word for why the task is in this state."""
+    message: ShortMessage | None = None
+    """message is a sentence about the reason, such as what the task waits for."""
+    attempt: Amount | None = None
+    """attempt is the number of the current or the last attempt."""
+    next_attempt_time: Time | None = None
+    """nextAttemptTime is when a task that awaits its retry is tried again."""
+    attempts: Annotated[tuple[AttemptStatus, ...], *atomic_list(most=ATTEMPTS_MAX)] = ()
+    """attempts lists the attempts, oldest first. Only the last few are kept."""
+
+
+class Counts(Status):
+    """How many tasks are in which state."""
+
+    total: Amount | None = None
+    """total is the number of tasks."""
+    waiting: Amount | None = None
+    """waiting is the number of tasks whose upstreams are not done."""
+    queued: Amount | None = None
+    """queued is the number of tasks that only a limit holds back."""
+    pending: Amount | None = None
+    """pending is the number of tasks whose Pod exists and does not run yet."""
+    running: Amount | None = None
+    """running is the number of tasks whose Pod runs or is being ended."""
+    awaiting_retry: Amount | None = None
+    """awaitingRetry is the number of tasks between two attempts."""
+    succeeded: Amount | None = None
+    """succeeded is the number of tasks that succeeded."""
+    failed: Amount | None = None
+    """failed is the number of tasks that failed and are not tried again."""
+    skipped: Amount | None = None
+    """skipped is the number of tasks that were not to run."""
+    upstream_failed: Amount | None = None
+    """upstreamFailed is the number of tasks that could not run because of tasks before them."""
+
+
+# Atomic, although rows have names: for a map list the API server records every field of every row
+# in managedFields, which doubles the object; and nobody but the operator writes rows.
+TaskRows = Annotated[tuple[TaskStatus, ...], *atomic_list(most=TASKS_MAX)]
+
+
+class DAGRunStatus(Status):
+    """What has become of the run."""
+
+    observed_generation: Generation | None = None
+    """observedGeneration is the metadata.generation that this status is about."""
+    conditions: Conditions = ()
+    """conditions has Succeeded, which is Unknown until the run is over, and Finished, which is
+    True once it is."""
+    revision: ObjectNameRead | None = None
+    """revision is the ControllerRevision of the DAG that the run keeps to."""
+    dag_generation: Generation | None = None
+    """dagGeneration is the DAG's metadata.generation that the revision was made of."""
+    start_time: Time | None = None
+    """startTime is when the run was admitted."""
+    completion_time: Time | None = None
+    """completionTime is when the run was over."""
+    duration_seconds: Annotated[int, Field(strict=True, ge=0, le=2**53)] | None = None
+    """durationSeconds is how long the run took, once it is over."""
+    progress: Word | None = None
+    """progress is, for people, the tasks that are done and all there are, such as 7/12."""
+    counts: Counts | None = None
+    """counts is how many tasks are in which state."""
+    retries: Amount | None = None
+    """retries is how many attempts were not a task's first."""
+    tasks: TaskRows = ()
+    """tasks has a row for each task, in the order of the DAG."""
+
+
+class DAGRun(Spec):
+    """A DAGRun is one execution of a DAG. It keeps to the spec that the DAG had when it started."""
+
+    api_version: Literal["kubedag.dev/v1alpha1"] = "kubedag.dev/v1alpha1"
+    kind: Literal["DAGRun"] = "DAGRun"
+    metadata: ObjectMeta = ObjectMeta()
+    spec: DAGRunSpec
+    """spec says which DAG runs, for which interval, and why."""
+    status: DAGRunStatus | None = None
+    """status is what has become of the run; only the operator writes it."""
+
+
+def _instant(text: str) -> datetime:
+    return datetime.fromisoformat(text)

@@ -1,0 +1,104 @@
+"""The words of the API: every value that a field may take from a fixed set."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class TriggerRule(StrEnum):
+    """What must be true of a task's upstreams for it to run: the twelve rules of Airflow."""
+
+    ALL_SUCCEEDED = "AllSucceeded"
+    ALL_FAILED = "AllFailed"
+    ALL_DONE = "AllDone"
+    ALL_DONE_MIN_ONE_SUCCEEDED = "AllDoneMinOneSucceeded"
+    ALL_SKIPPED = "AllSkipped"
+    ONE_FAILED = "OneFailed"
+    ONE_SUCCEEDED = "OneSucceeded"
+    ONE_DONE = "OneDone"
+    NONE_FAILED = "NoneFailed"
+    NONE_FAILED_MIN_ONE_SUCCEEDED = "NoneFailedMinOneSucceeded"
+    NONE_SKIPPED = "NoneSkipped"
+    ALWAYS = "Always"
+
+
+class ConcurrencyPolicy(StrEnum):
+    """What happens to a new run while as many runs are active as the DAG allows."""
+
+    QUEUE = "Queue"
+    ALLOW = "Allow"
+    FORBID = "Forbid"
+    REPLACE = "Replace"
+
+
+class ImagePullPolicy(StrEnum):
+    """The kubelet's choice of when to pull an image."""
+
+    ALWAYS = "Always"
+    IF_NOT_PRESENT = "IfNotPresent"
+    NEVER = "Never"
+
+
+class KeepPods(StrEnum):
+    """Which Pods of a finished run stay until the run itself is deleted."""
+
+    NONE = "None"
+    FAILED = "Failed"
+    ALL = "All"
+
+
+class RunType(StrEnum):
+    """Why a run exists."""
+
+    SCHEDULED = "Scheduled"
+    CATCHUP = "Catchup"
+    MANUAL = "Manual"
+    BACKFILL = "Backfill"
+
+
+class TaskState(StrEnum):
+    """Where a task of a run stands; the last four are final."""
+
+    WAITING = "Waiting"
+    QUEUED = "Queued"
+    PENDING = "Pending"
+    RUNNING = "Running"
+    TERMINATING = "Terminating"
+    AWAITING_RETRY = "AwaitingRetry"
+    SUCCEEDED = "Succeeded"
+    FAILED = "Failed"
+    SKIPPED = "Skipped"
+    UPSTREAM_FAILED = "UpstreamFailed"
+
+
+class AttemptState(StrEnum):
+    """Where one attempt, which is one Pod, stands; the last two are final."""
+
+    PENDING = "Pending"
+    RUNNING = "Running"
+    TERMINATING = "Terminating"
+    SUCCEEDED = "Succeeded"
+    FAILED = "Failed"
+
+
+class FailureClass(StrEnum):
+    """Whose failure an attempt was, which decides what retries it: nothing retries Config."""
+
+    USER = "User"
+    INFRA = "Infra"
+    CONFIG = "Config"
+
+
+class LogSource(StrEnum):
+    """Where the kept end of a failed attempt's log was read."""
+
+    POD_LOG = "PodLog"
+    TERMINATION_MESSAGE = "TerminationMessage"
+
+
+class ConditionStatus(StrEnum):
+    """The three values of a condition."""
+
+    TRUE = "True"
+    FALSE = "False"
+    UNKNOWN = "Unknown"
