@@ -1,0 +1,234 @@
+"""Run the project's tests in stages, cheapest first: ``python -m dev.test [STAGE ...]``.
+
+A mistake in style is told within seconds, before a cluster is built for minutes. The run stops
+at the first stage that fails and still says what it has seen: its last line is always
+``N passed, N failed``, over all stages. Test cases count one each, as their JUnit reports have
+them; so does every other step (a linter, starting the cluster), which is a check of its own.
+
+Only the standard library is used: this must be able to say that the environment is broken.
+"""
+
+from __future__ import annotations
+
+import argparse
+import shlex
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+from xml.etree import ElementTree as ET
+
+ROOT = Path(__file__).resolve().parents[1]
+REPORTS = ROOT / ".kubedag-dev" / "test"
+LINE = "-" * 72
+
+
+class Count(NamedTuple):
+    """What became of the checks of a step, a stage or a run."""
+
+    passed: int = 0
+    failed: int = 0
+    skipped: int = 0
+
+    def plus(self, other: Count) -> Count:
+        """Add up."""
+        return Count(*(a + b for a, b in zip(self, other, strict=True)))
+
+
+@dataclass(frozen=True)
+class Step:
+    """One program that ends with 0 when all is well."""
+
+    argv: tuple[str, ...]
+    report: str = ""  # the JUnit report it writes, in REPORTS
+    output: str = ""  # a copy of what it prints is kept here, in REPORTS
+
+
+@dataclass(frozen=True)
+class Stage:
+    """Steps that belong together; with ``go_on``, a step that fails does not hide the next."""
+
+    name: str
+    steps: tuple[Step, ...]
+    go_on: bool = False
+
+
+@dataclass(frozen=True)
+class Result:
+    """What one stage came to."""
+
+    name: str
+    count: Count
+    seconds: float
+
+
+def _python(*words: str, output: str = "") -> Step:
+    return Step((sys.executable, *words), output=output)
+
+
+def _tool(name: str, *words: str) -> Step:
+    return Step((str(Path(sys.executable).with_name(name)), *words))
+
+
+def _pytest(stage: str, *words: str) -> Step:
+    report = f"{stage}.xml"
+    junit = f"--junitxml={REPORTS / report}"
+    options = ("-o", "console_output_style=times", junit, "-o", f"junit_suite_name={stage}")
+    return Step((sys.executable, "-m", "pytest", *options, *words), report=report)
+
+
+STAGES = (
+    Stage(
+        "lint",
+        (
+            _tool("ruff", "check", "."),
+            _tool("ruff", "format", "--check", "."),
+            _tool("mypy", "operator", "dev"),
+            _tool("lint-imports"),
+            _tool("codespell"),
+        ),
+        go_on=True,
+    ),
+    Stage(
+        "unit",
+        (
+            _python("-m", "dev.cluster", "tools", "helm"),  # the chart's tests render with it
+            _pytest(
+                "unit",
+                "-n",
+                "auto",
+                "tests/unit",
+                "tests/properties",
+                "tests/contract",
+                "tests/dev",
+            ),
+        ),
+    ),
+    Stage("simulation", (_pytest("simulation", "-n", "auto", "tests/simulation"),)),
+    Stage(
+        "integration",
+        (_pytest("integration", "-n", "auto", "--maxprocesses=4", "tests/integration"),),
+    ),
+    Stage("e2e", (_python("-m", "dev.cluster", "up"), _pytest("e2e", "tests/e2e"))),
+    Stage(
+        "demo",
+        (_python("-m", "dev.demo", output="demo.txt"), _pytest("demo", "tests/demo")),
+    ),
+)
+
+
+def count_report(path: Path) -> Count:
+    """Count the cases of a JUnit report; an error in a fixture is a failure like any other."""
+    total = Count()
+    if not path.is_file():
+        return total
+    for suite in ET.parse(path).iter("testsuite"):  # noqa: S314 - pytest wrote it a moment ago
+        failed = int(suite.get("failures", "0")) + int(suite.get("errors", "0"))
+        skipped = int(suite.get("skipped", "0"))
+        cases = int(suite.get("tests", "0"))
+        total = total.plus(Count(max(cases - failed - skipped, 0), failed, skipped))
+    return total
+
+
+def judge(step: Step, code: int) -> Count:
+    """Say what a step came to: a program that failed without naming a case is one failure."""
+    if not step.report:
+        return Count(failed=1) if code else Count(passed=1)
+    seen = count_report(REPORTS / step.report)
+    if code and not seen.failed:
+        return seen.plus(Count(failed=1))
+    return seen
+
+
+def run_step(step: Step) -> Count:
+    """Run one program in the repository's root, with its output where people can see it."""
+    shown = shlex.join(word.replace(f"{ROOT}/", "") for word in step.argv)
+    print(f"$ {shown}", flush=True)
+    if step.report:
+        (REPORTS / step.report).unlink(missing_ok=True)
+    try:
+        code = _keep(step) if step.output else subprocess.call(step.argv, cwd=ROOT)
+    except OSError as error:
+        print(f"{step.argv[0]}: {error.strerror}", flush=True)
+        code = 127
+    return judge(step, code)
+
+
+def _keep(step: Step) -> int:
+    """Run a program without a terminal, show what it prints and keep a copy."""
+    with (
+        (REPORTS / step.output).open("wb") as copy,
+        subprocess.Popen(
+            step.argv,
+            cwd=ROOT,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+        ) as program,
+    ):
+        for line in program.stdout or ():
+            copy.write(line)
+            sys.stdout.buffer.write(line)
+            sys.stdout.flush()
+    return program.returncode
+
+
+def run_stage(stage: Stage, place: str) -> Result:
+    """Run the steps of a stage in their order."""
+    print(f"\n{LINE}\n[{place}] {stage.name}\n{LINE}", flush=True)
+    began = time.monotonic()
+    count = Count()
+    for step in stage.steps:
+        count = count.plus(run_step(step))
+        if count.failed and not stage.go_on:
+            break
+    return Result(stage.name, count, time.monotonic() - began)
+
+
+def tell(results: list[Result], left: tuple[Stage, ...]) -> bool:
+    """Print the summary, last line last, and say whether all is well."""
+    total = Count()
+    print(f"\n{LINE}")
+    for result in results:
+        total = total.plus(result.count)
+        passed, failed, skipped = result.count
+        also = f", {skipped} skipped" if skipped else ""
+        print(f"{result.name:<12} {result.seconds:7.1f} s  {passed} passed, {failed} failed{also}")
+    for stage in left:
+        print(f"{stage.name:<12} not run")
+    if total.skipped:
+        print(f"{total.skipped} skipped: the reasons are above")
+    print(f"{total.passed} passed, {total.failed} failed", flush=True)
+    return total.failed == 0
+
+
+def run(stages: tuple[Stage, ...]) -> int:
+    """Run stages until one fails; return the exit code."""
+    REPORTS.mkdir(parents=True, exist_ok=True)
+    results: list[Result] = []
+    try:
+        for number, stage in enumerate(stages, start=1):
+            results.append(run_stage(stage, f"{number}/{len(stages)}"))
+            if results[-1].count.failed:
+                break
+    except KeyboardInterrupt:
+        tell(results, stages[len(results) :])
+        return 130
+    return 0 if tell(results, stages[len(results) :]) else 1
+
+
+def main() -> int:
+    """Run the stages that are named, or all."""
+    parser = argparse.ArgumentParser(prog="python -m dev.test", description="Run tests in stages.")
+    names = [stage.name for stage in STAGES]
+    parser.add_argument("stage", nargs="*", help=f"any of {', '.join(names)}; all by default")
+    asked = parser.parse_args().stage
+    if unknown := [name for name in asked if name not in names]:
+        parser.error(f"no such stage: {', '.join(unknown)}; there are {', '.join(names)}")
+    return run(tuple(stage for stage in STAGES if not asked or stage.name in asked))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
