@@ -1,0 +1,70 @@
+"""The names of everything that the operator creates: a function of what the thing is for.
+
+A name is the lock against doing something twice, so the same thing must always get the same name
+and two things never one. Names are made for reading first: what they are about, shortened where it
+does not fit, and then a hash of all that tells them apart, which alone makes them unique.
+
+All of them are DNS-1123 labels, because a Pod's name becomes its hostname.
+"""
+
+from __future__ import annotations
+
+from base64 import b32encode
+from hashlib import blake2b
+from typing import Final
+
+NAME_LENGTH_MAX: Final = 63
+"""Of a DNS-1123 label (RFC 1123, section 2.1), and of the value of a Kubernetes label."""
+
+_HASH_LENGTH: Final = 8
+_REVISION_HASH_LENGTH: Final = 10
+
+
+def pod_name(run_name: str, run_uid: str, task: str, map_index: int | None, attempt: int) -> str:
+    """`<run>-<task>[-<index>]-<attempt>-<hash>`: one Pod for each attempt of a task of a run."""
+    ending = f"-{attempt}" if map_index is None else f"-{map_index}-{attempt}"
+    index = "" if map_index is None else map_index
+    ending = f"{ending}-{_hash(f'{run_uid}/{task}/{index}/{attempt}', _HASH_LENGTH)}"
+    return _join(run_name, task, NAME_LENGTH_MAX - len(ending)) + ending
+
+
+def revision_name(dag_name: str, canonical_spec: bytes) -> str:
+    """`<dag>-<hash>`: the ControllerRevision that holds this content for this DAG."""
+    ending = "-" + _hash(f"{dag_name}/".encode() + canonical_spec, _REVISION_HASH_LENGTH)
+    return _cut(dag_name, NAME_LENGTH_MAX - len(ending)) + ending
+
+
+def event_name(object_name: str, object_uid: str, reason: str, message: str) -> str:
+    """`<object>-<hash>`: the Event that tells this about this object, so that none is told twice."""
+    ending = "-" + _hash(f"{object_uid}/{reason}/{message}", _HASH_LENGTH)
+    return _cut(object_name, NAME_LENGTH_MAX - len(ending)) + ending
+
+
+def label_value(name: str) -> str:
+    """The name itself where it fits into a label's value, otherwise its beginning and a hash."""
+    if len(name) <= NAME_LENGTH_MAX:
+        return name
+    ending = "-" + _hash(name, _HASH_LENGTH)
+    return _cut(name, NAME_LENGTH_MAX - len(ending)) + ending
+
+
+def _hash(key: str | bytes, length: int) -> str:
+    """Letters and digits of base 32 (RFC 4648): five bits each, so 40 for a Pod."""
+    data = key.encode() if isinstance(key, str) else key
+    return b32encode(blake2b(data, digest_size=10).digest())[:length].decode().lower()
+
+
+def _join(first: str, second: str, length_max: int) -> str:
+    """Both names in full if they fit; else the shorter one keeps up to half of the room."""
+    room = length_max - 1
+    if len(first) + len(second) > room:
+        half = room // 2
+        first_length = max(half, room - len(second))
+        first = _cut(first, first_length)
+        second = _cut(second, room - len(first))
+    return f"{_cut(first, room)}-{second}"
+
+
+def _cut(name: str, length_max: int) -> str:
+    """The beginning of an object's name, as a DNS-1123 label."""
+    return name[:length_max].replace(".", "-").rstrip("-")

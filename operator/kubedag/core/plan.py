@@ -1,0 +1,141 @@
+"""What a run works by: a DAG's spec with all defaults filled in and all names turned into numbers.
+
+A decision looks at every task of a run each time, so whatever follows from the spec alone is
+worked out here, once for each revision. A plan never changes and holds no state of any run.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+from kubedag.api import defaults
+from kubedag.core import graph, podtemplate
+from kubedag.core.validation import validate
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from kubedag.api.dag import DAGSpec, Retention
+    from kubedag.api.enums import ConcurrencyPolicy, KeepPods, TriggerRule
+    from kubedag.api.task import RetrySpec, TaskTemplate
+
+__all__ = ["Plan", "RetryPolicy", "TaskPlan", "compile_plan", "validate"]
+
+
+@dataclass(frozen=True, slots=True)
+class RetryPolicy:
+    """When a failed attempt is followed by another one; `retries` has the rules."""
+
+    limit: int = defaults.RETRY_LIMIT
+    infra_limit: int = defaults.RETRY_INFRA_LIMIT
+    backoff_seconds: int = defaults.RETRY_BACKOFF_SECONDS
+    backoff_factor: int = defaults.RETRY_BACKOFF_FACTOR
+    backoff_seconds_max: int = defaults.RETRY_BACKOFF_SECONDS_MAX
+
+
+@dataclass(frozen=True, slots=True)
+class TaskPlan:
+    """One task; a task is known by its position in the spec, which is its index."""
+
+    index: int
+    name: str
+    upstream: tuple[int, ...]
+    rule: TriggerRule
+    retry: RetryPolicy
+    timeout_seconds: int | None
+    pending_timeout_seconds: int
+    priority: int
+    template: TaskTemplate
+    """What the task says of its Pods; `Plan.layers` lays it over what all tasks have in common."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """One revision of a DAG."""
+
+    dag_name: str
+    tasks: tuple[TaskPlan, ...]
+    index: Mapping[str, int]
+    """Of each task, by its name."""
+    order: tuple[int, ...]
+    """Topological; of tasks that could come next, the one declared first."""
+    downstream: graph.Edges
+    depth: tuple[int, ...]
+    """The number of edges on the longest way to each task from one without upstreams."""
+    timeout_seconds: int | None
+    max_active_tasks: int | None
+    keep_pods: KeepPods
+    concurrency_policy: ConcurrencyPolicy
+    max_active_runs: int
+    depends_on_past: bool
+    retention: Retention
+    layers: podtemplate.Layers
+
+
+def compile_plan(dag_name: str, spec: DAGSpec) -> Plan:
+    """The plan of a spec in which `validate` finds no problem."""
+    names = [task.name for task in spec.tasks]
+    links = graph.link(names, [task.depends_on for task in spec.tasks])
+    downstream = graph.reverse(links.upstream)
+    order = graph.order(links.upstream, downstream)
+    return Plan(
+        dag_name=dag_name,
+        tasks=_tasks(spec, links.upstream),
+        index=MappingProxyType({name: index for index, name in enumerate(names)}),
+        order=order,
+        downstream=downstream,
+        depth=graph.depth(links.upstream, order),
+        timeout_seconds=spec.timeout_seconds,
+        max_active_tasks=spec.max_active_tasks,
+        keep_pods=spec.retention.keep_pods,
+        concurrency_policy=spec.concurrency_policy,
+        max_active_runs=spec.max_active_runs,
+        depends_on_past=spec.depends_on_past,
+        retention=spec.retention,
+        layers=podtemplate.Layers(spec.task_defaults),
+    )
+
+
+def _tasks(spec: DAGSpec, upstream: graph.Edges) -> tuple[TaskPlan, ...]:
+    common = spec.task_defaults
+    retry = _Retries(common.retry if common else None)
+    timeout = common.timeout_seconds if common else None
+    pending = (common and common.pending_timeout_seconds) or defaults.PENDING_TIMEOUT_SECONDS
+    priority = (common and common.priority) or defaults.PRIORITY
+    return tuple(
+        TaskPlan(
+            index=index,
+            name=task.name,
+            upstream=upstream[index],
+            rule=task.trigger_rule,
+            retry=retry.over(task.retry),
+            timeout_seconds=task.timeout_seconds or timeout,
+            pending_timeout_seconds=task.pending_timeout_seconds or pending,
+            priority=priority if task.priority is None else task.priority,
+            template=task,
+        )
+        for index, task in enumerate(spec.tasks)
+    )
+
+
+class _Retries:
+    """The retry policies of a DAG: field by field the task's, else the common, else the default."""
+
+    __slots__ = ("_common", "_policy")
+
+    def __init__(self, common: RetrySpec | None) -> None:
+        self._common = _said(common)
+        self._policy = RetryPolicy(**self._common)
+
+    def over(self, own: RetrySpec | None) -> RetryPolicy:
+        """The policy of a task that says this itself."""
+        return RetryPolicy(**(self._common | _said(own))) if own else self._policy
+
+
+def _said(policy: RetrySpec | None) -> dict[str, int]:
+    """What a policy says, by field."""
+    if policy is None:
+        return {}
+    return {field: value for field, value in policy if value is not None}
