@@ -1,0 +1,1 @@
+"""The demo: a pipeline that fails, retries and recovers on a throw-away cluster, and shows it."""
