@@ -75,5 +75,5 @@ class Api(Protocol):
         ...
 
     def watch(self, path: str, params: Mapping[str, str]) -> AsyncIterator[bytes]:
-        """Lines of JSON, one event each, until the server ends the stream."""
+        """Lines of JSON, one event each, until the server ends the stream (`watch=true` is added)."""
         ...
