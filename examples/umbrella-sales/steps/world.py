@@ -1,7 +1,8 @@
 """The outside world: a weather service and the tills of three umbrella shops.
 
 A real pipeline calls two APIs here. These two are made up, so that the example needs no network
-and gives everybody the same numbers: all figures of a day come from a generator seeded with it. They are as untidy as real ones, or there would be nothing to clean.
+and gives everybody the same numbers: all figures of a day come from a generator seeded with it.
+They are as untidy as real ones, or there would be nothing to clean.
 """
 
 import datetime as dt
