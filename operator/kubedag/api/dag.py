@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, StringConstraints
 
 from kubedag.api.common import (
+    DAG_NAME_LENGTH_MAX,
     TASKS_MAX,
     Amount,
     Conditions,
     Generation,
     Markdown,
+    Metadata,
     ObjectMeta,
     Reason,
     Seconds,
@@ -19,9 +21,11 @@ from kubedag.api.common import (
     Status,
     Switch,
     Time,
+    name_rule,
 )
 from kubedag.api.enums import ConcurrencyPolicy, KeepPods
 from kubedag.api.lists import map_list
+from kubedag.api.rules import Ruled
 from kubedag.api.task import Task, TaskTemplate
 
 ObjectNameRead = Annotated[str, StringConstraints(max_length=253)]
@@ -41,6 +45,9 @@ class Retention(Spec):
     keep_pods: KeepPods = KeepPods.FAILED
     """keepPods says which Pods of a finished run stay as long as the run does: None, those of
     Failed attempts, or All."""
+    pod_ttl_seconds_after_finished: Annotated[int, Field(strict=True, ge=0, le=315_360_000)] = 600
+    """podTtlSecondsAfterFinished is how long after its run has finished a Pod stays that keepPods
+    does not keep, so that its log can still be read."""
 
 
 class DAGSpec(Spec):
@@ -49,7 +56,7 @@ class DAGSpec(Spec):
     description: Markdown | None = None
     """description says what the pipeline is for; Markdown."""
     suspend: Switch = False
-    """suspend holds back new scheduled runs; active runs go on, and runs can be made by hand."""
+    """suspend holds back runs that have not started, but for Manual ones; active runs go on."""
     concurrency_policy: ConcurrencyPolicy = ConcurrencyPolicy.QUEUE
     """concurrencyPolicy says what becomes of a new run while maxActiveRuns are active: Queue lets
     it wait for its turn, Forbid skips it, Replace ends the oldest active one in its favour, and
@@ -57,8 +64,7 @@ class DAGSpec(Spec):
     max_active_runs: Annotated[int, Field(strict=True, ge=1, le=1000)] = 1
     """maxActiveRuns is how many runs of this DAG may be active at once."""
     depends_on_past: Switch = False
-    """dependsOnPast holds back the tasks of a run until the same tasks of the previous interval's
-    run have succeeded or been skipped."""
+    """dependsOnPast holds back a run until the run before it, by logicalTime, has succeeded."""
     timeout_seconds: Seconds | None = None
     """timeoutSeconds bounds a run from its start, retries included; without one, nothing does."""
     max_active_tasks: Annotated[int, Field(strict=True, ge=1, le=TASKS_MAX)] | None = None
@@ -103,13 +109,15 @@ class DAGStatus(Status):
     """lastRun is the run that finished last."""
 
 
-class DAG(Spec):
+class DAG(Ruled, Spec):
     """A DAG is a pipeline: tasks, each of them a Pod, and the order in which they run."""
 
     api_version: Literal["kubedag.dev/v1alpha1"] = "kubedag.dev/v1alpha1"
     kind: Literal["DAG"] = "DAG"
-    metadata: ObjectMeta = ObjectMeta()
+    metadata: Metadata = ObjectMeta()
     spec: DAGSpec
     """spec is what the pipeline does, as its author wants it."""
     status: DAGStatus | None = None
     """status is what the operator makes of it; it writes nothing else."""
+
+    rules: ClassVar = (name_rule(DAG_NAME_LENGTH_MAX),)

@@ -8,11 +8,13 @@ from typing import Annotated, ClassVar, Final, Literal
 from pydantic import Field
 
 from kubedag.api.common import (
+    LABEL_LENGTH_MAX,
     TASKS_MAX,
     Amount,
     Conditions,
     DAGName,
     Generation,
+    Metadata,
     ObjectMeta,
     Reason,
     ShortMessage,
@@ -21,6 +23,7 @@ from kubedag.api.common import (
     Switch,
     Time,
     Word,
+    name_rule,
 )
 from kubedag.api.dag import ObjectNameRead
 from kubedag.api.enums import AttemptState, FailureClass, LogSource, RunType, TaskState
@@ -146,6 +149,10 @@ class TaskStatus(Status):
     """message is a sentence about the reason, such as what the task waits for."""
     attempt: Amount | None = None
     """attempt is the number of the current or the last attempt."""
+    user_failures: Amount | None = None
+    """userFailures is how many attempts failed by the task itself, which retry.limit bounds."""
+    infra_failures: Amount | None = None
+    """infraFailures is how many attempts the cluster ended, which retry.infraLimit bounds."""
     next_attempt_time: Time | None = None
     """nextAttemptTime is when a task that awaits its retry is tried again."""
     attempts: Annotated[tuple[AttemptStatus, ...], *atomic_list(most=ATTEMPTS_MAX)] = ()
@@ -164,7 +171,9 @@ class Counts(Status):
     pending: Amount | None = None
     """pending is the number of tasks whose Pod exists and does not run yet."""
     running: Amount | None = None
-    """running is the number of tasks whose Pod runs or is being ended."""
+    """running is the number of tasks whose Pod runs."""
+    terminating: Amount | None = None
+    """terminating is the number of tasks whose Pod is being ended."""
     awaiting_retry: Amount | None = None
     """awaitingRetry is the number of tasks between two attempts."""
     succeeded: Amount | None = None
@@ -198,8 +207,8 @@ class DAGRunStatus(Status):
     """startTime is when the run was admitted."""
     completion_time: Time | None = None
     """completionTime is when the run was over."""
-    duration_seconds: Annotated[int, Field(strict=True, ge=0, le=2**53)] | None = None
-    """durationSeconds is how long the run took, once it is over."""
+    duration: Word | None = None
+    """duration is, for people, how long the run took once it is over, such as 3m7s."""
     progress: Word | None = None
     """progress is, for people, the tasks that are done and all there are, such as 7/12."""
     counts: Counts | None = None
@@ -210,16 +219,18 @@ class DAGRunStatus(Status):
     """tasks has a row for each task, in the order of the DAG."""
 
 
-class DAGRun(Spec):
+class DAGRun(Ruled, Spec):
     """A DAGRun is one execution of a DAG. It keeps to the spec that the DAG had when it started."""
 
     api_version: Literal["kubedag.dev/v1alpha1"] = "kubedag.dev/v1alpha1"
     kind: Literal["DAGRun"] = "DAGRun"
-    metadata: ObjectMeta = ObjectMeta()
+    metadata: Metadata = ObjectMeta()
     spec: DAGRunSpec
     """spec says which DAG runs, for which interval, and why."""
     status: DAGRunStatus | None = None
     """status is what has become of the run; only the operator writes it."""
+
+    rules: ClassVar = (name_rule(LABEL_LENGTH_MAX),)
 
 
 def _instant(text: str) -> datetime:

@@ -25,21 +25,23 @@ LIST_MAP_KEYS: Final = "x-kubernetes-list-map-keys"
 
 def atomic_list(*, most: int, least: int = 0) -> tuple[Any, ...]:
     """A list that has one owner as a whole; the cheapest kind in `managedFields`."""
-    return _Items("atomic", least), Field(max_length=most)
+    return Field(max_length=most), _Items("atomic", least)
 
 
 def set_list(*, most: int) -> tuple[Any, ...]:
     """A list of scalars that are unique and merged one by one."""
-    return _Items("set"), Field(max_length=most)
+    return Field(max_length=most), _Items("set")
 
 
 def map_list(key: str, *, most: int, least: int = 0) -> tuple[Any, ...]:
     """A list of objects that are unique by one of their fields and merged by it."""
-    return _Items("map", least, key), Field(max_length=most)
+    return Field(max_length=most), _Items("map", least, key)
 
 
 @dataclass(frozen=True, slots=True)
 class _Items:
+    """Comes after the bound: pydantic knows a bound's JSON schema only on the list itself."""
+
     kind: str
     least: int = 0
     key: str | None = None

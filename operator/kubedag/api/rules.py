@@ -49,10 +49,8 @@ class Rule:
 
     def validation(self) -> dict[str, str]:
         """The rule as an item of `x-kubernetes-validations`."""
-        found = {"rule": self.cel or "", "message": self.message}
-        if self.field is not None:
-            found["fieldPath"] = f".{self.field}"
-        return found
+        at = {} if self.field is None else {"fieldPath": f".{self.field}"}
+        return {"rule": self.cel or "", "message": self.message} | at
 
     def __get_pydantic_core_schema__(
         self, source: Any, handler: GetCoreSchemaHandler
