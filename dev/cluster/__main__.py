@@ -1,11 +1,7 @@
-"""The command: ``python3 -m dev.cluster VERB``."""
-
-from __future__ import annotations
+"""The command ``python3 -m dev.cluster``: see ``cli``."""
 
 import sys
 
-from . import tools
+from .cli import main
 
-if sys.argv[1:2] == ["tools"]:
-    for path in tools.ensure(*sys.argv[2:]).values():
-        print(path)
+sys.exit(main())

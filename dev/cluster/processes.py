@@ -35,11 +35,11 @@ class Process:
         """Look a living process up."""
         if (started := _started(pid)) is None:
             return None
-        return cls(pid, started, _boot())
+        return cls(pid, started, boot())
 
     def alive(self) -> bool:
         """Tell whether this very process, and no later one of the same id, is there."""
-        return self.boot == _boot() and _started(self.pid) == self.started
+        return self.boot == boot() and _started(self.pid) == self.started
 
     def signal(self, number: signal.Signals) -> None:
         """Send a signal to this very process, or to none."""
@@ -121,6 +121,11 @@ def current() -> str:
     return _current[0]
 
 
+def patient(token: str = "") -> str:
+    """Return the mark of what is waited for instead of ended (a package installation)."""
+    return f"{token or current()}-wait"
+
+
 def finished() -> None:
     """Forget this run: nothing it started is left."""
     if _current and not with_token(_current[0]):
@@ -153,7 +158,8 @@ def write_json(file: Path, content: object) -> None:
     part.replace(file)
 
 
-def _boot() -> str:
+def boot() -> str:
+    """Return the id of this boot: process ids and mounts do not outlive it."""
     return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
 
 

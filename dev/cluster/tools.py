@@ -76,6 +76,13 @@ def ensure(*names: str) -> dict[str, Path]:
     return {name: _ensure(name) for name in names}
 
 
+def available(name: str) -> bool:
+    """Tell whether a Kubernetes program is there without building anything."""
+    return (TOOLS["kube"].folder() / name).exists() or bool(
+        name == "kubectl" and _on_path(name, KUBECTL_MINIMUM)
+    )
+
+
 def _ensure(name: str) -> Path:
     if name == "kubectl" and (there := _on_path(name, KUBECTL_MINIMUM)):
         return there

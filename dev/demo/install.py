@@ -1,72 +1,54 @@
 """Bring the cluster up and kubedag into it, as a user would: an image, a chart, ``helm``.
 
-The cluster is ``dev.cluster``'s, the program that ``make cluster`` runs; the end-to-end tests
+The cluster is ``dev.cluster``'s, the same that ``make cluster`` starts; the end-to-end tests
 install through here too, so that both see what a user gets.
 """
 
 from __future__ import annotations
 
 import os
-import shlex
-import subprocess
-import sys
 from pathlib import Path
 
-from dev.cluster import tools
-from dev.cluster.problem import Problem
-from dev.cluster.run import environment, run, stop
+from dev.cluster import existing, images, kindcluster, tools
+from dev.cluster.engine import Engine
+from dev.cluster.kindcluster import Cluster
+from dev.cluster.run import run
 
 from .kubectl import Kubectl
 
 ROOT = Path(__file__).resolve().parents[2]
 NAMESPACE = "kubedag-system"
 IMAGE = "kubedag:dev"
-CHART = ROOT / "charts" / "kubedag"
+REPOSITORY, TAG = IMAGE.split(":")
 HELM_WORDS = (
     *("upgrade", "--install", "kubedag", "charts/kubedag"),
     *("--namespace", NAMESPACE, "--create-namespace"),
-    *("--set", "image.repository=kubedag", "--set", "image.tag=dev"),
+    *("--set", f"image.repository={REPOSITORY}", "--set", f"image.tag={TAG}"),
     *("--wait", "--timeout", "180s"),
 )
+OPERATOR = "app.kubernetes.io/instance=kubedag,app.kubernetes.io/component=operator"
 
 
-def cluster(*words: str) -> None:
-    """Run a verb of ``python -m dev.cluster``; it tells itself what it does."""
-    child = subprocess.Popen(
-        [sys.executable, "-m", "dev.cluster", *words],
-        cwd=ROOT,
-        env=environment(),
-        stdin=subprocess.DEVNULL,
-        text=True,
-        start_new_session=True,
-    )
-    try:
-        code = child.wait()
-    except BaseException:
-        stop(child)
-        raise
-    if code:
-        raise Problem(f"`python -m dev.cluster {shlex.join(words)}` ended with exit code {code}")
+def cluster() -> Cluster:
+    """Start this clone's cluster, or use it if it runs; CONTEXT=name takes that one instead."""
+    context = os.environ.get("CONTEXT")
+    return existing.use(context) if context else kindcluster.up()
 
 
-def connect(namespace: str = "default") -> Kubectl:
-    """Give kubectl for the throw-away cluster, and for no other."""
-    said = run(sys.executable, "-m", "dev.cluster", "env", cwd=ROOT)
-    words = (word for line in said.splitlines() for word in shlex.split(line))
-    values = dict(word.split("=", 1) for word in words if "=" in word)
-    return Kubectl(tools.ensure("kubectl")["kubectl"], Path(values["KUBECONFIG"]), namespace)
+def image(where: Cluster) -> None:
+    """Build the operator's image from the Dockerfile, and put it into the nodes."""
+    images.build_and_load(where, IMAGE, None, ROOT)
 
 
-def helm(kubectl: Kubectl) -> str:
-    """Install or upgrade the chart, and wait until the operator is ready."""
+def helm(where: Cluster) -> str:
+    """Install the chart or upgrade it, and wait until the operator is ready."""
+    # The tag stays while its image changes; the annotation tells Kubernetes that it has.
+    identity = Engine(where.docker).docker("image", "inspect", "--format", "{{.Id}}", IMAGE)
+    words = (*HELM_WORDS, "--set-string", f"podAnnotations.image={identity.strip()}")
     program = tools.ensure("helm")["helm"]
-    kubeconfig = {"KUBECONFIG": str(kubectl.kubeconfig)}
-    return run(program, *HELM_WORDS, env={**os.environ, **kubeconfig}, cwd=ROOT)
+    return run(program, *words, env={**os.environ, **where.environment()}, cwd=ROOT)
 
 
-def restart(kubectl: Kubectl) -> None:
-    """Let the operator's Pods take the image that was loaded last: its name has not changed."""
-    system = Kubectl(kubectl.program, kubectl.kubeconfig, NAMESPACE)
-    chosen = ("deployment", "--selector", "app.kubernetes.io/instance=kubedag")
-    system("rollout", "restart", *chosen)
-    system("rollout", "status", *chosen, "--timeout=120s")
+def connect(where: Cluster, namespace: str = "default") -> Kubectl:
+    """Give kubectl for a cluster and a namespace of it; no other context is read."""
+    return Kubectl(where.kubectl_path(), where.kubeconfig, namespace)

@@ -62,13 +62,13 @@ def show() -> int:
 
 def prepare(steps: Steps) -> Kubectl:
     """A cluster with kubedag in it, and a namespace."""
-    with steps.step("Start the cluster, or use it if it runs", "python -m dev.cluster up"):
-        install.cluster("up")
-    kubectl = install.connect(NAMESPACE)
+    with steps.step("Start the cluster, or use it if it runs", "make cluster"):
+        cluster = install.cluster()
     with steps.step("Build the image and load it", f"docker build --tag {install.IMAGE} ."):
-        install.cluster("image", install.IMAGE, ".")
+        install.image(cluster)
+    kubectl = install.connect(cluster, NAMESPACE)
     with steps.step("Install the chart", f"helm {' '.join(install.HELM_WORDS)}"):
-        install.helm(kubectl)
+        install.helm(cluster)
         with contextlib.suppress(Problem):  # it exists from the last time
             kubectl("create", "namespace", NAMESPACE)
     return kubectl
