@@ -8,6 +8,7 @@ certificates that this machine trusts, and its pip asks the index that this mach
 from __future__ import annotations
 
 import configparser
+import functools
 import io
 import re
 import shutil
@@ -18,7 +19,7 @@ from typing import TYPE_CHECKING
 from . import archive, nodeimage, paths, rootfs
 from .locks import lock
 from .problem import Problem
-from .progress import say, step
+from .progress import step
 from .run import run
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ PACKAGES = (
 LABEL = "dev.kubedag.base"
 PULL_PATIENCE = 600.0
 PIP_SETTINGS = ("extra-index-url", "index-url", "proxy", "retries", "timeout", "trusted-host")
-CERTIFICATE = re.compile(r"-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----", re.S)
+CERTIFICATE = re.compile(r"-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----", re.DOTALL)
 
 
 def ensure(engine: Engine) -> None:
@@ -65,16 +66,17 @@ def current(engine: Engine, name: str) -> bool:
 
 def pull(engine: Engine, name: str) -> bool:
     """Try to pull an image; say why not."""
-    with step(f"pull {name}"):
+    with step(f"pull {name}") as pulling:
         try:
             engine.docker("pull", "--quiet", name, timeout=PULL_PATIENCE)
         except Problem as problem:
             reason = problem.what.strip().splitlines()[-1].strip(" |")
-            say(f"{name} cannot be pulled: {reason}")
+            pulling.outcome = f"cannot be had ({reason})"
             return False
     return True
 
 
+@functools.cache
 def _key() -> str:
     return paths.digest(SUITE, *PACKAGES, *own_certificates(), pip_settings(), Path(__file__))
 
@@ -142,10 +144,17 @@ def pip_settings() -> str:
 
 def select_pip_settings(said: str) -> str:
     """Turn the output of `pip config list` into a configuration file, less paths of this machine."""
+    found = re.findall(r"^(global|:env:)\.([\w-]+)='(.*)'$", said, re.MULTILINE)
+    kept = {
+        key: value
+        for section in ("global", ":env:")  # the environment has the last word
+        for where, key, value in found
+        if where == section and key in PIP_SETTINGS
+    }
+    if not kept:
+        return ""
     config = configparser.RawConfigParser()
-    for section, key, value in re.findall(r"^(global|:env:)\.([\w-]+)='(.*)'$", said, re.M):
-        if key in PIP_SETTINGS and (section == ":env:" or not config.has_option("global", key)):
-            config["global"] = {**(config["global"] if "global" in config else {}), key: value}
+    config["global"] = kept
     text = io.StringIO()
     config.write(text)
     return text.getvalue()

@@ -64,7 +64,9 @@ def _parser() -> argparse.ArgumentParser:
 
     verbs.add_parser("down", help="end all that was started for it").set_defaults(verb=_down)
     verbs.add_parser("status", help="tell what there is").set_defaults(verb=_status)
-    verbs.add_parser("env", help="print what a shell must export to use it").set_defaults(verb=_env)
+    verbs.add_parser("env", help="print what a shell must export to use it").set_defaults(
+        verb=_env
+    )
     verbs.add_parser(
         "leftovers", help="list what is left on the machine after down; exit code 1 if anything is"
     ).set_defaults(verb=_leftovers)

@@ -27,7 +27,6 @@ PROGRAMS = {
     "nft": "nftables",
     "ip": "iproute2",
 }
-CGROUP = "kubedag-dev"  # everything in our containers is in this control group, and nothing else is
 SYS_RESOURCE = 24  # the number of the capability CAP_SYS_RESOURCE
 
 
@@ -39,6 +38,11 @@ def home() -> Path:
 def address() -> str:
     """Return the socket it answers on."""
     return f"unix://{home() / 'docker.sock'}"
+
+
+def cgroup() -> str:
+    """Name the control group that everything in our containers is in, and nothing else."""
+    return f"kubedag-dev-{paths.digest(str(home()))}"
 
 
 def client() -> dict[str, str]:
@@ -67,7 +71,9 @@ def _daemon() -> Daemon | None:
     except (OSError, ValueError):
         return None
     process = record["process"]
-    return Daemon(record["token"], record["boot"], processes.Process(**process) if process else None)
+    return Daemon(
+        record["token"], record["boot"], processes.Process(**process) if process else None
+    )
 
 
 def recorded() -> bool:
@@ -139,7 +145,7 @@ def _command() -> list[str]:
         "pidfile": own / "docker.pid",
         "host": address(),
         "bridge": "none",  # kind has a network of its own
-        "cgroup-parent": f"/{CGROUP}",
+        "cgroup-parent": f"/{cgroup()}",
     }.items():
         command.append(f"--{name}={value}")
     if not may_hand_out_sys_resource():
@@ -199,7 +205,7 @@ def clear() -> None:
 
 def _groups() -> list[Path]:
     """List the control groups of our containers."""
-    tops = [*Path("/sys/fs/cgroup").glob(CGROUP), *Path("/sys/fs/cgroup").glob(f"*/{CGROUP}")]
+    tops = [*Path("/sys/fs/cgroup").glob(cgroup()), *Path("/sys/fs/cgroup").glob(f"*/{cgroup()}")]
     return [g for top in tops for g in (top, *(d for d in top.rglob("*") if d.is_dir()))]
 
 
@@ -229,7 +235,9 @@ def leftovers() -> list[str]:
     daemon = _daemon()
     found = [f"record {_daemon_file()}"] if daemon else []
     if daemon:
-        found += [f"process {p.pid} of the Docker engine" for p in processes.with_token(daemon.token)]
+        found += [
+            f"process {p.pid} of the Docker engine" for p in processes.with_token(daemon.token)
+        ]
     found += [f"process {p.pid} in a container" for p in in_containers()]
     found += [f"control group {g}" for g in _groups()]
     found += [f"mount {m}" for m in mounts(home())]

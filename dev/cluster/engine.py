@@ -40,7 +40,9 @@ class Engine:
         """Return what makes docker and kind talk to this engine."""
         return daemon.client() if self.ours else {}
 
-    def docker(self, *args: str | Path, timeout: float | None = None, text: str | None = None) -> str:
+    def docker(
+        self, *args: str | Path, timeout: float | None = None, text: str | None = None
+    ) -> str:
         """Run the docker command with this engine."""
         return run("docker", *args, env=self.environment(), timeout=timeout, text=text)
 
@@ -48,7 +50,6 @@ class Engine:
         """Tell whether the engine has an image."""
         words = ("docker", "image", "inspect", name)
         return succeeds(*words, env=self.environment())
-
 
     def has_network(self, name: str) -> bool:
         """Tell whether the engine has a network."""
@@ -108,5 +109,3 @@ def _can_run() -> None:
         raise Problem("no Docker engine answers", mend)
     if os.geteuid() != 0:
         raise Problem("no Docker engine answers, and only root may start one", mend)
-
-

@@ -88,7 +88,7 @@ def _download(command: str, what: str) -> str:
 def build(source: Path, out: Path, defines: dict[str, str], log: Path) -> None:
     """Build the program of a folder that has its own go.mod and go.sum."""
     flags = " ".join(["-s", "-w", *(f"-X {name}={value}" for name, value in defines.items())])
-    words = ["build", "-v", "-mod=readonly", f"-ldflags={flags}", "-o", out, "."]
+    words: list[str | Path] = ["build", "-v", "-mod=readonly", f"-ldflags={flags}", "-o", out, "."]
     run(*GENTLY, go(), *words, env=environment(), cwd=source, log=log)
 
 

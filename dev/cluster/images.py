@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from . import baseimages, kindcluster, paths, tools
@@ -13,6 +12,8 @@ from .progress import step
 from .run import run, succeeds
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from .kindcluster import Cluster
 
 PROXIES = ("http_proxy", "https_proxy", "no_proxy", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY")
@@ -29,6 +30,8 @@ def build_and_load(cluster: Cluster, name: str, dockerfile: Path | None, context
     baseimages.ensure(docker)
     with step(f"build the image {name}"):
         build(docker, name, dockerfile or context / "Dockerfile", context)
+        if docker.ours:
+            docker.docker("image", "prune", "--force")  # what the same name meant before
     kindcluster.load(cluster, name)
 
 

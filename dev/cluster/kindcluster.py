@@ -67,7 +67,9 @@ def find(name: str | None = None) -> Cluster | None:
     """Return a cluster that has been made (this clone's current one, if none is named)."""
     record = folder(name or _current()) / "cluster.json"
     try:
-        return Cluster(**{**(told := json.loads(record.read_text())), "kubeconfig": Path(told["kubeconfig"])})
+        return Cluster(
+            **{**(told := json.loads(record.read_text())), "kubeconfig": Path(told["kubeconfig"])}
+        )
     except FileNotFoundError:
         return None
 
@@ -189,7 +191,16 @@ def _kind_create(name: str, docker: Engine, image: str) -> Cluster:
     config.write_text(_config())
     cluster = Cluster(name, f"kind-{name}", own / "kubeconfig", docker.address)
     cluster.kubeconfig.unlink(missing_ok=True)
-    words = ["create", "cluster", "--name", name, "--config", config, "--wait", f"{PATIENCE}s"]
+    words: list[str | Path] = [
+        "create",
+        "cluster",
+        "--name",
+        name,
+        "--config",
+        config,
+        "--wait",
+        f"{PATIENCE}s",
+    ]
     words += ["--kubeconfig", cluster.kubeconfig, *(["--image", image] if image else [])]
     _note_network(docker)
     log = paths.log(f"kind-create-{name}")

@@ -41,7 +41,9 @@ class Network:
             forward=FORWARD.read_text().strip(),
             interfaces=sorted(p.name for p in Path("/sys/class/net").iterdir()),
             rules={c: _ask(f"{c}-save") for c in FAMILIES},
-            tables=sorted(re.findall(r"^table (\S+ \S+)", _ask("nft", "list", "tables"), re.M)),
+            tables=sorted(
+                re.findall(r"^table (\S+ \S+)", _ask("nft", "list", "tables"), re.MULTILINE)
+            ),
         )
 
     def write(self, file: Path) -> None:

@@ -242,11 +242,13 @@ def _firewall_layer(node: Path, tar: Path) -> archive.Layer:
             continue
         writer.file(program, node / program)
         linked = run("chroot", node, "ldd", f"/{program}")
-        needed |= set(re.findall(r"(?:=> |^\s+)(/\S+)", linked, re.M))
+        needed |= set(re.findall(r"(?:=> |^\s+)(/\S+)", linked, re.MULTILINE))
     for library in sorted(needed):
         inside = library if library.startswith("/usr") else f"/usr{library}"
         writer.file(library[1:], node / inside[1:])
-    writer.data("usr/sbin/iptables-wrapper", (paths.FILES / "node/iptables-wrapper").read_bytes(), 0o755)
+    writer.data(
+        "usr/sbin/iptables-wrapper", (paths.FILES / "node/iptables-wrapper").read_bytes(), 0o755
+    )
     for family in ("iptables", "ip6tables"):
         for kind in ("", "-save", "-restore"):
             writer.link(f"usr/sbin/{family}{kind}", "iptables-wrapper")

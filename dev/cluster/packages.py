@@ -82,4 +82,6 @@ def _has_lists() -> bool:
 
 
 def _there(program: str) -> bool:
-    return Path(program).exists() if program[0] == "/" else bool(shutil.which(program, path=SEARCH))
+    return (
+        Path(program).exists() if program[0] == "/" else bool(shutil.which(program, path=SEARCH))
+    )

@@ -59,5 +59,7 @@ def _chunks(part: str | bytes | Path) -> list[bytes]:
         return [part.encode()]
     if part.is_dir():
         files = sorted(f for f in part.rglob("*") if f.is_file())
-        return [c for f in files for c in (f.relative_to(part).as_posix().encode(), f.read_bytes())]
+        return [
+            c for f in files for c in (f.relative_to(part).as_posix().encode(), f.read_bytes())
+        ]
     return [part.read_bytes()]

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 HEARTBEAT = 15.0
 _write = threading.Lock()
+_open: list[object] = []  # the steps that have begun and not ended; only the innermost one beats
 
 
 def say(text: str) -> None:
@@ -33,29 +34,41 @@ def seconds(duration: float) -> str:
     return f"{int(duration) // 60} min {int(duration) % 60} s"
 
 
+class Step:
+    """What is being done; it may end with another word than "done"."""
+
+    def __init__(self) -> None:
+        """Start without an outcome."""
+        self.outcome = ""
+
+
 @contextlib.contextmanager
-def step(what: str, how_far: Callable[[], str] | None = None) -> Iterator[None]:
+def step(what: str, how_far: Callable[[], str] | None = None) -> Iterator[Step]:
     """Show that something starts, goes on, and ends or fails, with its time."""
     began = time.monotonic()
     over = threading.Event()
+    this = Step()
 
     def beat() -> None:
         while not over.wait(HEARTBEAT):
-            far = how_far() if how_far else ""
-            going = f"{what} ... {seconds(time.monotonic() - began)}"
-            say(f"{going}, {far}" if far else going)
+            if _open[-1] is this:
+                far = how_far() if how_far else ""
+                going = f"{what} ... {seconds(time.monotonic() - began)}"
+                say(f"{going}, {far}" if far else going)
 
     say(f"{what} ...")
+    _open.append(this)
     heart = threading.Thread(target=beat, daemon=True)
     heart.start()
     outcome = "failed"
     try:
-        yield
-        outcome = "done"
+        yield this
+        outcome = this.outcome or "done"
     except (KeyboardInterrupt, SystemExit):
         outcome = "stopped"
         raise
     finally:
+        _open.remove(this)
         over.set()
         heart.join()
         say(f"{what}: {outcome} in {seconds(time.monotonic() - began)}")

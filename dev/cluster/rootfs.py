@@ -82,8 +82,8 @@ def last_line(log: Path) -> str:
 def mirror() -> str:
     """Return the address that apt here has Debian from."""
     release = Path("/etc/os-release").read_text()
-    codename = re.search(r"^VERSION_CODENAME=(\w+)", release, re.M)
-    if not codename or not re.search(r"^ID=debian$", release, re.M):
+    codename = re.search(r"^VERSION_CODENAME=(\w+)", release, re.MULTILINE)
+    if not codename or not re.search(r"^ID=debian$", release, re.MULTILINE):
         raise Problem(
             "no registry answers, and images can be made from source on Debian only",
             "work where a registry is reachable, or name a cluster: CONTEXT=name",

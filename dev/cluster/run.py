@@ -70,7 +70,9 @@ def finish_first(*args: str | Path, env: Mapping[str, str] | None = None, log: P
     """Run what must not be stopped half way (dpkg): Ctrl-C takes effect after it."""
     words = [str(a) for a in args]
     with log.open("w") as out:
-        child = _start(words, {**(env or {}), processes.VARIABLE: processes.patient()}, None, out, out)
+        child = _start(
+            words, {**(env or {}), processes.VARIABLE: processes.patient()}, None, out, out
+        )
         interrupted: BaseException | None = None
         while child.returncode is None:
             try:
