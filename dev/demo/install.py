@@ -8,13 +8,16 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from dev.cluster import existing, images, kindcluster, tools
 from dev.cluster.engine import Engine
-from dev.cluster.kindcluster import Cluster
 from dev.cluster.run import run
 
 from .kubectl import Kubectl
+
+if TYPE_CHECKING:
+    from dev.cluster.kindcluster import Cluster
 
 ROOT = Path(__file__).resolve().parents[2]
 NAMESPACE = "kubedag-system"

@@ -1,0 +1,94 @@
+"""One cluster and one installation for all end-to-end tests; a namespace for each of them.
+
+What takes long is done side by side: all examples are started before the first one is looked at.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import threading
+import time
+
+import pytest
+
+from dev.demo import install
+from dev.demo.kubectl import Kubectl
+from e2e import kube
+
+
+def pytest_collection_modifyitems(items):
+    """Everything here needs the cluster."""
+    for item in items:
+        if "/e2e/" in str(item.path):
+            item.add_marker(pytest.mark.cluster)
+
+
+@pytest.fixture(scope="session")
+def cluster():
+    """A cluster with the operator in it, installed as a user would."""
+    where = install.cluster()
+    install.image(where)
+    install.helm(where)
+    return where
+
+
+@pytest.fixture(scope="session")
+def kubectl(cluster):
+    return install.connect(cluster)
+
+
+@pytest.fixture(scope="session")
+def system(cluster):
+    """The namespace of the operator."""
+    return kube.Namespace(install.connect(cluster, install.NAMESPACE))
+
+
+@pytest.fixture(scope="session")
+def recorder(kubectl):
+    """What happens to Pods, written down by somebody who is not the operator."""
+    recorder = kube.Recorder()
+    selector = "labelSelector=app.kubernetes.io%2Fmanaged-by%3Dkubedag"
+    with kubectl.watch(f"/api/v1/pods?{selector}") as events:
+
+        def write_down():
+            while True:
+                recorder.add(events.get())
+
+        threading.Thread(target=write_down, daemon=True).start()
+        yield recorder
+
+
+@contextlib.contextmanager
+def a_namespace(kubectl, wanted):
+    """A new namespace, whose end nobody waits for."""
+    name = (
+        f"e2e-{re.sub('[^a-z0-9]+', '-', wanted.lower()).strip('-')[:40]}-{time.time_ns() % 10**6}"
+    )
+    kubectl("create", "namespace", name)
+    try:
+        yield kube.Namespace(Kubectl(kubectl.program, kubectl.kubeconfig, name))
+    finally:
+        kubectl("delete", "namespace", name, "--wait=false")
+
+
+@pytest.fixture
+def namespace(kubectl, request):
+    with a_namespace(kubectl, request.node.originalname) as made:
+        yield made
+
+
+@pytest.fixture(scope="session")
+def examples(kubectl, recorder):
+    """Every example, applied and started as its README says: (namespace, name of the run)."""
+    del recorder  # it must be there before the first Pod is
+    with contextlib.ExitStack() as stack:
+        started = {}
+        for folder in sorted(kube.EXAMPLES.iterdir()):
+            if (folder / "dag.yaml").exists():
+                made = stack.enter_context(a_namespace(kubectl, folder.name))
+                whole = (folder / "kustomization.yaml").exists()
+                what = ("-k", str(folder)) if whole else ("-f", str(folder / "dag.yaml"))
+                made.kubectl("apply", *what)
+                started[folder.name] = (made, made.create(folder / "run.yaml"))
+        yield started

@@ -1,0 +1,82 @@
+"""What somebody on call needs to know about a failure, from kubectl alone."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+from e2e import kube
+
+
+def instant(text):
+    return dt.datetime.fromisoformat(text)
+
+
+def test_a_failure_says_why_where_and_with_which_exit_code(namespace):
+    failing = kube.task("load", "echo reading; echo 'disk full' >&2; exit 7")
+    ended = namespace.finish(namespace.start(kube.dag("failure", failing)))
+
+    attempt = kube.row(ended, "load")["attempts"][-1]
+    nodes = [node["metadata"]["name"] for node in namespace.kubectl.get("nodes")["items"]]
+
+    assert (attempt["exitCode"], attempt["class"]) == (7, "User")
+    assert attempt["nodeName"] in nodes
+    assert attempt["log"]["tail"].splitlines() == ["reading", "disk full"]
+
+
+def test_describe_tells_the_story_in_events(namespace):
+    tasks = (
+        kube.task("flaky", "test $KUBEDAG_ATTEMPT = 2", retry={"limit": 1, "backoffSeconds": 1}),
+        kube.task("broken", "echo 'no such table'; exit 1", ["flaky"]),
+    )
+    run = namespace.start(kube.dag("story", *tasks))
+    namespace.finish(run)
+    last = f"involvedObject.name={run},reason=RunFailed"
+    namespace.kubectl(
+        *("wait", "events", "--field-selector", last),
+        *("--for=jsonpath={.reason}=RunFailed", "--timeout=30s"),
+    )
+
+    told = namespace.kubectl("describe", "dagrun", run).partition("Events:")[2]
+
+    positions = [
+        told.find(word) for word in ("RunStarted", "TaskRetryScheduled", "TaskFailed", "RunFailed")
+    ]
+    assert -1 not in positions, told
+    assert "no such table" in told
+
+
+def test_a_retry_waits_until_its_next_attempt_time_and_not_much_longer(namespace, recorder):
+    flaky = kube.task(
+        "flaky", "test $KUBEDAG_ATTEMPT = 2", retry={"limit": 1, "backoffSeconds": 4}
+    )
+    run = namespace.start(kube.dag("pause", flaky))
+    namespace.until(run, "flaky", "AwaitingRetry")
+    planned = instant(kube.row(namespace.run(run), "flaky")["nextAttemptTime"])
+
+    ended = namespace.finish(run)
+
+    first, second = kube.row(ended, "flaky")["attempts"]
+    pause = (planned - instant(first["finishTime"])).total_seconds()
+    late = (instant(second["createTime"]) - planned).total_seconds()
+    assert 3 <= pause <= 6  # 4 s, a tenth of jitter, and times are whole seconds
+    assert -1 <= late <= 2
+    assert kube.condition(ended, "Succeeded")["status"] == "True"
+    assert len(kube.pod_uids(recorder.of_run(namespace.kubectl.namespace, run))) == 2
+
+
+def test_wait_ends_for_both_conditions(namespace):
+    namespace.apply(kube.dag("waited", kube.task("only")))
+    run = namespace.create(kube.run("waited"))
+
+    namespace.wait(f"dagrun/{run}", "condition=Succeeded")
+    namespace.wait(f"dagrun/{run}", "condition=Finished", seconds=1)
+
+    assert namespace.run(run)["status"]["progress"] == "1/1"
+
+
+def test_a_task_that_takes_too_long_is_ended(namespace):
+    slow = kube.task("slow", kube.sleep(300), timeoutSeconds=2)
+
+    ended = namespace.finish(namespace.start(kube.dag("slow", slow)))
+
+    assert kube.row(ended, "slow")["reason"] == "TaskTimedOut"
