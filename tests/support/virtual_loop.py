@@ -65,6 +65,10 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         self._jumping.end = seconds
         self._jumping.steps = 0
 
+    def block(self, seconds: float) -> None:
+        """Let time pass in which nothing gets to run."""
+        self._jumping.now += seconds
+
     def run_in_executor(  # type: ignore[override]  # a thread would make the order a matter of luck
         self, executor: Any, func: Callable[..., T], *args: Any
     ) -> asyncio.Future[T]:
