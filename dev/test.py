@@ -23,6 +23,7 @@ from xml.etree import ElementTree as ET
 ROOT = Path(__file__).resolve().parents[1]
 REPORTS = ROOT / ".kubedag-dev" / "test"
 LINE = "-" * 72
+CLUSTER_STAYS = "The cluster stays for the next time; `make cluster-down` removes it."
 
 
 class Count(NamedTuple):
@@ -53,6 +54,7 @@ class Stage:
     name: str
     steps: tuple[Step, ...]
     go_on: bool = False
+    leaves: str = ""  # what is still there afterwards, so that the next time is quicker
 
 
 @dataclass(frozen=True)
@@ -111,10 +113,15 @@ STAGES = (
         "integration",
         (_pytest("integration", "-n", "auto", "--maxprocesses=4", "tests/integration"),),
     ),
-    Stage("e2e", (_python("-m", "dev.cluster", "up"), _pytest("e2e", "tests/e2e"))),
+    Stage(
+        "e2e",
+        (_python("-m", "dev.cluster", "up"), _pytest("e2e", "tests/e2e")),
+        leaves=CLUSTER_STAYS,
+    ),
     Stage(
         "demo",
         (_python("-m", "dev.demo", output="demo.txt"), _pytest("demo", "tests/demo")),
+        leaves=CLUSTER_STAYS,
     ),
 )
 
@@ -198,6 +205,9 @@ def tell(results: list[Result], left: tuple[Stage, ...]) -> bool:
         print(f"{result.name:<12} {result.seconds:7.1f} s  {passed} passed, {failed} failed{also}")
     for stage in left:
         print(f"{stage.name:<12} not run")
+    ran = {result.name for result in results}
+    for note in sorted({stage.leaves for stage in STAGES if stage.name in ran} - {""}):
+        print(note)
     if total.skipped:
         print(f"{total.skipped} skipped: the reasons are above")
     print(f"{total.passed} passed, {total.failed} failed", flush=True)

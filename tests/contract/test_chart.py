@@ -6,12 +6,14 @@ import os
 import subprocess
 import tomllib
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 import yaml
 
 from dev.cluster import tools
 from dev.generate import valuesdocs
+from kubedag.shell import settings
 
 ROOT = Path(__file__).resolve().parents[2]
 CHART = ROOT / "charts" / "kubedag"
@@ -38,7 +40,7 @@ CASES = {
         "serviceAccount": {"name": "runner", "annotations": {"example.com/role": "runner"}},
         "replicas": 2,
         "log": {"level": "debug", "format": "text"},
-        "tuning": {"statusWindowSeconds": 0.5, "apiConnectionsMax": 64},
+        "tuning": {"statusWindowSeconds": 2.5, "apiConnectionsMax": 32},
         "extraArgs": ["--verbose"],
         "extraEnv": [{"name": "TZ", "value": "UTC"}],
         "extraVolumes": [{"name": "more", "emptyDir": {}}],
@@ -71,9 +73,11 @@ MAY = {
     ("", "pods/log"): {"get"},
     ("apps", "controllerrevisions"): {"get", "list", "watch", "create", "delete"},
     ("", "events"): {"create", "patch"},
-    ("events.k8s.io", "events"): {"create", "patch"},
 }
-MAY_AT_HOME = {("coordination.k8s.io", "leases"): {"get", "create", "update", "delete"}}
+MAY_AT_HOME = {
+    ("coordination.k8s.io", "leases"): {"create"},
+    ("coordination.k8s.io", "leases/its own"): {"get", "update", "delete"},
+}
 
 
 def _helm(*words: str, values: dict | None = None) -> subprocess.CompletedProcess:
@@ -118,7 +122,9 @@ def _env(case: str) -> dict[str, str | None]:
 
 def _granted(roles: list[dict]) -> dict[tuple[str, str], set[str]]:
     return {
-        (group, resource): set(rule["verbs"])
+        (group, f"{resource}/its own" if rule.get("resourceNames") else resource): set(
+            rule["verbs"]
+        )
         for role in roles
         for rule in role["rules"]
         for group in rule["apiGroups"]
@@ -273,24 +279,56 @@ def test_replicas_are_spread_by_the_operators_own_labels():
     assert constraint["labelSelector"] == spec["selector"]
 
 
-def test_the_settings_reach_the_operator():
-    assert _env("everything") == {
-        "KUBEDAG_POD_NAME": None,
-        "KUBEDAG_POD_NAMESPACE": None,
-        "KUBEDAG_WATCH_NAMESPACES": "",
-        "KUBEDAG_LEADER_ELECTION": "true",
-        "KUBEDAG_LOG_LEVEL": "debug",
-        "KUBEDAG_LOG_FORMAT": "text",
-        "KUBEDAG_STATUS_WINDOW_SECONDS": "0.5",
-        "KUBEDAG_API_CONNECTIONS_MAX": "64",
-        "TZ": "UTC",
-    }
+@pytest.mark.parametrize(
+    ("case", "expected"),
+    [
+        pytest.param(
+            "defaults",
+            settings.Settings(
+                lease_namespace="ops",
+                lease_name="prod-kubedag",
+                identity="pod-1",
+                log_format="json",
+            ),
+            id="what-is-not-set-is-left-to-the-operator",
+        ),
+        pytest.param(
+            "everything",
+            settings.Settings(
+                lease_namespace="ops",
+                lease_name="prod-pipelines",
+                identity="pod-1",
+                log_level="DEBUG",
+                status_window_seconds=2.5,
+                api_connections_max=32,
+            ),
+            id="everything-set",
+        ),
+    ],
+)
+def test_the_settings_reach_the_operator(case, expected):
+    by_the_api = {"KUBEDAG_POD_NAME": "pod-1", "KUBEDAG_NAMESPACE": "ops"}
+    env = {name: value or by_the_api[name] for name, value in _env(case).items() if value != ""}
+    assert settings.from_env(env, hostname="unused") == expected
 
 
-def test_what_is_not_set_is_left_to_the_operator():
-    assert {"KUBEDAG_STATUS_WINDOW_SECONDS", "KUBEDAG_API_CONNECTIONS_MAX"} & set(
-        _env("defaults")
-    ) == set()
+def test_the_chart_sets_nothing_that_the_operator_does_not_read():
+    class Asked(dict):
+        names: ClassVar[set[str]] = set()
+
+        def get(self, name, default=None):
+            self.names.add(name)
+            return default
+
+    settings.from_env(Asked(), hostname="unused")
+    named = {name for name in _env("everything") if name.startswith("KUBEDAG_")}
+    assert named - Asked.names == set()
+
+
+def test_the_operator_may_use_the_lease_that_it_is_told():
+    (role,) = [r for r in _operators("defaults") if r["metadata"]["name"].endswith("-leader")]
+    names = [name for rule in role["rules"] for name in rule.get("resourceNames", ())]
+    assert names == [_env("defaults")["KUBEDAG_LEASE_NAME"]]
 
 
 @ALL
