@@ -67,7 +67,7 @@ DAG_RUN_COLUMNS: Final = (
     Column("Failed", ".status.counts.failed", "Tasks that failed for good.", "integer"),
     Column("Retries", ".status.retries", "Attempts that were not a task's first.", "integer"),
     Column("Started", ".status.startTime", "How long ago the run started.", "date"),
-    Column("Seconds", ".status.durationSeconds", "How long the run took.", "integer"),
+    Column("Duration", ".status.duration", "How long the run took."),
     _AGE,
     Column("Type", ".spec.runType", "Why the run exists.", priority=WIDE),
     Column("From", ".spec.dataInterval.startTime", "The start of its interval.", priority=WIDE),

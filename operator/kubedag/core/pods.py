@@ -27,14 +27,14 @@ class _Record(msgspec.Struct, frozen=True, gc=False, rename="camel"):
     """One JSON object of the API; fields that are not named are skipped without being built."""
 
 
-class OwnerReference(_Record):
+class OwnerReference(_Record, frozen=True):
     uid: str = ""
     kind: str = ""
     name: str = ""
     controller: bool = False
 
 
-class Metadata(_Record):
+class Metadata(_Record, frozen=True):
     name: str = ""
     namespace: str = ""
     uid: str = ""
@@ -45,16 +45,16 @@ class Metadata(_Record):
     owner_references: tuple[OwnerReference, ...] = ()
 
 
-class Waiting(_Record):
+class Waiting(_Record, frozen=True):
     reason: str = ""
     message: str = ""
 
 
-class Running(_Record):
+class Running(_Record, frozen=True):
     started_at: str | None = None
 
 
-class Terminated(_Record):
+class Terminated(_Record, frozen=True):
     exit_code: int = 0
     reason: str = ""
     message: str = ""
@@ -63,19 +63,19 @@ class Terminated(_Record):
     finished_at: str | None = None
 
 
-class ContainerState(_Record):
+class ContainerState(_Record, frozen=True):
     waiting: Waiting | None = None
     running: Running | None = None
     terminated: Terminated | None = None
 
 
-class ContainerStatus(_Record):
+class ContainerStatus(_Record, frozen=True):
     name: str = ""
     restart_count: int = 0
     state: ContainerState | None = None
 
 
-class PodCondition(_Record):
+class PodCondition(_Record, frozen=True):
     type: str = ""
     status: str = ""
     reason: str = ""
@@ -83,11 +83,11 @@ class PodCondition(_Record):
     last_transition_time: str | None = None
 
 
-class PodSpec(_Record):
+class PodSpec(_Record, frozen=True):
     node_name: str = ""
 
 
-class PodStatus(_Record):
+class PodStatus(_Record, frozen=True):
     phase: str = ""
     reason: str = ""
     message: str = ""
@@ -97,7 +97,7 @@ class PodStatus(_Record):
     container_statuses: tuple[ContainerStatus, ...] = ()
 
 
-class Pod(_Record):
+class Pod(_Record, frozen=True):
     """A Pod as last seen; `gone` is set by the cache when the API says that it no longer exists."""
 
     metadata: Metadata

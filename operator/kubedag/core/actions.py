@@ -1,0 +1,116 @@
+"""The closed set of things a decision can ask for: one intended API call each.
+
+The executor matches on the type and knows nothing of workflows; a new action is a type error there
+until it is handled.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from kubedag.core import rows
+
+
+@dataclass(frozen=True, slots=True)
+class CreatePod:
+    """Create the Pod of one attempt; its name is the lock."""
+
+    name: str
+    task_index: int
+    attempt: int
+
+
+@dataclass(frozen=True, slots=True)
+class DeletePod:
+    """End one Pod; the UID makes sure that it is still the one that was meant."""
+
+    name: str
+    uid: str
+
+
+@dataclass(frozen=True, slots=True)
+class DeletePods:
+    """Delete all ended Pods of a run in one call; `phase` limits it to that phase."""
+
+    run_uid: str
+    phase: str
+
+
+@dataclass(frozen=True, slots=True)
+class CaptureLog:
+    """Read the end of a failed container's log while its Pod exists."""
+
+    pod_name: str
+    pod_uid: str
+    container: str
+
+
+RunAction = CreatePod | DeletePod | DeletePods | CaptureLog
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """A Kubernetes Event to record once the status that it speaks of is stored."""
+
+    type: str
+    reason: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class RunDecision:
+    """What to do about a run now, what its status should say, and when to look again."""
+
+    status: rows.RunStatus
+    actions: tuple[RunAction, ...] = ()
+    wake_at: datetime | None = None
+    urgent: bool = False
+    """The status is worth a write now; otherwise it may wait for the next one."""
+
+
+@dataclass(frozen=True, slots=True)
+class TryPod:
+    """Ask the API, without creating anything, whether it would take this Pod."""
+
+    key: str
+    manifest: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class CreateRevision:
+    """Store the DAG's spec under a name that follows from its content."""
+
+    name: str
+    generation: int
+
+
+@dataclass(frozen=True, slots=True)
+class DeleteRevision:
+    """Forget a revision that no run uses any more."""
+
+    name: str
+    uid: str
+
+
+@dataclass(frozen=True, slots=True)
+class DeleteRun:
+    """Delete a finished run by the DAG's retention."""
+
+    name: str
+    uid: str
+
+
+DAGAction = TryPod | CreateRevision | DeleteRevision | DeleteRun
+
+
+@dataclass(frozen=True, slots=True)
+class DAGDecision:
+    """What to do about a DAG now; `status` is None when there is no DAG to have one."""
+
+    status: rows.DAGStatus | None
+    actions: tuple[DAGAction, ...] = ()
+    wake_at: datetime | None = None

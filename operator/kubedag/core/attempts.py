@@ -1,0 +1,210 @@
+"""From the Pods of one task to its row.
+
+Laws: an attempt that is recorded as ended stays as it is; an attempt exists because its Pod was
+seen, never because it was intended; a Pod that should exist and does not has been deleted.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+
+from kubedag.core import instants, logtail, outcomes, pods, retries, rows, snapshot, states
+from kubedag.core import plan as plans
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+replace = msgspec.structs.replace
+
+
+def fold(
+    row: rows.TaskRow,
+    task: plans.TaskPlan,
+    seen: Sequence[pods.Pod],
+    snap: snapshot.RunSnapshot,
+    now: str,
+) -> rows.TaskRow:
+    """The row of a task that has had Pods, as its Pods say it is now."""
+    recorded = {attempt.number: attempt for attempt in row.attempts}
+    fresh = dict(recorded)
+    for pod in seen:
+        number = attempt_number(pod)
+        if number > 0:
+            fresh[number] = _observe(fresh.get(number), number, pod, snap.logs, now)
+    _miss_the_missing(fresh, seen, now)
+    _refuse(fresh, snap.refusals.get(row.name))
+    if not fresh:
+        return row
+    ordered = tuple(fresh[number] for number in sorted(fresh))
+    return _summarise(row, recorded, ordered, task)
+
+
+def attempt_number(pod: pods.Pod) -> int:
+    """The attempt that a Pod is, from its label; 0 if somebody broke the label."""
+    text = pod.label(pods.LABEL_ATTEMPT)
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 6 else 0
+
+
+def _observe(
+    old: rows.Attempt | None,
+    number: int,
+    pod: pods.Pod,
+    logs: Mapping[str, snapshot.CapturedLog],
+    now: str,
+) -> rows.Attempt:
+    if old is not None and old.state in states.ATTEMPT_ENDS:
+        return _with_log(old, pod, logs)
+    ask = old.reason if old is not None and old.state == states.TERMINATING else ""
+    outcome = outcomes.classify(pod, ask)
+    attempt = rows.Attempt(
+        number=number,
+        state=outcome.state,
+        reason=outcome.reason,
+        message=outcome.message,
+        failure_class=outcome.failure_class,
+        exit_code=outcome.exit_code,
+        node_name=pod.spec.node_name,
+        pod_name=pod.metadata.name,
+        deps_met_time=old.deps_met_time if old else None,
+        create_time=pod.metadata.creation_timestamp,
+        schedule_time=_scheduled(pod),
+        start_time=_started(pod),
+        finish_time=_finished(pod, now) if outcome.state in states.ATTEMPT_ENDS else None,
+    )
+    if outcome.state == states.FAILED:
+        attempt = _with_log(attempt, pod, logs)
+    return attempt
+
+
+def _with_log(
+    attempt: rows.Attempt, pod: pods.Pod, logs: Mapping[str, snapshot.CapturedLog]
+) -> rows.Attempt:
+    """Add the log tail once: from the log if it was read, else from the termination message."""
+    if attempt.log is not None or attempt.state != states.FAILED:
+        return attempt
+    captured = logs.get(pod.metadata.uid)
+    if captured is None and not pod.gone:
+        return attempt
+    if captured is not None and captured.text:
+        tail = logtail.trim(captured.text, logtail.POD_LOG, already_cut=captured.cut)
+    else:
+        tail = logtail.trim(_termination_message(pod), logtail.TERMINATION_MESSAGE)
+    return replace(attempt, log=tail)
+
+
+def _termination_message(pod: pods.Pod) -> str:
+    for status in (*pod.status.container_statuses, *pod.status.init_container_statuses):
+        ended = status.state.terminated if status.state else None
+        if ended is not None and ended.exit_code != 0 and ended.message:
+            return ended.message
+    return pod.status.message
+
+
+def _miss_the_missing(fresh: dict[int, rows.Attempt], seen: Sequence[pods.Pod], now: str) -> None:
+    """End the attempts whose Pods are recorded and no longer there, or were overtaken."""
+    present = {attempt_number(pod) for pod in seen}
+    for number, attempt in fresh.items():
+        if attempt.state in states.ATTEMPT_ENDS or number in present:
+            continue
+        ask = outcomes.ASKS.get(attempt.reason)
+        asked = ask is not None and attempt.state == states.TERMINATING
+        fresh[number] = replace(
+            attempt,
+            state=states.FAILED,
+            reason=attempt.reason if asked else "PodDeleted",
+            message=ask.message if ask and asked else "the Pod was deleted before it had ended",
+            failure_class=ask.failure_class if ask and asked else outcomes.INFRA,
+            finish_time=now,
+        )
+
+
+def _refuse(fresh: dict[int, rows.Attempt], refusal: snapshot.Refusal | None) -> None:
+    """An attempt whose Pod the API will never take has failed without having had a Pod."""
+    if refusal is None or refusal.transient or refusal.attempt in fresh:
+        return
+    fresh[refusal.attempt] = rows.Attempt(
+        number=refusal.attempt,
+        state=states.FAILED,
+        reason=refusal.reason,
+        message=rows.clip(refusal.message),
+        failure_class=outcomes.CONFIG,
+        finish_time=refusal.time,
+    )
+
+
+def _summarise(
+    row: rows.TaskRow,
+    recorded: Mapping[int, rows.Attempt],
+    ordered: tuple[rows.Attempt, ...],
+    task: plans.TaskPlan,
+) -> rows.TaskRow:
+    user, infra = row.user_failures, row.infra_failures
+    for attempt in ordered:
+        before = recorded.get(attempt.number)
+        if attempt.state == states.FAILED and (before is None or before.state != states.FAILED):
+            user += attempt.failure_class != outcomes.INFRA
+            infra += attempt.failure_class == outcomes.INFRA
+    last = ordered[-1]
+    fresh = rows.TaskRow(
+        name=row.name,
+        state=last.state,
+        reason=last.reason,
+        message=last.message,
+        attempt=last.number,
+        user_failures=user,
+        infra_failures=infra,
+        attempts=ordered[-rows.ATTEMPTS_KEPT_MAX :],
+    )
+    return _after_failure(fresh, last, task) if last.state == states.FAILED else fresh
+
+
+def _after_failure(row: rows.TaskRow, last: rows.Attempt, task: plans.TaskPlan) -> rows.TaskRow:
+    """Retry later, or failed for good: by the class of the failure and its budget."""
+    finished = last.finish_time or last.create_time
+    if last.reason in NEVER_RETRIED or finished is None:
+        return row
+    wait = retries.next_delay_seconds(
+        task.retry,
+        failure_class=last.failure_class,
+        user_failures=row.user_failures,
+        infra_failures=row.infra_failures,
+        key=last.pod_name or task.name,
+    )
+    if wait is None:
+        return row
+    when = instants.text(instants.after(finished, wait))
+    return replace(row, state=states.AWAITING_RETRY, next_attempt_time=when)
+
+
+NEVER_RETRIED: Final = frozenset({outcomes.RUN_TIMED_OUT, outcomes.RUN_REPLACED})
+
+
+def _scheduled(pod: pods.Pod) -> str | None:
+    for condition in pod.status.conditions:
+        if condition.type == "PodScheduled" and condition.status == rows.TRUE:
+            return condition.last_transition_time
+    return None
+
+
+def _started(pod: pods.Pod) -> str | None:
+    for status in pod.status.container_statuses:
+        if status.name == pods.MAIN_CONTAINER and status.state is not None:
+            if status.state.running is not None:
+                return status.state.running.started_at
+            if status.state.terminated is not None:
+                return status.state.terminated.started_at
+    return None
+
+
+def _finished(pod: pods.Pod, now: str) -> str:
+    """When the last container ended; failing that, the last thing that the API knows of it."""
+    ends = [
+        status.state.terminated.finished_at
+        for status in (*pod.status.container_statuses, *pod.status.init_container_statuses)
+        if status.state is not None
+        and status.state.terminated is not None
+        and status.state.terminated.finished_at
+    ]
+    return max(ends) if ends else min(pod.metadata.deletion_timestamp or now, now)

@@ -1,0 +1,191 @@
+"""What to do about a DAG: judge it, keep what its runs need, forget what they no longer do.
+
+A DAG is judged once per generation. A bad one says so in its `Ready` condition and changes nothing
+for the runs that have started: they have the revision that they started with.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+import msgspec
+
+from kubedag.api import dag as api
+from kubedag.api import problems
+from kubedag.core import actions, instants, retention, rows
+from kubedag.core import plan as plans
+from kubedag.core import trials as trial_pods
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from datetime import datetime
+
+replace = msgspec.structs.replace
+
+PROBLEMS_NAMED_MAX: Final = 5
+REVISION_GRACE_SECONDS: Final = 60
+"""A revision this young is never garbage: a run that starts right now may be about to name it."""
+DELETES_AT_ONCE_MAX: Final = 50
+
+
+class Revision(NamedTuple):
+    """A stored ControllerRevision of the DAG."""
+
+    name: str
+    uid: str
+    created: str
+
+
+@dataclass(frozen=True, slots=True)
+class TrialResult:
+    """What the API said to a Pod of the DAG; `problem` is None when it would take it."""
+
+    problem: problems.Problem | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Definition:
+    """A DAG as it is now. Either `problems` or a `plan`."""
+
+    uid: str
+    generation: int
+    suspend: bool
+    retention: api.Retention
+    task_count: int
+    revision: str = ""
+    plan: plans.Plan | None = None
+    problems: Sequence[problems.Problem] = ()
+    trials: Sequence[trial_pods.Trial] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class DAGSnapshot:
+    """One DAG, its runs and its revisions. `dag` is None when only its runs are left."""
+
+    name: str
+    namespace: str
+    dag: Definition | None
+    status: rows.DAGStatus = field(default_factory=rows.DAGStatus)
+    revisions: Sequence[Revision] = ()
+    runs: Sequence[retention.RunSummary] = ()
+    trial_results: Mapping[str, TrialResult] = field(default_factory=dict)
+
+
+class Verdict(NamedTuple):
+    """The `Ready` condition to be, and what to ask before it can be decided."""
+
+    status: str
+    reason: str
+    message: str
+    actions: tuple[actions.DAGAction, ...] = ()
+
+
+def decide(snap: DAGSnapshot, now: datetime) -> actions.DAGDecision:
+    """The whole decision about one DAG."""
+    keep = snap.dag.retention if snap.dag is not None else api.Retention()
+    doomed, wake_at = retention.expired(snap.runs, keep, now)
+    todo: list[actions.DAGAction] = [
+        actions.DeleteRun(run.name, run.uid) for run in doomed[:DELETES_AT_ONCE_MAX]
+    ]
+    status = None
+    in_use = {run.revision for run in snap.runs}
+    if snap.dag is not None:
+        verdict = judge(snap.dag, snap)
+        todo += verdict.actions
+        status = _status(snap, snap.dag, verdict, now)
+        in_use |= {status.revision, snap.dag.revision}
+    garbage, revision_wake = _garbage(snap.revisions, in_use, now)
+    todo += garbage
+    wakes = [moment for moment in (wake_at, revision_wake) if moment is not None]
+    return actions.DAGDecision(status, tuple(todo), min(wakes) if wakes else None)
+
+
+def judge(dag: Definition, snap: DAGSnapshot) -> Verdict:
+    """Is the DAG fit to run? The cheapest questions first."""
+    if dag.problems:
+        return _bad(dag.problems)
+    known = {revision.name for revision in snap.revisions}
+    if ready(snap.status, dag.generation) and dag.revision in known:
+        return Verdict(rows.TRUE, "Accepted", _accepted(dag))
+    asked = [trial for trial in dag.trials if trial.key not in snap.trial_results]
+    refused = [
+        result.problem
+        for trial in dag.trials
+        if (result := snap.trial_results.get(trial.key)) is not None and result.problem is not None
+    ]
+    if refused:
+        return _bad(refused)
+    if asked:
+        tries = tuple(actions.TryPod(trial.key, trial.manifest) for trial in asked)
+        return Verdict(rows.UNKNOWN, "Checking", "asks the API server about its Pods", tries)
+    if dag.revision not in known:
+        create = actions.CreateRevision(dag.revision, dag.generation)
+        return Verdict(rows.UNKNOWN, "Storing", "stores this generation for its runs", (create,))
+    return Verdict(rows.TRUE, "Accepted", _accepted(dag))
+
+
+def ready(status: rows.DAGStatus, generation: int) -> bool:
+    """Is this very generation known to be good?"""
+    condition = status.condition(rows.READY)
+    return (
+        condition is not None
+        and condition.status == rows.TRUE
+        and condition.observed_generation == generation
+    )
+
+
+def _accepted(dag: Definition) -> str:
+    return f"{dag.task_count} task" + ("s" if dag.task_count != 1 else "")
+
+
+def _bad(found: Sequence[problems.Problem]) -> Verdict:
+    said = [str(problem) for problem in found[:PROBLEMS_NAMED_MAX]]
+    more = len(found) - len(said)
+    if more:
+        said.append(f"and {more} more")
+    return Verdict(rows.FALSE, found[0].reason, rows.clip("; ".join(said)))
+
+
+def _status(snap: DAGSnapshot, dag: Definition, verdict: Verdict, now: datetime) -> rows.DAGStatus:
+    old = snap.status
+    condition = rows.Condition(
+        rows.READY, verdict.status, verdict.reason, verdict.message,
+        observed_generation=dag.generation,
+    )  # fmt: skip
+    good = verdict.status == rows.TRUE
+    return rows.DAGStatus(
+        observed_generation=dag.generation,
+        conditions=rows.set_condition(old.conditions, condition, instants.text(now)),
+        revision=dag.revision if good else old.revision,
+        revision_generation=dag.generation if good else old.revision_generation,
+        task_count=dag.task_count,
+        active_runs=sum(run.started and not run.finished for run in snap.runs),
+        queued_runs=sum(not run.started and not run.finished for run in snap.runs),
+        last_run=_last_run(snap.runs) or old.last_run,
+    )
+
+
+def _last_run(runs: Sequence[retention.RunSummary]) -> rows.LastRun | None:
+    finished = [run for run in runs if run.finished]
+    if not finished:
+        return None
+    last = max(finished, key=lambda run: (run.completion_time or "", run.order))
+    return rows.LastRun(last.name, last.state, last.completion_time)
+
+
+def _garbage(
+    revisions: Sequence[Revision], in_use: set[str], now: datetime
+) -> tuple[list[actions.DAGAction], datetime | None]:
+    """The revisions that no run has and none will; young ones are looked at again later."""
+    doomed: list[actions.DAGAction] = []
+    wake_at: datetime | None = None
+    for revision in revisions:
+        if revision.name in in_use:
+            continue
+        due = instants.after(revision.created, REVISION_GRACE_SECONDS)
+        if due <= now:
+            doomed.append(actions.DeleteRevision(revision.name, revision.uid))
+        else:
+            wake_at = due if wake_at is None else min(wake_at, due)
+    return doomed[:DELETES_AT_ONCE_MAX], wake_at

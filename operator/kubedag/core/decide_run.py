@@ -1,0 +1,348 @@
+"""What to do about a run: the ordered story.
+
+`decide` is pure and total. It may be called at any moment, any number of times, with facts that are
+late or doubled; the names of what it asks for make a repetition harmless.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import Final
+
+import msgspec
+
+from kubedag.core import actions, admission, instants, outcomes, result, rows, states
+from kubedag.core import advance as advances
+from kubedag.core import plan as plans
+from kubedag.core import snapshot as snapshots
+
+replace = msgspec.structs.replace
+
+DAG_WAIT_SECONDS: Final = 600
+"""How long a run waits for a DAG that is missing or not ready; the same sync may still bring it."""
+
+Rule = Callable[[snapshots.RunSnapshot, datetime], actions.RunDecision | None]
+
+
+def decide(snap: snapshots.RunSnapshot, now: datetime) -> actions.RunDecision:
+    """The whole decision about one run; the first rule that answers wins."""
+    for rule in RULES:
+        decision = rule(snap, now)
+        if decision is not None:
+            return decision
+    raise AssertionError("the last rule answers always")
+
+
+# --- Rules -----------------------------------------------------------------------------------
+
+
+def _is_being_deleted(snap: snapshots.RunSnapshot, _now: datetime) -> actions.RunDecision | None:
+    """Its Pods are garbage-collected with it; nothing may start any more."""
+    return actions.RunDecision(snap.status) if snap.run.deleting else None
+
+
+def _has_finished(snap: snapshots.RunSnapshot, now: datetime) -> actions.RunDecision | None:
+    """Absorbing. What is left is to tidy up its Pods."""
+    if not snap.status.finished:
+        return None
+    status = replace(snap.status, observed_generation=snap.run.generation)
+    if status.tasks and snap.plan is not None and snap.pods:
+        return _tidy(snap, snap.plan, status, now)
+    return actions.RunDecision(status)
+
+
+def _has_no_plan(snap: snapshots.RunSnapshot, now: datetime) -> actions.RunDecision | None:
+    """Without a definition nothing can be decided: wait for it a while, then say so for good."""
+    if snap.plan is not None:
+        return None
+    if snap.status.revision:
+        message = f"the ControllerRevision {snap.status.revision!r} that it started with is gone"
+        return _ended_unstarted(snap, "RevisionNotFound", message, now)
+    if snap.dag is None:
+        reason = "DAGNotFound"
+        message = f"DAG {snap.run.dag_name!r} must exist in namespace {snap.run.namespace!r}"
+    else:
+        reason = "DAGNotReady"
+        message = snap.dag.message or f"DAG {snap.run.dag_name!r} has not been checked yet"
+    deadline = instants.after(snap.run.created, DAG_WAIT_SECONDS)
+    if now >= deadline:
+        return _ended_unstarted(snap, reason, message, now)
+    return _held(snap, reason, message, now, deadline)
+
+
+def _may_not_start(snap: snapshots.RunSnapshot, now: datetime) -> actions.RunDecision | None:
+    """Not started: held by hand, by its DAG, or by the limits between runs."""
+    if has_started(snap):
+        return None
+    if snap.run.suspend:
+        return _held(snap, "Suspended", "spec.suspend of the run is true", now)
+    if snap.dag is not None and snap.dag.suspend and snap.run.run_type != "Manual":
+        return _held(snap, "DAGSuspended", "spec.suspend of the DAG is true", now)
+    assert snap.plan is not None
+    verdict = admission.admit(snap.run, snap.peers, snap.plan)
+    if verdict.admitted:
+        return None
+    if verdict.final:
+        return _ended_unstarted(snap, verdict.reason, verdict.message, now)
+    return _held(snap, verdict.reason, verdict.message, now)
+
+
+def _runs(snap: snapshots.RunSnapshot, now: datetime) -> actions.RunDecision:
+    """Started, and not at its end: one step."""
+    assert snap.plan is not None
+    started = snap.status.start_time or _earliest_pod(snap) or instants.text(now)
+    stop, deadline = _why_stop(snap, snap.plan, started, now)
+    step = advances.advance(snap, snap.plan, now, stop)
+    base = replace(
+        snap.status,
+        revision=snap.status.revision or snap.plan_revision,
+        dag_generation=snap.status.dag_generation or (snap.dag.generation if snap.dag else 0),
+        start_time=started,
+    )
+    tasks = tuple(_with_deps_met(step.plan, step.tasks, started))
+    status = _described(snap, base, step.plan, tasks, now, stop)
+    wakes = [moment for moment in (advances.wake(step), deadline) if moment is not None]
+    return actions.RunDecision(
+        status=status,
+        actions=tuple(step.actions),
+        wake_at=min(wakes) if wakes and not status.finished else None,
+        urgent=_urgent(snap.status, status),
+    )
+
+
+RULES: Final[tuple[Rule, ...]] = (
+    _is_being_deleted,
+    _has_finished,
+    _has_no_plan,
+    _may_not_start,
+    _runs,
+)
+
+
+# --- Facts -----------------------------------------------------------------------------------
+
+
+def has_started(snap: snapshots.RunSnapshot) -> bool:
+    """A run has started once it says so, or once any Pod of it exists."""
+    return bool(snap.status.start_time or snap.pods or snap.creating)
+
+
+def _earliest_pod(snap: snapshots.RunSnapshot) -> str | None:
+    stamps = [
+        pod.metadata.creation_timestamp
+        for seen in snap.pods.values()
+        for pod in seen
+        if pod.metadata.creation_timestamp
+    ]
+    return min(stamps) if stamps else None
+
+
+def _why_stop(
+    snap: snapshots.RunSnapshot, plan: plans.Plan, started: str, now: datetime
+) -> tuple[str, datetime | None]:
+    """Why the run must end before its tasks have, and when time alone will make it so."""
+    recorded = snap.status.condition(rows.SUCCEEDED_CONDITION)
+    if recorded is not None and recorded.reason in STOPS:
+        return STOPS[recorded.reason], None
+    if admission.replaced_by(snap.run, snap.peers, plan):
+        return outcomes.RUN_REPLACED, None
+    if plan.timeout_seconds is None:
+        return "", None
+    deadline = instants.after(started, plan.timeout_seconds)
+    return (outcomes.RUN_TIMED_OUT, None) if now >= deadline else ("", deadline)
+
+
+STOPS: Final = {"TimedOut": outcomes.RUN_TIMED_OUT, "Replaced": outcomes.RUN_REPLACED}
+_STOP_REASONS: Final = {stop: reason for reason, stop in STOPS.items()}
+
+
+def _with_deps_met(
+    plan: plans.Plan, tasks: Sequence[rows.TaskRow], started: str
+) -> list[rows.TaskRow]:
+    """Record when each first attempt could have started: when its last upstream ended."""
+    filled = list(tasks)
+    for index, row in enumerate(tasks):
+        if not row.attempts or row.attempts[-1].deps_met_time is not None:
+            continue
+        last = row.attempts[-1]
+        met = started
+        if last.number == 1:
+            for above in plan.tasks[index].upstream:
+                ended = tasks[above].attempts[-1].finish_time if tasks[above].attempts else None
+                met = max(met, ended or met)
+        elif len(row.attempts) > 1:
+            met = row.attempts[-2].finish_time or met
+        filled[index] = replace(
+            row, attempts=(*row.attempts[:-1], replace(last, deps_met_time=met))
+        )
+    return filled
+
+
+# --- Words -----------------------------------------------------------------------------------
+
+
+def _held(
+    snap: snapshots.RunSnapshot,
+    reason: str,
+    message: str,
+    now: datetime,
+    wake_at: datetime | None = None,
+) -> actions.RunDecision:
+    status = _conclude(snap, snap.status, rows.UNKNOWN, reason, message, now)
+    return actions.RunDecision(status, wake_at=wake_at, urgent=status != snap.status)
+
+
+def _ended_unstarted(
+    snap: snapshots.RunSnapshot, reason: str, message: str, now: datetime
+) -> actions.RunDecision:
+    status = replace(snap.status, completion_time=instants.text(now))
+    status = _conclude(snap, status, rows.FALSE, reason, message, now)
+    return actions.RunDecision(status, urgent=True)
+
+
+def _described(
+    snap: snapshots.RunSnapshot,
+    base: rows.RunStatus,
+    plan: plans.Plan,
+    tasks: tuple[rows.TaskRow, ...],
+    now: datetime,
+    stop: str,
+) -> rows.RunStatus:
+    counts = count(tasks)
+    total = counts.total
+    done = counts.succeeded + counts.failed + counts.skipped + counts.upstream_failed
+    base = replace(
+        base,
+        counts=counts,
+        progress=f"{counts.succeeded}/{total}",
+        retries=sum(row.attempt - 1 for row in tasks if row.attempt > 1),
+        tasks=tasks,
+    )
+    if done == total:
+        return _finished(snap, base, plan, now, stop)
+    running = counts.running + counts.pending + counts.terminating
+    if stop:
+        reason = _STOP_REASONS[stop]
+        message = f"{outcomes.ASKS[stop].message}; {running} Pods are still to end"
+    elif snap.run.suspend:
+        reason, message = "Suspended", f"spec.suspend is true; {running} tasks go on to their end"
+    else:
+        reason = "Running"
+        message = f"{running} active, {done} of {total} done"
+    return _conclude(snap, base, rows.UNKNOWN, reason, message, now)
+
+
+def _finished(
+    snap: snapshots.RunSnapshot,
+    base: rows.RunStatus,
+    plan: plans.Plan,
+    now: datetime,
+    stop: str,
+) -> rows.RunStatus:
+    ended = instants.text(now)
+    base = replace(
+        base,
+        completion_time=ended,
+        duration=instants.duration(instants.seconds_between(base.start_time or ended, ended)),
+    )
+    if stop:
+        message = outcomes.ASKS[stop].message
+        return _conclude(snap, base, rows.FALSE, _STOP_REASONS[stop], message, now)
+    if result.unhandled(plan, base.tasks):
+        message = result.message(plan, base.tasks)
+        return _conclude(snap, base, rows.FALSE, "Failed", message, now)
+    message = f"{base.progress} tasks succeeded"
+    if base.counts is not None and base.counts.skipped:
+        message += f", {base.counts.skipped} skipped"
+    return _conclude(snap, base, rows.TRUE, "Succeeded", message, now)
+
+
+def _conclude(
+    snap: snapshots.RunSnapshot,
+    base: rows.RunStatus,
+    status: str,
+    reason: str,
+    message: str,
+    now: datetime,
+) -> rows.RunStatus:
+    """Set both conditions: `Succeeded` is Unknown while the run is active."""
+    generation, stamp = snap.run.generation, instants.text(now)
+    succeeded = rows.Condition(
+        rows.SUCCEEDED_CONDITION, status, reason, message, observed_generation=generation
+    )
+    ended = status != rows.UNKNOWN
+    finished = rows.Condition(
+        rows.FINISHED,
+        rows.TRUE if ended else rows.FALSE,
+        reason if ended else "Active",
+        message if ended else "",
+        observed_generation=generation,
+    )
+    conditions = rows.set_condition(base.conditions, succeeded, stamp)
+    conditions = rows.set_condition(conditions, finished, stamp)
+    return replace(base, observed_generation=generation, conditions=conditions)
+
+
+def count(tasks: Sequence[rows.TaskRow]) -> rows.Counts:
+    """How many tasks are in each state."""
+    tally = Counter(row.state for row in tasks)
+    return rows.Counts(
+        total=len(tasks),
+        waiting=tally[states.WAITING],
+        queued=tally[states.QUEUED],
+        pending=tally[states.PENDING],
+        running=tally[states.RUNNING],
+        terminating=tally[states.TERMINATING],
+        awaiting_retry=tally[states.AWAITING_RETRY],
+        succeeded=tally[states.SUCCEEDED],
+        failed=tally[states.FAILED],
+        skipped=tally[states.SKIPPED],
+        upstream_failed=tally[states.UPSTREAM_FAILED],
+    )
+
+
+def _urgent(old: rows.RunStatus, new: rows.RunStatus) -> bool:
+    """A person or a pending deletion waits for this: the end, and what is to be terminated."""
+    if new.finished or (new.conditions != old.conditions and not old.conditions):
+        return True
+    before = old.counts.terminating if old.counts else 0
+    after = new.counts.terminating if new.counts else 0
+    return after > before
+
+
+# --- Afterwards ------------------------------------------------------------------------------
+
+
+def _tidy(
+    snap: snapshots.RunSnapshot, plan: plans.Plan, status: rows.RunStatus, now: datetime
+) -> actions.RunDecision:
+    """Take late logs, then delete the Pods that are not to be kept, once they have lingered."""
+    step = advances.Step(snap, plan, now)
+    advances.fill_logs(step)
+    status = replace(status, tasks=tuple(step.tasks))
+    dispose = DISPOSED[plan.retention.keep_pods.value]
+    ended = {
+        pod.status.phase
+        for seen in snap.pods.values()
+        for pod in seen
+        if not pod.gone and not pod.metadata.deletion_timestamp
+    }
+    phases = [phase for phase in dispose if phase in ended]
+    if not phases:
+        return actions.RunDecision(status, tuple(step.actions))
+    due = instants.after(
+        status.completion_time or snap.run.created, plan.retention.pod_ttl_seconds_after_finished
+    )
+    if now < due or step.actions:
+        return actions.RunDecision(status, tuple(step.actions), wake_at=due)
+    doomed = tuple(actions.DeletePods(snap.run.uid, phase) for phase in phases)
+    return actions.RunDecision(status, doomed)
+
+
+DISPOSED: Final = {
+    "None": ("Succeeded", "Failed"),
+    "Failed": ("Succeeded",),
+    "All": (),
+}

@@ -1,0 +1,39 @@
+"""The last lines of a log, made safe to keep in a status.
+
+A status is read by people, terminals and browsers, so control characters and broken UTF-8 must not
+survive, and the cut is at a line where that leaves enough.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from kubedag.core import rows
+
+POD_LOG: Final = "PodLog"
+TERMINATION_MESSAGE: Final = "TerminationMessage"
+
+_ESCAPES: Final = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-_])")
+_CONTROLS: Final = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e]")
+
+
+def trim(
+    raw: bytes | str,
+    source: str,
+    bytes_max: int = rows.LOG_TAIL_BYTES_MAX,
+    *,
+    already_cut: bool = False,
+) -> rows.LogTail:
+    """The end of `raw`, at most `bytes_max` bytes of UTF-8, cut at a line where one is near."""
+    text = raw.decode("utf-8", "replace") if isinstance(raw, bytes) else raw
+    text = _CONTROLS.sub("", _ESCAPES.sub("", text.replace("\r\n", "\n").replace("\r", "\n")))
+    text = text.rstrip()
+    encoded = text.encode("utf-8", "replace")
+    if len(encoded) <= bytes_max:
+        return rows.LogTail(source, text, already_cut)
+    tail = encoded[-bytes_max:].decode("utf-8", "ignore")
+    newline = tail.find("\n")
+    if 0 <= newline < len(tail) // 2:
+        tail = tail[newline + 1 :]
+    return rows.LogTail(source, tail, truncated=True)

@@ -1,0 +1,82 @@
+"""What a person would want to be told: the Events that follow from a change of status.
+
+A pure comparison of the status that was stored before with the one that has been stored now, so
+that nothing is told twice and nothing is told that did not happen.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from kubedag.core import actions, rows, states
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+NORMAL: Final = "Normal"
+WARNING: Final = "Warning"
+NOTES_MAX: Final = 20
+_TAIL_CHARS_MAX: Final = 300
+
+
+def of_run(old: rows.RunStatus, new: rows.RunStatus) -> tuple[actions.Note, ...]:
+    """What became of a run between two of its stored statuses."""
+    told = [*_tasks(old, new), *_run(old, new)]
+    if len(told) <= NOTES_MAX:
+        return tuple(told)
+    more = actions.Note(NORMAL, "MoreEvents", f"{len(told) - NOTES_MAX} more tasks changed")
+    return (*told[: NOTES_MAX - 2], more, told[-1])
+
+
+def of_dag(old: rows.DAGStatus, new: rows.DAGStatus) -> tuple[actions.Note, ...]:
+    """What became of a DAG: it was accepted, or it was not."""
+    before, after = old.condition(rows.READY), new.condition(rows.READY)
+    if after is None or after.status == rows.UNKNOWN:
+        return ()
+    same = before is not None and (before.status, before.message) == (after.status, after.message)
+    if same:
+        return ()
+    if after.status == rows.TRUE:
+        return (actions.Note(NORMAL, "DAGAccepted", f"{after.message}; runs use it from now on"),)
+    return (actions.Note(WARNING, after.reason, after.message),)
+
+
+def _run(old: rows.RunStatus, new: rows.RunStatus) -> Iterator[actions.Note]:
+    if new.start_time and not old.start_time:
+        yield actions.Note(NORMAL, "RunStarted", f"started with revision {new.revision}")
+    if not new.finished or old.finished:
+        return
+    ended = new.condition(rows.SUCCEEDED_CONDITION)
+    assert ended is not None
+    if ended.status == rows.TRUE:
+        yield actions.Note(NORMAL, "RunSucceeded", f"{ended.message} in {new.duration}")
+    else:
+        yield actions.Note(WARNING, f"Run{ended.reason}", ended.message)
+
+
+def _tasks(old: rows.RunStatus, new: rows.RunStatus) -> Iterator[actions.Note]:
+    before = old.tasks if len(old.tasks) == len(new.tasks) else (None,) * len(new.tasks)
+    for was, row in zip(before, new.tasks, strict=True):
+        if was is row or (
+            was is not None and was.attempt == row.attempt and was.state == row.state
+        ):
+            continue
+        if row.state == states.AWAITING_RETRY:
+            yield actions.Note(
+                WARNING,
+                "TaskRetryScheduled",
+                f"task {row.name}: attempt {row.attempt} failed ({row.message or row.reason}); "
+                f"next one at {row.next_attempt_time}",
+            )
+        elif row.state == states.FAILED and (was is None or was.state != states.FAILED):
+            yield actions.Note(WARNING, "TaskFailed", _failure(row))
+
+
+def _failure(row: rows.TaskRow) -> str:
+    said = f"task {row.name} failed: {row.message or row.reason}"
+    if row.attempt > 1:
+        said += f" (after {row.attempt} attempts)"
+    log = row.attempts[-1].log if row.attempts else None
+    if log is not None and log.tail:
+        said += "; its log ends with: " + log.tail[-_TAIL_CHARS_MAX:]
+    return rows.clip(said)

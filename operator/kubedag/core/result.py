@@ -1,0 +1,58 @@
+"""How a run ended, from how its tasks ended.
+
+A run fails if any task failed and that failure was not handled. A failure is handled when no task
+downstream of it was blocked by it, and at least one of them succeeded under a rule that looks at
+failures. So a clean-up under `AllDone` never makes a failed run green, and a fall-back under
+`AllFailed` does. Airflow looks at the leaves only, and warns about it in its own documentation.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from kubedag.core import plan as plans
+from kubedag.core import rows, states
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+HANDLING_RULES: Final = frozenset(
+    {"AllFailed", "OneFailed", "OneSucceeded", "AllDoneMinOneSucceeded"}
+)
+_NAMED_MAX: Final = 5
+
+
+def unhandled(plan: plans.Plan, tasks: Sequence[rows.TaskRow]) -> tuple[int, ...]:
+    """The indices of the failed tasks whose failure nothing handled."""
+    return tuple(
+        index
+        for index, row in enumerate(tasks)
+        if row.state == states.FAILED and not _handled(plan, tasks, index)
+    )
+
+
+def _handled(plan: plans.Plan, tasks: Sequence[rows.TaskRow], index: int) -> bool:
+    handled = False
+    for below in plan.downstream[index]:
+        state = tasks[below].state
+        if state == states.UPSTREAM_FAILED:
+            return False
+        if state == states.SUCCEEDED and str(plan.tasks[below].rule) in HANDLING_RULES:
+            handled = True
+    return handled
+
+
+def message(plan: plans.Plan, tasks: Sequence[rows.TaskRow]) -> str:
+    """Which tasks failed and why, in one line."""
+    failed = unhandled(plan, tasks)
+    said = [_said(tasks[index]) for index in failed[:_NAMED_MAX]]
+    more = len(failed) - len(said)
+    if more:
+        said.append(f"and {more} more")
+    return rows.clip(f"{len(failed)} of {len(tasks)} tasks failed: " + ", ".join(said))
+
+
+def _said(row: rows.TaskRow) -> str:
+    why = row.message or row.reason
+    times = f" after {row.attempt} attempts" if row.attempt > 1 else ""
+    return f"{row.name} ({why}{times})" if why else f"{row.name}{times}"

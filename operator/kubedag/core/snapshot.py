@@ -1,0 +1,103 @@
+"""Everything a decision about one run may look at, as immutable facts.
+
+The shell builds a snapshot from what it last saw; whatever is not here does not exist for the core.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from kubedag.core import plan as plans
+    from kubedag.core import pods, rows
+
+
+@dataclass(frozen=True, slots=True)
+class RunFacts:
+    """What a DAGRun says about itself, apart from its status."""
+
+    name: str
+    namespace: str
+    uid: str
+    dag_name: str
+    created: str
+    generation: int = 1
+    suspend: bool = False
+    deleting: bool = False
+    run_type: str = "Manual"
+    logical_time: str | None = None
+    interval_start: str | None = None
+    interval_end: str | None = None
+
+    @property
+    def order(self) -> tuple[str, str, str]:
+        """Oldest first: by the time it stands for, then by creation, then by name."""
+        return (self.logical_time or self.created, self.created, self.name)
+
+
+@dataclass(frozen=True, slots=True)
+class DAGFacts:
+    """What the runs of a DAG need to know of it as it is now."""
+
+    generation: int
+    ready: bool
+    message: str = ""
+    revision: str = ""
+    suspend: bool = False
+
+
+class Peer(NamedTuple):
+    """Another run of the same DAG, as far as limits between runs go."""
+
+    name: str
+    order: tuple[str, str, str]
+    started: bool = False
+    finished: bool = False
+    succeeded: bool = False
+    suspended: bool = False
+    stopping: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class CapturedLog:
+    """What reading a failed container's log gave; `text` is None when it could not be read."""
+
+    text: bytes | None
+    cut: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why the API did not create the Pod of an attempt. A transient one is tried again."""
+
+    attempt: int
+    reason: str
+    message: str
+    time: str
+    transient: bool = False
+    retry_time: str = ""
+    """When a transient one may be tried again."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunSnapshot:
+    """One run and all that bears on it."""
+
+    run: RunFacts
+    status: rows.RunStatus
+    dag: DAGFacts | None = None
+    plan: plans.Plan | None = None
+    plan_revision: str = ""
+    pods: Mapping[str, Sequence[pods.Pod]] = field(default_factory=dict)
+    """By task name; in order of attempt."""
+    creating: frozenset[str] = frozenset()
+    """Names of the tasks for which the creation of a Pod is under way."""
+    logs: Mapping[str, CapturedLog] = field(default_factory=dict)
+    """By the Pod's UID."""
+    refusals: Mapping[str, Refusal] = field(default_factory=dict)
+    """By task name."""
+    peers: Sequence[Peer] = ()
+    """Filled in only where limits between runs are asked for."""

@@ -1,0 +1,73 @@
+"""The Pods that the API server is asked about before a DAG is called ready.
+
+Whether a podTemplate is valid only the API server can say, with its own version and its own
+admission. Tasks that differ in what they run but not in what their Pods are share one question.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any, Final, NamedTuple
+
+import msgspec
+
+from kubedag.core import plan as plans
+from kubedag.core import pods, podspec
+
+TRIALS_MAX: Final = 32
+"""Of a DAG with more shapes of Pod than this, the first are asked about; a run tells the rest."""
+
+
+class Trial(NamedTuple):
+    """A Pod to ask about, and the task that it speaks for."""
+
+    key: str
+    task_index: int
+    manifest: dict[str, Any]
+
+
+def trials(plan: plans.Plan, namespace: str, dag_uid: str) -> tuple[Trial, ...]:
+    """One Pod for each shape, in the order of the tasks."""
+    run = podspec.RunIdentity(
+        name=f"{plan.dag_name}-trial"[:52].rstrip("-."),
+        namespace=namespace,
+        uid=dag_uid,
+        revision="trial",
+        run_type="Manual",
+        logical_time="2000-01-01T00:00:00Z",
+        interval_start=None,
+        interval_end=None,
+    )
+    found: dict[str, Trial] = {}
+    for task in plan.tasks:
+        manifest = podspec.build(plan, task, run, 1)
+        key = shape(manifest)
+        if key not in found:
+            found[key] = Trial(key, task.index, manifest)
+        if len(found) >= TRIALS_MAX:
+            break
+    return tuple(found.values())
+
+
+def shape(manifest: dict[str, Any]) -> str:
+    """A digest of what the API server judges, without what differs from task to task."""
+    spec = dict(manifest["spec"])
+    spec["containers"] = [
+        {key: value for key, value in container.items() if not _differs(container, key)}
+        for container in spec["containers"]
+    ]
+    metadata = manifest.get("metadata", {})
+    judged = {
+        "spec": spec,
+        "annotations": sorted(metadata.get("annotations", {})),
+        "labels": [
+            item
+            for item in sorted(metadata.get("labels", {}).items())
+            if not item[0].startswith("kubedag.dev/")
+        ],
+    }
+    return hashlib.sha256(msgspec.json.encode(judged)).hexdigest()[:16]
+
+
+def _differs(container: dict[str, Any], key: str) -> bool:
+    return container.get("name") == pods.MAIN_CONTAINER and key in ("command", "args", "env")

@@ -1,0 +1,221 @@
+"""Does what was decided about a run: one API call per action, and back comes a fact, no judgement.
+
+Nothing here knows what a workflow is. An answer is taken into the store, and the key is woken, so
+that the next decision is made from what really happened.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from datetime import timedelta
+from typing import TYPE_CHECKING, Final, assert_never
+
+import msgspec
+import orjson
+
+from kubedag.core import actions, instants, pods, podspec, refusals, rows, snapshot
+from kubedag.shell import client
+from kubedag.shell.errors import ApiError, ClusterError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from kubedag.core import plan as plans
+    from kubedag.shell.clock import Clock
+    from kubedag.shell.entries import RunEntry
+    from kubedag.shell.informers import Informers
+    from kubedag.shell.store import Key
+    from kubedag.shell.tasks import Tasks
+
+log: Final = logging.getLogger(__name__)
+
+LOG_LINES: Final = 80
+LOG_BYTES_MAX: Final = 64 * 1024
+LOG_BYTES_KEPT: Final = 2 * rows.LOG_TAIL_BYTES_MAX
+LOG_TRIES_MAX: Final = 2
+LOG_SECONDS_MAX: Final = 5.0
+CREATES_AT_ONCE_MAX: Final = 64
+
+
+class RunActor:
+    """Executes the actions of runs beside the decisions."""
+
+    def __init__(
+        self,
+        api: client.Api,
+        pod_informer: Informers[pods.Pod],
+        wake: Callable[[Key], None],
+        clock: Clock,
+        tasks: Tasks,
+    ) -> None:
+        self._api = api
+        self._pods = pod_informer
+        self._wake = wake
+        self._clock = clock
+        self._tasks = tasks
+        self._creates = asyncio.Semaphore(CREATES_AT_ONCE_MAX)
+        self._pod = msgspec.json.Decoder(pods.Pod)
+
+    def start(
+        self, entry: RunEntry, snap: snapshot.RunSnapshot, wanted: Iterable[actions.RunAction]
+    ) -> None:
+        """Start what a decision about a run asks for, unless it is under way already."""
+        for action in wanted:
+            match action:
+                case actions.CreatePod():
+                    assert snap.plan is not None
+                    task = snap.plan.tasks[action.task_index]
+                    if task.name not in entry.creating:
+                        entry.creating.add(task.name)
+                        identity = _identity(snap)
+                        self._tasks.start(
+                            self._create_pod(entry, snap.plan, task, identity, action)
+                        )
+                case actions.DeletePod():
+                    if action.uid not in entry.deleting:
+                        entry.deleting.add(action.uid)
+                        self._tasks.start(self._delete_pod(entry, action))
+                case actions.DeletePods():
+                    if action.phase not in entry.deleting:
+                        entry.deleting.add(action.phase)
+                        self._tasks.start(self._delete_pods(entry, action))
+                case actions.CaptureLog():
+                    if action.pod_uid not in entry.capturing:
+                        entry.capturing.add(action.pod_uid)
+                        self._tasks.start(self._capture_log(entry, action))
+                case _:
+                    assert_never(action)
+
+    async def _create_pod(
+        self,
+        entry: RunEntry,
+        plan: plans.Plan,
+        task: plans.TaskPlan,
+        identity: podspec.RunIdentity,
+        action: actions.CreatePod,
+    ) -> None:
+        path = client.PODS.path(identity.namespace)
+        body = orjson.dumps(podspec.build(plan, task, identity, action.attempt))
+        try:
+            async with self._creates:
+                answer = await self._api.request("POST", path, body=body)
+            self._pods.assume(self._pod.decode(answer))
+            entry.refusal_tries.pop(task.name, None)
+        except ApiError as error:
+            if error.already_exists:
+                await self._adopt(entry, task.name, action)
+            else:
+                self._refuse(entry, task.name, action, error)
+        except ClusterError as error:
+            self._refuse(entry, task.name, action, error)
+        finally:
+            entry.creating.discard(task.name)
+            self._wake(entry.key)
+
+    async def _adopt(self, entry: RunEntry, task: str, action: actions.CreatePod) -> None:
+        """The name is taken: by our own earlier request, or by somebody else's Pod."""
+        path = client.PODS.path(entry.facts.namespace, action.name)
+        try:
+            pod = self._pod.decode(await self._api.request("GET", path))
+        except ClusterError as error:
+            self._refuse(entry, task, action, error)
+            return
+        owners = pod.metadata.owner_references
+        if any(owner.uid == entry.facts.uid and owner.controller for owner in owners):
+            self._pods.assume(pod)
+            return
+        message = f"a Pod named {action.name!r} exists and does not belong to this run"
+        now = instants.text(self._clock.now())
+        entry.refusals[task] = snapshot.Refusal(
+            action.attempt, refusals.NAME_CONFLICT, message, now
+        )
+
+    def _refuse(
+        self, entry: RunEntry, task: str, action: actions.CreatePod, error: ClusterError
+    ) -> None:
+        answer = refusals.Answer(0, "", str(error))
+        if isinstance(error, ApiError):
+            answer = refusals.Answer(error.status, error.reason, error.message)
+        verdict = refusals.classify(answer)
+        tries = entry.refusal_tries[task] = entry.refusal_tries.get(task, 0) + 1
+        now = self._clock.now()
+        wait = timedelta(seconds=refusals.wait_seconds(tries))
+        entry.refusals[task] = snapshot.Refusal(
+            attempt=action.attempt,
+            reason=verdict.reason,
+            message=answer.message,
+            time=instants.text(now),
+            transient=verdict.transient,
+            retry_time=instants.text(now + wait),
+        )
+
+    async def _delete_pod(self, entry: RunEntry, action: actions.DeletePod) -> None:
+        path = client.PODS.path(entry.facts.namespace, action.name)
+        body = orjson.dumps({"preconditions": {"uid": action.uid}})
+        await self._delete(entry, action.uid, path, body, {})
+
+    async def _delete_pods(self, entry: RunEntry, action: actions.DeletePods) -> None:
+        path = client.PODS.path(entry.facts.namespace)
+        selectors = {
+            "labelSelector": f"{pods.LABEL_RUN_UID}={action.run_uid}",
+            "fieldSelector": f"status.phase={action.phase}",
+        }
+        await self._delete(entry, action.phase, path, None, selectors)
+
+    async def _delete(
+        self, entry: RunEntry, what: str, path: str, body: bytes | None, params: dict[str, str]
+    ) -> None:
+        pause = 0.0
+        try:
+            await self._api.request("DELETE", path, params=params, body=body)
+        except ApiError as error:
+            if not error.not_found and not error.conflict:
+                pause = 1.0
+                log.warning("Could not delete %s: %s", path, error)
+        except ClusterError as error:
+            pause = 1.0
+            log.debug("Could not delete %s: %s", path, error)
+        if pause:
+            await asyncio.sleep(pause)
+        entry.deleting.discard(what)
+        if pause:
+            self._wake(entry.key)
+
+    async def _capture_log(self, entry: RunEntry, action: actions.CaptureLog) -> None:
+        path = client.PODS.path(entry.facts.namespace, action.pod_name, "log")
+        params = {
+            "container": action.container,
+            "tailLines": str(LOG_LINES),
+            "limitBytes": str(LOG_BYTES_MAX),
+        }
+        captured = snapshot.CapturedLog(None)
+        for _ in range(LOG_TRIES_MAX):
+            try:
+                text = await self._api.request(
+                    "GET", path, params=params, timeout_seconds=LOG_SECONDS_MAX
+                )
+            except ClusterError as error:
+                log.debug("Log of %s not read: %s", action.pod_name, error)
+                continue
+            captured = snapshot.CapturedLog(text[-LOG_BYTES_KEPT:], len(text) > LOG_BYTES_KEPT)
+            if len(text) < LOG_BYTES_MAX:
+                break
+            params["tailLines"] = "5"  # long lines: the limit cut off the end that is wanted
+        entry.logs[action.pod_uid] = captured
+        entry.capturing.discard(action.pod_uid)
+        self._wake(entry.key)
+
+
+def _identity(snap: snapshot.RunSnapshot) -> podspec.RunIdentity:
+    run = snap.run
+    return podspec.RunIdentity(
+        name=run.name,
+        namespace=run.namespace,
+        uid=run.uid,
+        revision=snap.plan_revision,
+        run_type=run.run_type,
+        logical_time=run.logical_time or run.created,
+        interval_start=run.interval_start,
+        interval_end=run.interval_end,
+    )

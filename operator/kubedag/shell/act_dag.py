@@ -1,0 +1,157 @@
+"""Does what was decided about a DAG: asks about its Pods, stores revisions, deletes what is over."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import TYPE_CHECKING, Final, assert_never
+
+import msgspec
+import orjson
+
+from kubedag.api import problems
+from kubedag.core import actions, decide_dag, pods
+from kubedag.shell import client, definitions
+from kubedag.shell.errors import ApiError, ClusterError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine, Iterable
+    from typing import Any
+
+    from kubedag.shell.entries import DAGEntry
+    from kubedag.shell.informers import Informers
+    from kubedag.shell.store import Key
+    from kubedag.shell.tasks import Tasks
+
+log: Final = logging.getLogger(__name__)
+
+PAUSE_SECONDS: Final = 1.0
+"""After the cluster failed us, before the decision is made again."""
+
+
+class DAGActor:
+    """Executes the actions of DAGs beside the decisions."""
+
+    def __init__(
+        self,
+        api: client.Api,
+        revisions: Informers[definitions.Revision],
+        wake: Callable[[Key], None],
+        tasks: Tasks,
+    ) -> None:
+        self._api = api
+        self._revisions = revisions
+        self._wake = wake
+        self._tasks = tasks
+        self._revision = msgspec.json.Decoder(definitions.Revision)
+
+    def start(self, entry: DAGEntry, wanted: Iterable[actions.DAGAction]) -> None:
+        """Start what a decision asks for, unless it is under way already."""
+        for action in wanted:
+            match action:
+                case actions.TryPod():
+                    self._once(entry, action.key, self._try_pod, action)
+                case actions.CreateRevision():
+                    self._once(entry, action.name, self._create_revision, action)
+                case actions.DeleteRevision():
+                    path = client.CONTROLLER_REVISIONS.path(entry.namespace, action.name)
+                    self._once(entry, action.uid, self._delete, path, action.uid)
+                case actions.DeleteRun():
+                    path = client.DAG_RUNS.path(entry.namespace, action.name)
+                    self._once(entry, action.uid, self._delete, path, action.uid)
+                case _:
+                    assert_never(action)
+
+    def _once(
+        self,
+        entry: DAGEntry,
+        what: str,
+        work: Callable[..., Coroutine[Any, Any, None]],
+        *arguments: object,
+    ) -> None:
+        if what not in entry.busy:
+            entry.busy.add(what)
+            self._tasks.start(self._guarded(entry, what, work, *arguments))
+
+    async def _guarded(
+        self,
+        entry: DAGEntry,
+        what: str,
+        work: Callable[..., Coroutine[Any, Any, None]],
+        *arguments: object,
+    ) -> None:
+        try:
+            await work(entry, *arguments)
+        except ClusterError as error:
+            log.info("DAG %s/%s: %s", entry.namespace, entry.name, error)
+            await asyncio.sleep(PAUSE_SECONDS)
+        finally:
+            entry.busy.discard(what)
+            self._wake(entry.key)
+
+    async def _try_pod(self, entry: DAGEntry, action: actions.TryPod) -> None:
+        definition = entry.definition
+        params = {"dryRun": "All", "fieldValidation": "Strict"}
+        body = orjson.dumps(action.manifest)
+        try:
+            await self._api.request(
+                "POST", client.PODS.path(entry.namespace), params=params, body=body
+            )
+        except ApiError as error:
+            if error.invalid:
+                found = _problem(entry, action.key, error)
+            elif error.status == 403:
+                found = None  # quota, a missing service account: it may be there in time
+            else:
+                raise
+        else:
+            found = None
+        if entry.definition is definition:
+            entry.trial_results[action.key] = decide_dag.TrialResult(found)
+
+    async def _create_revision(self, entry: DAGEntry, action: actions.CreateRevision) -> None:
+        path = client.CONTROLLER_REVISIONS.path(entry.namespace)
+        labels = {pods.LABEL_MANAGED_BY: pods.MANAGED_BY, pods.LABEL_DAG: entry.name}
+        body = orjson.dumps(
+            {
+                "apiVersion": "apps/v1",
+                "kind": "ControllerRevision",
+                "metadata": {"name": action.name, "namespace": entry.namespace, "labels": labels},
+                "revision": action.generation,
+                "data": orjson.Fragment(entry.spec_json),
+            }
+        )
+        try:
+            answer = await self._api.request("POST", path, body=body)
+        except ApiError as error:
+            if not error.already_exists:
+                raise
+            # The name follows from the content, so what is there is what was to be stored.
+            path = client.CONTROLLER_REVISIONS.path(entry.namespace, action.name)
+            answer = await self._api.request("GET", path)
+        self._revisions.assume(self._revision.decode(answer))
+
+    async def _delete(self, entry: DAGEntry, path: str, uid: str) -> None:
+        del entry
+        body = orjson.dumps({"preconditions": {"uid": uid}, "propagationPolicy": "Background"})
+        try:
+            await self._api.request("DELETE", path, body=body)
+        except ApiError as error:
+            if not error.not_found and not error.conflict:
+                raise
+
+
+def _problem(entry: DAGEntry, key: str, error: ApiError) -> problems.Problem:
+    """The task that the refused Pod speaks for, and what the API server said."""
+    index = 0
+    if entry.definition is not None:
+        index = next((t.task_index for t in entry.definition.trials if t.key == key), 0)
+    said = "; ".join(
+        f"{cause.field}: {cause.message}" if cause.field else cause.message
+        for cause in error.causes[:3]
+    )
+    return problems.Problem(
+        f"spec.tasks[{index}]",
+        "InvalidPodTemplate",
+        f"must make a Pod that the API server takes; it says: {said or error.message}",
+    )

@@ -1,0 +1,124 @@
+"""From API objects to what the core works with; each spec is parsed once per generation."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
+import orjson
+
+from kubedag.api import dag as api
+from kubedag.api import parse
+from kubedag.core import decide_dag, naming, pods, snapshot, trials
+from kubedag.core import plan as plans
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+PLANS_KEPT_MAX: Final = 2000
+
+
+class Revision(msgspec.Struct, frozen=True, rename="camel"):
+    """A ControllerRevision of ours: the spec of a DAG as it was."""
+
+    metadata: pods.Metadata
+    revision: int = 0
+    data: msgspec.Raw = msgspec.Raw(b"null")
+    gone: bool = False
+
+    @property
+    def dag_name(self) -> str:
+        """The DAG that it is of."""
+        labels = self.metadata.labels
+        return labels.get(pods.LABEL_DAG, "") if labels else ""
+
+
+class Revisions:
+    """The revisions of all DAGs, and their plans, compiled when a run first asks."""
+
+    def __init__(self) -> None:
+        self._by_dag: dict[tuple[str, str], dict[str, Revision]] = {}
+        self._plans: dict[tuple[str, str], plans.Plan] = {}
+
+    def put(self, revision: Revision) -> None:
+        """Remember, or forget, a revision."""
+        meta = revision.metadata
+        known = self._by_dag.setdefault((meta.namespace, revision.dag_name), {})
+        if revision.gone:
+            known.pop(meta.name, None)
+            self._plans.pop((meta.namespace, meta.name), None)
+            if not known:
+                del self._by_dag[(meta.namespace, revision.dag_name)]
+        else:
+            known[meta.name] = revision
+
+    def of(self, namespace: str, dag: str) -> tuple[decide_dag.Revision, ...]:
+        """What is stored of a DAG."""
+        return tuple(
+            decide_dag.Revision(
+                one.metadata.name, one.metadata.uid, one.metadata.creation_timestamp or ""
+            )
+            for one in self._by_dag.get((namespace, dag), {}).values()
+        )
+
+    def plan(self, namespace: str, dag: str, name: str) -> plans.Plan | None:
+        """The plan of a stored revision; None if it is not there or cannot be read."""
+        known = self._plans.get((namespace, name))
+        if known is not None:
+            return known
+        revision = self._by_dag.get((namespace, dag), {}).get(name)
+        if revision is None:
+            return None
+        spec, found = parse.dag_spec(orjson.loads(bytes(revision.data)))
+        if spec is None or found:
+            return None
+        if len(self._plans) >= PLANS_KEPT_MAX:
+            self._plans.pop(next(iter(self._plans)))
+        known = self._plans[(namespace, name)] = plans.compile_plan(dag, spec)
+        return known
+
+
+def run_facts(raw: Mapping[str, Any]) -> snapshot.RunFacts:
+    """What a DAGRun says about itself."""
+    meta, spec = raw["metadata"], raw.get("spec") or {}
+    interval = spec.get("dataInterval") or {}
+    return snapshot.RunFacts(
+        name=meta["name"],
+        namespace=meta["namespace"],
+        uid=meta["uid"],
+        dag_name=spec.get("dagName", ""),
+        created=meta["creationTimestamp"],
+        generation=meta.get("generation", 1),
+        suspend=bool(spec.get("suspend", False)),
+        deleting=bool(meta.get("deletionTimestamp")),
+        run_type=spec.get("runType", "Manual"),
+        logical_time=spec.get("logicalTime"),
+        interval_start=interval.get("startTime"),
+        interval_end=interval.get("endTime"),
+    )
+
+
+def of_dag(raw: Mapping[str, Any]) -> tuple[bytes, decide_dag.Definition]:
+    """A DAG's spec in its canonical form, and what it defines or what is wrong with it."""
+    meta, given = raw["metadata"], raw.get("spec") or {}
+    canonical = orjson.dumps(given, option=orjson.OPT_SORT_KEYS)
+    spec, found = parse.dag_spec(given)
+    common = {
+        "uid": meta["uid"],
+        "generation": meta.get("generation", 1),
+        "suspend": bool(given.get("suspend", False)),
+        "task_count": len(given.get("tasks") or ()),
+    }
+    if spec is not None and not found:
+        found = plans.validate(spec)
+    if spec is None or found:
+        retention = spec.retention if spec is not None else api.Retention()
+        return canonical, decide_dag.Definition(retention=retention, problems=found, **common)
+    plan = plans.compile_plan(meta["name"], spec)
+    return canonical, decide_dag.Definition(
+        retention=spec.retention,
+        revision=naming.revision_name(meta["name"], canonical),
+        plan=plan,
+        trials=trials.trials(plan, meta["namespace"], meta["uid"]),
+        **common,
+    )

@@ -1,0 +1,184 @@
+"""One run, and one DAG, as the operator knows them: what is stored, what is decided, what is under way.
+
+Everything here can be lost without harm: it is read again from the API, or it is decided again.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from kubedag.core import decide_dag, plan, pods, retention, rows, snapshot, states
+from kubedag.core.attempts import attempt_number
+
+PodsByTask = dict[str, tuple[pods.Pod, ...]]
+
+
+@dataclass(slots=True)
+class RunEntry:
+    """A DAGRun."""
+
+    facts: snapshot.RunFacts
+    resource_version: str
+    status: rows.RunStatus
+    """As it is stored."""
+    decided: rows.RunStatus | None = None
+    """As it will be stored next."""
+    creating: set[str] = field(default_factory=set)
+    capturing: set[str] = field(default_factory=set)
+    deleting: set[str] = field(default_factory=set)
+    logs: dict[str, snapshot.CapturedLog] = field(default_factory=dict)
+    refusals: dict[str, snapshot.Refusal] = field(default_factory=dict)
+    refusal_tries: dict[str, int] = field(default_factory=dict)
+    writing: bool = False
+    written_at: float | None = None
+    first_decided_at: float | None = None
+
+    @property
+    def newest(self) -> rows.RunStatus:
+        """The newest word on this run, stored or not."""
+        return self.decided or self.status
+
+    @property
+    def key(self) -> tuple[str, str, str]:
+        """The work queue's name for this run."""
+        return ("run", self.facts.namespace, self.facts.name)
+
+    def peer(self, pods_seen: bool) -> snapshot.Peer:
+        """This run as the others see it."""
+        newest = self.newest
+        return snapshot.Peer(
+            name=self.facts.name,
+            order=self.facts.order,
+            started=bool(newest.start_time or self.creating or pods_seen),
+            finished=newest.finished or self.facts.deleting,
+            succeeded=newest.succeeded,
+            suspended=self.facts.suspend,
+        )
+
+    def summary(self, revision_of_pods: str) -> retention.RunSummary:
+        """This run as its DAG sees it."""
+        newest = self.newest
+        condition = newest.condition(rows.SUCCEEDED_CONDITION)
+        return retention.RunSummary(
+            name=self.facts.name,
+            uid=self.facts.uid,
+            order=self.facts.order,
+            revision=newest.revision or revision_of_pods,
+            state=condition.reason if condition else "",
+            started=bool(newest.start_time),
+            finished=self.status.finished,
+            succeeded=newest.succeeded,
+            completion_time=newest.completion_time,
+            deleting=self.facts.deleting,
+        )
+
+
+@dataclass(slots=True)
+class DAGEntry:
+    """A DAG, or what is left of one that is gone while its runs are not."""
+
+    namespace: str
+    name: str
+    uid: str = ""
+    resource_version: str = ""
+    spec_json: bytes = b""
+    definition: decide_dag.Definition | None = None
+    status: rows.DAGStatus = field(default_factory=rows.DAGStatus)
+    decided: rows.DAGStatus | None = None
+    trial_results: dict[str, decide_dag.TrialResult] = field(default_factory=dict)
+    trying: set[str] = field(default_factory=set)
+    busy: set[str] = field(default_factory=set)
+    writing: bool = False
+    written_at: float | None = None
+
+    @property
+    def key(self) -> tuple[str, str, str]:
+        """The work queue's name for this DAG."""
+        return ("dag", self.namespace, self.name)
+
+    def facts(self) -> snapshot.DAGFacts | None:
+        """What the runs need to know of it."""
+        definition = self.definition
+        if definition is None:
+            return None
+        condition = self.status.condition(rows.READY)
+        return snapshot.DAGFacts(
+            generation=definition.generation,
+            ready=decide_dag.ready(self.status, definition.generation),
+            message=f"DAG {self.name!r} is not ready: {condition.message}" if condition else "",
+            revision=definition.revision,
+            suspend=definition.suspend,
+        )
+
+    def plan(self) -> plan.Plan | None:
+        """The plan of this generation, once it is known to be good."""
+        definition = self.definition
+        if definition is None or not decide_dag.ready(self.status, definition.generation):
+            return None
+        return definition.plan
+
+
+class PodIndex:
+    """The Pods of all runs, by run and task. Those that are gone stay until they are recorded."""
+
+    def __init__(self) -> None:
+        self._by_run: dict[str, PodsByTask] = {}
+        self._gone: dict[str, int] = {}
+
+    def of(self, run_uid: str) -> PodsByTask:
+        """The Pods of a run, by task, in order of attempt."""
+        return self._by_run.get(run_uid, _NONE)
+
+    def put(self, run_uid: str, pod: pods.Pod) -> None:
+        """Remember a Pod as it is now, or as it was last."""
+        tasks = self._by_run.setdefault(run_uid, {})
+        task = pod.label(pods.LABEL_TASK)
+        others = [old for old in tasks.get(task, ()) if old.metadata.uid != pod.metadata.uid]
+        others.append(pod)
+        others.sort(key=lambda one: (attempt_number(one), one.metadata.creation_timestamp or ""))
+        tasks[task] = tuple(others)
+        if pod.gone:
+            self._gone[run_uid] = self._gone.get(run_uid, 0) + 1
+
+    def forget_run(self, run_uid: str) -> None:
+        """The run is gone, and its Pods matter to nobody."""
+        self._by_run.pop(run_uid, None)
+        self._gone.pop(run_uid, None)
+
+    def forget_recorded(self, run_uid: str, status: rows.RunStatus) -> None:
+        """Drop the Pods that are gone and whose end is stored."""
+        if not self._gone.get(run_uid):
+            return
+        tasks = self._by_run.get(run_uid, {})
+        left = 0
+        for row in status.tasks:
+            seen = tasks.get(row.name)
+            if seen is None or not any(pod.gone for pod in seen):
+                continue
+            ended = {a.number for a in row.attempts if a.state in states.ATTEMPT_ENDS}
+            over = row.state in states.TERMINAL or status.finished
+            kept = tuple(
+                pod for pod in seen
+                if not pod.gone or not (over or attempt_number(pod) in ended)
+            )  # fmt: skip
+            left += sum(pod.gone for pod in kept)
+            if kept:
+                tasks[row.name] = kept
+            else:
+                del tasks[row.name]
+        if left:
+            self._gone[run_uid] = left
+        else:
+            del self._gone[run_uid]
+        if not tasks:
+            self._by_run.pop(run_uid, None)
+
+    def revision(self, run_uid: str) -> str:
+        """The revision that the Pods of a run were made from, or an empty string."""
+        for seen in self.of(run_uid).values():
+            for pod in seen:
+                return pod.label(pods.LABEL_REVISION)
+        return ""
+
+
+_NONE: PodsByTask = {}

@@ -1,0 +1,162 @@
+"""The loop: take a key, observe, decide, hand over what is to be done, and look again later.
+
+Deciding is synchronous and quick, so decisions are never made on half-changed facts. Everything that
+waits for the network runs beside it, and wakes the key when it is done. A large run is looked at less
+often than a small one, in proportion to what a look costs, so that it cannot starve the others.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from typing import TYPE_CHECKING, Final
+
+from kubedag.core import decide_dag, decide_run
+from kubedag.shell.queue import KeyedQueue, QueueClosed
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import datetime
+
+    from kubedag.shell.act import RunActor
+    from kubedag.shell.act_dag import DAGActor
+    from kubedag.shell.clock import Clock
+    from kubedag.shell.store import Key, Store
+    from kubedag.shell.writer import StatusWriter
+
+log: Final = logging.getLogger(__name__)
+
+REST_PER_WORK: Final = 8.0
+"""After a decision that took one unit of time, the same key rests for this many."""
+REST_SECONDS_MAX: Final = 0.5
+
+
+class Pace:
+    """Wakes keys, but none sooner than it has rested from its last, costly decision."""
+
+    def __init__(self, queue: KeyedQueue[Key]) -> None:
+        self._queue = queue
+        self._rested_at: dict[Key, float] = {}
+
+    def wake(self, key: Key) -> None:
+        """Have a key looked at as soon as it has rested."""
+        due = self._rested_at.get(key)
+        if due is None:
+            self._queue.add(key)
+            return
+        rest = due - asyncio.get_running_loop().time()
+        if rest > 0:
+            self._queue.add_after(key, rest)
+        else:
+            del self._rested_at[key]
+            self._queue.add(key)
+
+    def worked(self, key: Key, seconds: float) -> None:
+        """Note what a decision has cost."""
+        rest = min(seconds * REST_PER_WORK, REST_SECONDS_MAX)
+        if rest > 0.001:
+            self._rested_at[key] = asyncio.get_running_loop().time() + rest
+        else:
+            self._rested_at.pop(key, None)
+
+
+class Reconciler:
+    """One worker is enough: it only decides."""
+
+    def __init__(  # noqa: PLR0913  # put together in one place, engine.py
+        self,
+        store: Store,
+        queue: KeyedQueue[Key],
+        pace: Pace,
+        run_actor: RunActor,
+        dag_actor: DAGActor,
+        writer: StatusWriter,
+        clock: Clock,
+        *,
+        may_act: Callable[[], bool] = lambda: True,
+        cpu_seconds: Callable[[], float] = time.thread_time,
+    ) -> None:
+        self._store = store
+        self._queue = queue
+        self._pace = pace
+        self._run_actor = run_actor
+        self._dag_actor = dag_actor
+        self._writer = writer
+        self._clock = clock
+        self._may_act = may_act
+        self._cpu_seconds = cpu_seconds
+        self.decisions = 0
+        self.bugs = 0
+        self.decide_seconds_max = 0.0
+
+    async def run(self) -> None:
+        """Work until the queue is closed."""
+        while True:
+            try:
+                key = await self._queue.get()
+            except QueueClosed:
+                return
+            try:
+                self._look(key)
+            finally:
+                self._queue.done(key)
+            await asyncio.sleep(0)
+
+    def _look(self, key: Key) -> None:
+        if not self._may_act():
+            return  # whoever leads next is woken with everything
+        before = self._cpu_seconds()
+        try:
+            self.reconcile(key)
+        except Exception:
+            # One object that meets a bug of ours must not stop all the others.
+            self.bugs += 1
+            delay = self._queue.retry(key)
+            log.exception("Decision on %s failed; next look in %.1f s", "/".join(key), delay)
+            return
+        self._queue.forget(key)
+        seconds = self._cpu_seconds() - before
+        self.decisions += 1
+        self.decide_seconds_max = max(self.decide_seconds_max, seconds)
+        self._pace.worked(key, seconds)
+
+    def reconcile(self, key: Key) -> None:
+        """Observe, decide, act: once, for one key."""
+        kind, namespace, name = key
+        now = self._clock.now()
+        if kind == "run":
+            wake_at = self._run(namespace, name, now)
+        else:
+            wake_at = self._dag(namespace, name, now)
+        if wake_at is not None:
+            self._queue.add_after(key, max(0.0, (wake_at - now).total_seconds()))
+
+    def _run(self, namespace: str, name: str, now: datetime) -> datetime | None:
+        entry = self._store.runs.get((namespace, name))
+        if entry is None:
+            return None
+        snap = self._store.run_snapshot(entry)
+        decision = decide_run.decide(snap, now)
+        was = entry.newest
+        entry.decided = decision.status
+        self._run_actor.start(entry, snap, decision.actions)
+        self._writer.run_decided(entry, urgent=decision.urgent)
+        if was.finished != decision.status.finished or bool(was.start_time) != bool(
+            decision.status.start_time
+        ):
+            self._store.wake_around(entry)
+        return decision.wake_at
+
+    def _dag(self, namespace: str, name: str, now: datetime) -> datetime | None:
+        entry = self._store.dags.get((namespace, name))
+        if entry is None:
+            return None
+        decision = decide_dag.decide(self._store.dag_snapshot(entry), now)
+        self._dag_actor.start(entry, decision.actions)
+        if decision.status is not None:
+            entry.decided = decision.status
+            self._writer.dag_decided(entry)
+        else:
+            self._store.forget_empty_dag(entry)
+        return decision.wake_at

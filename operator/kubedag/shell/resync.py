@@ -1,0 +1,72 @@
+"""Asks the API for all custom resources, and takes in what differs from what we know.
+
+kopf's watch is quick, but it never tells of an object that was deleted while it had to list anew
+(see ADR 0005), and it may stand still without saying so. A full list from time to time, and at the
+start of each term as leader, closes both gaps.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+import orjson
+
+from kubedag.shell import client, wire
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+    from kubedag.shell.entries import DAGEntry, RunEntry
+    from kubedag.shell.store import Name, Store
+
+PAGE_OBJECTS: Final = 200
+PAGES_MAX: Final = 10_000
+TIMEOUT_SECONDS: Final = 60.0
+
+
+async def resync(api: client.Api, store: Store, namespaces: Iterable[str | None]) -> None:
+    """Bring the store to what the API has now. Raises `ClusterError` if it cannot be asked."""
+    for namespace in namespaces:
+        await _kind(
+            api, client.DAGS.path(namespace), namespace, store.dags, store.put_dag, store.drop_dag
+        )
+        await _kind(
+            api,
+            client.DAG_RUNS.path(namespace),
+            namespace,
+            store.runs,
+            store.put_run,
+            store.drop_run,
+        )
+
+
+async def _kind(
+    api: client.Api,
+    path: str,
+    namespace: str | None,
+    known: Mapping[Name, RunEntry] | Mapping[Name, DAGEntry],
+    put: Callable[[Mapping[str, Any]], None],
+    drop: Callable[[str, str], None],
+) -> None:
+    before = {
+        name: entry.resource_version
+        for name, entry in known.items()
+        if (namespace is None or name[0] == namespace) and entry.resource_version
+    }
+    seen: set[Name] = set()
+    params = {"limit": str(PAGE_OBJECTS)}
+    version = ""
+    for _ in range(PAGES_MAX):
+        answer = await api.request("GET", path, params=params, timeout_seconds=TIMEOUT_SECONDS)
+        page = orjson.loads(answer)
+        version = version or page["metadata"].get("resourceVersion", "")
+        for raw in page["items"]:
+            seen.add((raw["metadata"]["namespace"], raw["metadata"]["name"]))
+            put(raw)
+        token = page["metadata"].get("continue")
+        if not token:
+            break
+        params["continue"] = token
+    for name, its_version in before.items():
+        if name not in seen and not wire.older(version, its_version):
+            drop(*name)

@@ -1,0 +1,261 @@
+"""What the operator last saw, and the snapshots that decisions are made from.
+
+The store takes in objects from three sides: kopf's watch and our own resync bring custom resources,
+informers bring Pods and revisions, and answers to our own writes are taken in at once, so that no
+decision is made on what we know to be old. Whoever is affected by a change is woken.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
+
+from kubedag.core import decide_dag, plan, pods, rows, snapshot
+from kubedag.shell import definitions, wire
+from kubedag.shell.entries import DAGEntry, PodIndex, RunEntry
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Mapping
+
+log: Final = logging.getLogger(__name__)
+
+Key = tuple[str, str, str]
+Name = tuple[str, str]
+
+
+class Store:
+    """Everything known, by namespace and name; `wake` is called with the keys that are affected."""
+
+    def __init__(self, wake: Callable[[Key], None]) -> None:
+        self._wake = wake
+        self.runs: dict[Name, RunEntry] = {}
+        self.dags: dict[Name, DAGEntry] = {}
+        self.pods = PodIndex()
+        self.revisions = definitions.Revisions()
+        self._runs_of_dag: dict[Name, dict[str, RunEntry]] = {}
+        self._run_of_uid: dict[str, Name] = {}
+
+    # --- Custom resources --------------------------------------------------------------------
+
+    def put_run(self, raw: Mapping[str, Any]) -> None:
+        """A DAGRun as the API has it."""
+        meta = raw["metadata"]
+        name = (meta["namespace"], meta["name"])
+        known = self.runs.get(name)
+        if known is not None and known.facts.uid != meta["uid"]:
+            self.drop_run(*name, known.facts.uid)
+            known = None
+        version = meta["resourceVersion"]
+        if known is not None and (
+            known.resource_version == version or wire.older(version, known.resource_version)
+        ):
+            return
+        status = _status(raw, rows.RunStatus)
+        facts = definitions.run_facts(raw)
+        if known is None:
+            known = RunEntry(facts, version, status)
+            self.runs[name] = known
+            self._run_of_uid[facts.uid] = name
+            self._runs_of_dag.setdefault((name[0], facts.dag_name), {})[name[1]] = known
+        else:
+            known.facts, known.resource_version, known.status = facts, version, status
+        self.pods.forget_recorded(facts.uid, status)
+        self._wake(known.key)
+        self.wake_around(known)
+
+    def drop_run(self, namespace: str, name: str, uid: str | None = None) -> None:
+        """A DAGRun that is gone."""
+        known = self.runs.get((namespace, name))
+        if known is None or (uid is not None and known.facts.uid != uid):
+            return
+        del self.runs[(namespace, name)]
+        self._run_of_uid.pop(known.facts.uid, None)
+        self.pods.forget_run(known.facts.uid)
+        siblings = self._runs_of_dag.get((namespace, known.facts.dag_name), {})
+        siblings.pop(name, None)
+        if not siblings:
+            self._runs_of_dag.pop((namespace, known.facts.dag_name), None)
+        self.wake_around(known)
+
+    def put_dag(self, raw: Mapping[str, Any]) -> None:
+        """A DAG as the API has it."""
+        meta = raw["metadata"]
+        name = (meta["namespace"], meta["name"])
+        entry = self._dag(*name)
+        version = meta["resourceVersion"]
+        same = entry.uid == meta["uid"]
+        if same and (
+            entry.resource_version == version or wire.older(version, entry.resource_version)
+        ):
+            return
+        old = entry.definition if same else None
+        if not same:
+            entry.uid, entry.decided = meta["uid"], None
+        if meta.get("deletionTimestamp"):
+            self.drop_dag(*name)
+            return
+        entry.resource_version = version
+        entry.status = _status(raw, rows.DAGStatus)
+        if old is None or old.generation != meta["generation"]:
+            entry.spec_json, entry.definition = definitions.of_dag(raw)
+            entry.trial_results.clear()
+        self._wake(entry.key)
+        self.wake_waiting(*name)
+
+    def drop_dag(self, namespace: str, name: str) -> None:
+        """A DAG that is gone. Its runs stay, and so does what they were started from."""
+        entry = self.dags.get((namespace, name))
+        if entry is None:
+            return
+        del self.dags[(namespace, name)]
+        if self.runs_of(namespace, name) or self.revisions.of(namespace, name):
+            self._dag(namespace, name)
+            self._wake(("dag", namespace, name))
+        self.wake_waiting(namespace, name)
+
+    def _dag(self, namespace: str, name: str) -> DAGEntry:
+        entry = self.dags.get((namespace, name))
+        if entry is None:
+            entry = self.dags[(namespace, name)] = DAGEntry(namespace, name)
+        return entry
+
+    # --- What informers bring ----------------------------------------------------------------
+
+    def pod_changed(self, _old: pods.Pod | None, new: pods.Pod) -> None:
+        """A Pod was seen, changed or went."""
+        run_uid = new.label(pods.LABEL_RUN_UID)
+        if not any(owner.uid == run_uid for owner in new.metadata.owner_references):
+            return  # somebody copied our labels; it is none of ours
+        name = self._run_of_uid.get(run_uid)
+        if name is None and new.gone:
+            return
+        self.pods.put(run_uid, new)
+        if name is not None:
+            entry = self.runs[name]
+            entry.refusals.pop(new.label(pods.LABEL_TASK), None)
+            self._wake(entry.key)
+
+    def revision_changed(
+        self, _old: definitions.Revision | None, new: definitions.Revision
+    ) -> None:
+        """A ControllerRevision was seen or went."""
+        self.revisions.put(new)
+        namespace, dag = new.metadata.namespace, new.dag_name
+        self._dag(namespace, dag)
+        self._wake(("dag", namespace, dag))
+        for entry in self.runs_of(namespace, dag):
+            if not entry.status.finished:
+                self._wake(entry.key)
+
+    # --- Who must look again ------------------------------------------------------------------
+
+    def wake_around(self, run: RunEntry) -> None:
+        """The DAG of a run, and the runs that may have waited for it."""
+        namespace, dag = run.facts.namespace, run.facts.dag_name
+        if (namespace, dag) not in self.dags and self.runs_of(namespace, dag):
+            self._dag(namespace, dag)
+        if (namespace, dag) in self.dags:
+            self._wake(("dag", namespace, dag))
+        if run.newest.finished or (namespace, run.facts.name) not in self.runs:
+            self.wake_waiting(namespace, dag)
+        else:
+            entry = self.dags.get((namespace, dag))
+            definition = entry.definition if entry else None
+            plan_now = definition.plan if definition else None
+            if plan_now is not None and plan_now.concurrency_policy == "Replace":
+                self.wake_waiting(namespace, dag, started=True)
+
+    def wake_waiting(self, namespace: str, dag: str, *, started: bool = False) -> None:
+        """The runs of a DAG that have not started yet, or all that have not ended."""
+        for entry in self.runs_of(namespace, dag):
+            newest = entry.newest
+            if not newest.finished and (started or not newest.start_time):
+                self._wake(entry.key)
+
+    def wake_all(self) -> None:
+        """Everything that is not over: the first look after a start or a change of leader."""
+        for run in self.runs.values():
+            self._wake(run.key)
+        for dag in self.dags.values():
+            self._wake(dag.key)
+
+    # --- Snapshots ----------------------------------------------------------------------------
+
+    def runs_of(self, namespace: str, dag: str) -> Collection[RunEntry]:
+        """The runs of a DAG."""
+        return self._runs_of_dag.get((namespace, dag), {}).values()
+
+    def run_snapshot(self, entry: RunEntry) -> snapshot.RunSnapshot:
+        """A run and all that bears on it."""
+        facts = entry.facts
+        dag = self.dags.get((facts.namespace, facts.dag_name))
+        pods_of_run = self.pods.of(facts.uid)
+        revision = entry.status.revision or self.pods.revision(facts.uid)
+        current = dag.plan() if dag is not None else None
+        if revision:
+            plan_of_run = self.revisions.plan(facts.namespace, facts.dag_name, revision)
+        elif current is not None and dag is not None and dag.definition is not None:
+            plan_of_run, revision = current, dag.definition.revision
+        else:
+            plan_of_run = None
+        status = entry.status
+        if revision and not status.revision and (pods_of_run or status.start_time):
+            status = msgspec.structs.replace(status, revision=revision)
+        return snapshot.RunSnapshot(
+            run=facts,
+            status=status,
+            dag=dag.facts() if dag is not None else None,
+            plan=plan_of_run,
+            plan_revision=revision,
+            pods=pods_of_run,
+            creating=frozenset(entry.creating),
+            logs=entry.logs,
+            refusals=entry.refusals,
+            peers=self._peers(entry, plan_of_run),
+        )
+
+    def _peers(self, entry: RunEntry, known: plan.Plan | None) -> tuple[snapshot.Peer, ...]:
+        """Only a run that has not started, or that can be replaced, asks for them."""
+        if known is None or entry.status.finished:
+            return ()
+        if entry.newest.start_time and str(known.concurrency_policy) != "Replace":
+            return ()
+        facts = entry.facts
+        return tuple(
+            other.peer(bool(self.pods.of(other.facts.uid)))
+            for other in self.runs_of(facts.namespace, facts.dag_name)
+            if other is not entry and (known.depends_on_past or not other.status.finished)
+        )
+
+    def dag_snapshot(self, entry: DAGEntry) -> decide_dag.DAGSnapshot:
+        """A DAG, its runs and its revisions."""
+        return decide_dag.DAGSnapshot(
+            name=entry.name,
+            namespace=entry.namespace,
+            dag=entry.definition,
+            status=entry.status,
+            revisions=self.revisions.of(entry.namespace, entry.name),
+            runs=tuple(
+                run.summary(self.pods.revision(run.facts.uid))
+                for run in self.runs_of(entry.namespace, entry.name)
+            ),
+            trial_results=entry.trial_results,
+        )
+
+    def forget_empty_dag(self, entry: DAGEntry) -> None:
+        """Nothing is left of this DAG: no definition, no run, no revision."""
+        name = (entry.namespace, entry.name)
+        if entry.definition is None and not self.runs_of(*name) and not self.revisions.of(*name):
+            self.dags.pop(name, None)
+
+
+def _status(raw: Mapping[str, Any], kind: type[Any]) -> Any:
+    """The stored status; one that somebody has broken counts as none, and is written anew."""
+    try:
+        return msgspec.convert(raw.get("status") or {}, kind)
+    except msgspec.ValidationError as error:
+        meta = raw["metadata"]
+        log.warning("%s/%s has a broken status: %s", meta["namespace"], meta["name"], error)
+        return kind()

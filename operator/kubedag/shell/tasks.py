@@ -1,0 +1,48 @@
+"""Work that goes on beside the decisions: started here, awaited nowhere, lost never.
+
+A task that raises is a bug of ours. It is logged with its trace and counted, and the decision that
+asked for it is made again, because decisions are.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Coroutine
+
+log: Final = logging.getLogger(__name__)
+
+
+class Tasks:
+    """Holds the running tasks, so that none is garbage-collected in the middle."""
+
+    def __init__(self) -> None:
+        self._running: set[asyncio.Task[None]] = set()
+        self.bugs = 0
+
+    def __len__(self) -> int:
+        return len(self._running)
+
+    def start(self, work: Coroutine[Any, Any, None]) -> None:
+        """Have something done."""
+        task = asyncio.get_running_loop().create_task(work)
+        self._running.add(task)
+        task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._running.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self.bugs += 1
+            log.error("Background work failed", exc_info=error)
+
+    async def stop(self, seconds_max: float) -> None:
+        """Let what is under way end, for a while; then cancel it."""
+        running = list(self._running)
+        if running:
+            _, late = await asyncio.wait(running, timeout=seconds_max)
+            for task in late:
+                task.cancel()
+            await asyncio.gather(*late, return_exceptions=True)

@@ -1,0 +1,184 @@
+"""Writes statuses: whole, guarded by the resourceVersion, one at a time per object, no more than needed.
+
+A status that only tells of progress waits for a while, so that a burst of changes costs one write;
+one that a person or a deletion waits for goes out at once. Events follow a write that succeeded.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
+import orjson
+
+from kubedag.api import group
+from kubedag.core import notes, rows
+from kubedag.shell import client
+from kubedag.shell.errors import ApiError, ClusterError
+
+if TYPE_CHECKING:
+    from kubedag.shell.entries import DAGEntry, RunEntry
+    from kubedag.shell.queue import KeyedQueue
+    from kubedag.shell.recorder import Recorder
+    from kubedag.shell.store import Key, Store
+    from kubedag.shell.tasks import Tasks
+
+log: Final = logging.getLogger(__name__)
+
+ROWS_PER_WINDOW: Final = 500
+"""A status of more rows than this is written less often, in proportion."""
+WINDOW_SECONDS_MAX: Final = 5.0
+
+
+class _Meta(msgspec.Struct):
+    resource_version: str = msgspec.field(name="resourceVersion")
+
+
+class _Answer(msgspec.Struct):
+    metadata: _Meta
+
+
+class StatusWriter:
+    """Stores what has been decided."""
+
+    def __init__(
+        self,
+        api: client.Api,
+        store: Store,
+        queue: KeyedQueue[Key],
+        recorder: Recorder,
+        tasks: Tasks,
+        *,
+        window_seconds: float = 0.5,
+    ) -> None:
+        self._api = api
+        self._store = store
+        self._queue = queue
+        self._recorder = recorder
+        self._tasks = tasks
+        self._window_seconds = window_seconds
+        self._answer = msgspec.json.Decoder(_Answer)
+        self.writes = 0
+        self.conflicts = 0
+
+    def run_decided(self, entry: RunEntry, *, urgent: bool) -> None:
+        """A run has a newest status; write it now, or when its time comes."""
+        if entry.writing or entry.decided is None or entry.decided == entry.status:
+            return
+        now = asyncio.get_running_loop().time()
+        if entry.first_decided_at is None:
+            entry.first_decided_at = now
+        window = self._window_seconds * max(1.0, len(entry.decided.tasks) / ROWS_PER_WINDOW)
+        last = entry.written_at if entry.written_at is not None else entry.first_decided_at
+        due = last + min(window, WINDOW_SECONDS_MAX)
+        if urgent or now >= due:
+            entry.writing = True
+            self._tasks.start(self._write_run(entry))
+        else:
+            self._queue.add_after(entry.key, due - now)
+
+    def dag_decided(self, entry: DAGEntry) -> None:
+        """A DAG has a newest status."""
+        if entry.writing or entry.decided is None or entry.decided == entry.status:
+            return
+        now = asyncio.get_running_loop().time()
+        due = (entry.written_at or 0.0) + self._window_seconds
+        if now >= due or entry.decided.conditions != entry.status.conditions:
+            entry.writing = True
+            self._tasks.start(self._write_dag(entry))
+        else:
+            self._queue.add_after(entry.key, due - now)
+
+    async def _write_run(self, entry: RunEntry) -> None:
+        facts, status, old = entry.facts, entry.decided, entry.status
+        assert status is not None
+        path = client.DAG_RUNS.path(facts.namespace, facts.name, "status")
+        try:
+            version = await self._put(path, group.DAG_RUN.kind, entry, facts.uid, status)
+            if version is None:
+                return
+            if entry.resource_version != version:
+                entry.resource_version, entry.status = version, status
+            entry.written_at = asyncio.get_running_loop().time()
+            self._store.pods.forget_recorded(facts.uid, status)
+            for note in notes.of_run(old, status):
+                self._recorder.note(
+                    group.DAG_RUN.kind, facts.namespace, facts.name, facts.uid, note
+                )
+            if status.finished != old.finished:
+                self._store.wake_around(entry)
+            self._queue.add(entry.key)
+        finally:
+            entry.writing = False
+
+    async def _write_dag(self, entry: DAGEntry) -> None:
+        status, old, uid = entry.decided, entry.status, entry.uid
+        assert status is not None
+        path = client.DAGS.path(entry.namespace, entry.name, "status")
+        try:
+            version = await self._put(path, group.DAG.kind, entry, uid, status)
+            if version is None or entry.uid != uid:
+                return
+            entry.resource_version, entry.status = version, status
+            entry.written_at = asyncio.get_running_loop().time()
+            for note in notes.of_dag(old, status):
+                self._recorder.note(group.DAG.kind, entry.namespace, entry.name, uid, note)
+            if old.condition(rows.READY) != status.condition(rows.READY):
+                self._store.wake_waiting(entry.namespace, entry.name)
+            self._queue.add(entry.key)
+        finally:
+            entry.writing = False
+
+    async def _put(
+        self, path: str, kind: str, entry: RunEntry | DAGEntry, uid: str, status: Any
+    ) -> str | None:
+        """The new resourceVersion, or None if the write did not happen and is tried again."""
+        namespace, name = entry.key[1:]
+        body = msgspec.json.encode(
+            {
+                "apiVersion": group.API_VERSION,
+                "kind": kind,
+                "metadata": {
+                    "name": name,
+                    "namespace": namespace,
+                    "uid": uid,
+                    "resourceVersion": entry.resource_version,
+                },
+                "status": status,
+            }
+        )
+        try:
+            answer = await self._api.request("PUT", path, body=body)
+        except ApiError as error:
+            await self._refused(path, entry, error)
+            return None
+        except ClusterError as error:
+            delay = self._queue.retry(entry.key)
+            log.debug("Status of %s not stored, next try in %.1f s: %s", path, delay, error)
+            return None
+        self.writes += 1
+        self._queue.forget(entry.key)
+        return self._answer.decode(answer).metadata.resource_version
+
+    async def _refused(self, path: str, entry: RunEntry | DAGEntry, error: ApiError) -> None:
+        """Somebody else wrote, or deleted, the object: take in what is there now."""
+        kind, namespace, name = entry.key
+        if not error.conflict and not error.not_found:
+            delay = self._queue.retry(entry.key)
+            log.warning("Status of %s refused, next try in %.1f s: %s", path, delay, error)
+            return
+        self.conflicts += 1
+        try:
+            raw = orjson.loads(await self._api.request("GET", path.removesuffix("/status")))
+        except ApiError as again:
+            if again.not_found:
+                (self._store.drop_run if kind == "run" else self._store.drop_dag)(namespace, name)
+                return
+            self._queue.retry(entry.key)
+        except ClusterError:
+            self._queue.retry(entry.key)
+        else:
+            (self._store.put_run if kind == "run" else self._store.put_dag)(raw)
+            self._queue.add(entry.key)
