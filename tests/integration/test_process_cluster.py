@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -89,6 +90,21 @@ class TestApiServer:
         stranger.close()
         assert refused.value.status == 401
 
+    def test_a_service_account_has_its_own_rights(
+        self, api_server: ProcessCluster, namespace: str
+    ) -> None:
+        accounts = f"/api/v1/namespaces/{namespace}/serviceaccounts"
+        api_server.client.create(accounts, {"metadata": {"name": "robot"}})
+        kubeconfig = api_server.service_account_kubeconfig(namespace, "robot")
+        kubectl = tools.ensure("kubectl")["kubectl"]
+        said = subprocess.run(
+            [kubectl, "--kubeconfig", kubeconfig, "get", "pods"],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert f'User "system:serviceaccount:{namespace}:robot" cannot list' in said.stderr
+
     def test_checks_rights(self, api_server: ProcessCluster, namespace: str) -> None:
         review = api_server.client.create(
             "/apis/authorization.k8s.io/v1/subjectaccessreviews",
@@ -105,7 +121,9 @@ class TestApiServer:
         self, api_server: ProcessCluster, namespace: str
     ) -> None:
         url, before = api_server.url, api_server.pids
-        api_server.restart_apiserver()
+        crash = threading.Thread(target=api_server.restart_apiserver)
+        crash.start()
+        crash.join()
         after = api_server.pids
         assert api_server.url == url
         assert after["etcd"] == before["etcd"]
@@ -231,6 +249,20 @@ class TestLeavesNothingBehind:
             assert process.wait(20) == 130
             assert not any(p.alive() for p in processes)
             assert not kubeconfig.parent.exists()
+
+    def test_after_an_owner_that_forgot(self) -> None:
+        script = (
+            "from dev.cluster.procs import ProcessCluster\n"
+            "cluster = ProcessCluster()\n"
+            "cluster.start()\n"
+            "print(cluster.dir, *cluster.pids.values())"
+        )
+        said = subprocess.run(
+            [sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True
+        )
+        folder, *pids = said.stdout.split()
+        assert not Path(folder).exists()
+        assert not any(Process.of(int(pid)) for pid in pids)
 
     def test_after_sigkill_of_the_owner(self) -> None:
         with command_line() as (process, kubeconfig, processes):

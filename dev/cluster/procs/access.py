@@ -16,6 +16,7 @@ from dev.cluster import tools
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
     from dev.cluster.procs.components import Layout
 
@@ -56,23 +57,25 @@ def make_tokens(layout: Layout) -> str:
     return token
 
 
-def write_kubeconfig(layout: Layout, url: str, token: str) -> None:
+def write_kubeconfig(layout: Layout, url: str, token: str, name: str = "kubeconfig") -> Path:
     """Write a kubeconfig that can be copied anywhere: it names no other file."""
     authority = base64.b64encode((layout.pki / "ca.crt").read_bytes()).decode()
-    layout.kubeconfig.touch(mode=0o600)
-    layout.kubeconfig.write_text(f"""\
+    file = layout.dir / name
+    file.touch(mode=0o600)
+    file.write_text(f"""\
 apiVersion: v1
 kind: Config
 current-context: procs
 contexts:
 - name: procs
-  context: {{cluster: procs, user: admin, namespace: default}}
+  context: {{cluster: procs, user: user, namespace: default}}
 clusters:
 - name: procs
   cluster:
     server: {url}
     certificate-authority-data: {authority}
 users:
-- name: admin
+- name: user
   user: {{token: {token}}}
 """)
+    return file

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from pathlib import Path
     from types import TracebackType
 
-START_TIMEOUT = 60.0
+START_TIMEOUT = 120.0  # two cores may have other things to do
 POLL_SECONDS = 0.02
 
 
@@ -146,6 +146,14 @@ class ProcessCluster:
             self._wait_for_service_account(str(name))
         return str(name)
 
+    def service_account_kubeconfig(self, namespace: str, name: str) -> Path:
+        """Write a kubeconfig with the rights of a service account, to test what RBAC allows it."""
+        path = f"/api/v1/namespaces/{namespace}/serviceaccounts/{name}/token"
+        asked = {"spec": {"expirationSeconds": 24 * 3600}}
+        token = str(self.client.create(path, asked)["status"]["token"])
+        file = f"kubeconfig-{namespace}-{name}"
+        return access.write_kubeconfig(self.layout, self.url, token, file)
+
     def _start(self) -> None:
         begun = time.monotonic()
         self._prepare()
@@ -181,7 +189,14 @@ class ProcessCluster:
 
     def _env(self) -> dict[str, str]:
         """Nothing of the user's: no proxy, no kubeconfig, no cache in the home folder."""
-        return {"PATH": os.defpath, "HOME": str(self.dir), "TMPDIR": str(self.dir)}
+        return {
+            "PATH": os.defpath,
+            "HOME": str(self.dir),
+            "TMPDIR": str(self.dir),
+            # Collect garbage when the heap has grown fivefold, not twofold. Costs 100 MB in the
+            # API server, saves a seventh of the processor time of everything.
+            "GOGC": "400",
+        }
 
     def _spawn(self, component: Component) -> None:
         process = self._processes.get(component)

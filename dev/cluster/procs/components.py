@@ -159,4 +159,5 @@ def scheduler_flags(layout: Layout) -> list[str]:
 
 def kwok_flags(layout: Layout) -> list[str]:
     config = Path(__file__).with_name(KWOK_CONFIG_NAME)
-    return [f"--kubeconfig={layout.kubeconfig}", f"--config={config}"]
+    # By default it writes a kilobyte of log for each Pod.
+    return [f"--kubeconfig={layout.kubeconfig}", f"--config={config}", "--v=warn"]
