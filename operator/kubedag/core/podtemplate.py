@@ -31,22 +31,22 @@ SCRIPT_VOLUME: Final = "kubedag-script"
 SCRIPT_FOLDER: Final = "/kubedag/script"
 SCRIPT_PATH: Final = f"{SCRIPT_FOLDER}/source"
 
-MERGE_KEYS: Final[Mapping[str, str]] = {
-    "containers": "name",
-    "initContainers": "name",
-    "volumes": "name",
-    "imagePullSecrets": "name",
-    "resourceClaims": "name",
-    "schedulingGates": "name",
-    "hostAliases": "ip",
-    "topologySpreadConstraints": "topologyKey",
-    "env": "name",
-    "ports": "containerPort",
-    "volumeMounts": "mountPath",
-    "volumeDevices": "devicePath",
-    "claims": "name",
+MERGE_KEYS: Final[Mapping[str, tuple[str, ...]]] = {
+    "containers": ("name",),
+    "initContainers": ("name",),
+    "volumes": ("name",),
+    "imagePullSecrets": ("name",),
+    "resourceClaims": ("name",),
+    "schedulingGates": ("name",),
+    "hostAliases": ("ip",),
+    "topologySpreadConstraints": ("topologyKey", "whenUnsatisfiable"),
+    "env": ("name",),
+    "ports": ("containerPort", "protocol"),
+    "volumeMounts": ("mountPath",),
+    "volumeDevices": ("devicePath",),
+    "claims": ("name",),
 }
-"""The lists of a PodSpec that merge, and by what: k8s.io/api/core/v1, `patchMergeKey`."""
+"""The lists of a PodSpec that merge, and by what: k8s.io/api/core/v1, `listMapKey`."""
 
 _MERGED_WITHIN: Final = frozenset({"containers", "initContainers"})
 _ADDED_TO: Final = "envFrom"
@@ -201,13 +201,13 @@ def _merge_lists(
     """The merged list, and the pairs of its items that have still to be merged themselves."""
     if name == _ADDED_TO:
         return [*old, *(item for item in new if item not in old)], ()
-    key = MERGE_KEYS.get(name)
-    if key is None:
+    keys = MERGE_KEYS.get(name)
+    if keys is None:
         return new, ()
-    merged = {item.get(key): item for item in old}
+    merged = {tuple(map(item.get, keys)): item for item in old}
     inside = []
     for item in new:
-        identity = item.get(key)
+        identity = tuple(map(item.get, keys))
         if name in _MERGED_WITHIN and identity in merged:
             merged[identity] = copy = dict(merged[identity])
             inside.append((copy, item))
