@@ -24,7 +24,7 @@ from kubedag.api.common import (
     name_rule,
 )
 from kubedag.api.enums import ConcurrencyPolicy, KeepPods
-from kubedag.api.lists import map_list
+from kubedag.api.lists import atomic_list
 from kubedag.api.rules import Ruled
 from kubedag.api.task import Task, TaskTemplate
 
@@ -72,7 +72,10 @@ class DAGSpec(Spec):
     limits them."""
     task_defaults: TaskTemplate | None = None
     """taskDefaults is what holds for every task that does not say otherwise."""
-    tasks: Annotated[tuple[Task, ...], *map_list("name", least=1, most=TASKS_MAX)]
+    # Atomic, although tasks have names: as a map list, 5,000 tasks no longer fit in an object, since
+    # managedFields name every field of every task, and each write of a status costs ten times as
+    # much. The price is that the API server does not see two tasks of one name; `core` does.
+    tasks: Annotated[tuple[Task, ...], *atomic_list(least=1, most=TASKS_MAX)]
     """tasks are the nodes of the graph; their dependsOn fields are its edges."""
     retention: Retention = Retention()
     """retention says how long finished runs and their Pods are kept."""

@@ -1,0 +1,100 @@
+"""The command `kubedag`, which is `kubectl kubedag`, too.
+
+Each command imports what it needs when it runs: nobody who asks for the version waits for kopf.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import kubedag
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+OK = 0
+FAILED = 1
+MISUSED = 2
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; the result is the exit code: 0, 1 for "no", 2 for misuse."""
+    arguments = _parser().parse_args(argv)
+    try:
+        code: int = arguments.run(arguments)
+    except BrokenPipeError:
+        # The reader, such as `head`, has seen enough. What is still buffered has nowhere to go.
+        sys.stdout = None
+        return OK
+    return code
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="kubedag", description=kubedag.__doc__)
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+
+    operator = commands.add_parser("operator", help="run the operator until it is told to stop")
+    operator.set_defaults(run=_operator)
+
+    crds = commands.add_parser("crds", help="print the CRDs, or write them to a folder")
+    crds.add_argument(
+        "--output", metavar="DIR", type=Path, help="write one file per CRD to this folder"
+    )
+    crds.set_defaults(run=_crds)
+
+    validate = commands.add_parser(
+        "validate", help="say what is wrong with DAGs, without a cluster"
+    )
+    validate.add_argument(
+        "-f",
+        "--filename",
+        metavar="FILE",
+        dest="files",
+        action="extend",
+        nargs="+",
+        required=True,
+        help="a YAML or JSON file, a folder of them, or - for standard input",
+    )
+    validate.set_defaults(run=_validate)
+
+    version = commands.add_parser("version", help="print the version")
+    version.set_defaults(run=_version)
+    return parser
+
+
+def _operator(_: argparse.Namespace) -> int:
+    from kubedag.shell.main import run  # noqa: PLC0415
+
+    return run()
+
+
+def _crds(arguments: argparse.Namespace) -> int:
+    from kubedag.api import crds  # noqa: PLC0415
+
+    files = {name: crds.render(manifest) for name, manifest in crds.all_manifests().items()}
+    if arguments.output is None:
+        print("---\n".join(files.values()), end="", file=sys.stdout)
+        return OK
+    arguments.output.mkdir(parents=True, exist_ok=True)
+    for name, text in files.items():
+        (arguments.output / name).write_text(text, encoding="utf-8")
+        print(arguments.output / name, file=sys.stdout)
+    return OK
+
+
+def _validate(arguments: argparse.Namespace) -> int:
+    from kubedag.cli import validate  # noqa: PLC0415
+
+    return validate.run(arguments.files, sys.stdin, sys.stdout)
+
+
+def _version(_: argparse.Namespace) -> int:
+    print(kubedag.__version__, file=sys.stdout)
+    return OK
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,105 @@
+"""`kubedag validate`: what the operator would say about a DAG, before it is in a cluster.
+
+Made for a pre-commit hook and a CI job: one line per problem, and the exit code is the answer.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, TextIO
+
+import yaml
+
+from kubedag.api import dag, dagrun, group, parse
+from kubedag.api.problems import Problem
+from kubedag.core import validation
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+STDIN: Final = "-"
+_SUFFIXES: Final = frozenset({".yaml", ".yml", ".json"})
+
+
+def run(names: Sequence[str], stdin: TextIO, out: TextIO) -> int:
+    """Print the problems of all DAGs and DAGRuns in the files: 0 none, 1 some, 2 unreadable."""
+    objects = bad = unreadable = 0
+    for name, text in _texts(names, stdin):
+        if isinstance(text, OSError):
+            unreadable += 1
+            print(f"{name}: must be readable: {text.strerror}", file=out)
+            continue
+        for label, problems in _judged(text):
+            objects += 1
+            bad += bool(problems)
+            for problem in problems:
+                print(f"{name}: {label}{problem}", file=out)
+    print(f"{objects} objects, {bad} with problems", file=out)
+    return 2 if unreadable else 1 if bad else 0
+
+
+def problems_of(document: object) -> tuple[Problem, ...] | None:
+    """What is wrong with one object; None if it is of a kind that is not ours."""
+    if not isinstance(document, dict):
+        return (Problem("", "WrongType", "must be an object with an apiVersion and a kind"),)
+    if not str(document.get("apiVersion", "")).startswith(f"{group.GROUP}/"):
+        return None
+    # Only the operator writes the status, and no file can.
+    document = {key: value for key, value in document.items() if key != "status"}
+    if document.get("kind") == group.DAG_RUN.kind:
+        run = parse.parse(dagrun.DAGRun, document)
+        return run if isinstance(run, tuple) else ()
+    found = parse.parse(dag.DAG, document)
+    return found if isinstance(found, tuple) else validation.validate(found.spec)
+
+
+def _judged(text: str) -> Iterator[tuple[str, tuple[Problem, ...]]]:
+    try:
+        documents = list(yaml.load_all(text, Loader=_Loader))
+    except yaml.YAMLError as error:
+        where = getattr(error, "problem_mark", None)
+        line = f" in line {where.line + 1}" if where else ""
+        what = getattr(error, "problem", None) or "it cannot be read"
+        yield "", (Problem(f"YAML{line}", "NotYAML", f"must be valid: {what}"),)
+        return
+    for document in documents:
+        problems = None if document is None else problems_of(document)
+        if problems is not None:
+            yield _label(document), problems
+
+
+def _label(document: Any) -> str:
+    if not isinstance(document, dict):
+        return ""
+    metadata = document.get("metadata")
+    named = metadata if isinstance(metadata, dict) else {}
+    name = named.get("name") or named.get("generateName") or ""
+    return f"{document.get('kind', '')}/{name}: "
+
+
+def _texts(names: Sequence[str], stdin: TextIO) -> Iterator[tuple[str, str | OSError]]:
+    for name in names:
+        if name == STDIN:
+            yield "stdin", stdin.read()
+            continue
+        for path in _files(Path(name)):
+            try:
+                yield str(path), path.read_text(encoding="utf-8")
+            except OSError as error:
+                yield str(path), error
+
+
+def _files(path: Path) -> list[Path]:
+    if not path.is_dir():
+        return [path]
+    return sorted(file for file in path.rglob("*") if file.suffix in _SUFFIXES)
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML as kubectl reads it: a time is the string that was written."""
+
+
+_Loader.yaml_implicit_resolvers = {
+    first: [found for found in resolvers if found[0] != "tag:yaml.org,2002:timestamp"]
+    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
