@@ -232,10 +232,10 @@ class Informer(Generic[R]):
     def _end_when_silent(self, scope: asyncio.Timeout) -> None:
         """One timer for all events of a watch; it is of no consequence once the watch has ended."""
         loop = asyncio.get_running_loop()
-        self.heard_at = loop.time()
+        began_at = loop.time()
 
         def check() -> None:
-            due_at = self.heard_at + IDLE_SECONDS_MAX
+            due_at = max(self.heard_at, began_at) + IDLE_SECONDS_MAX
             if scope is not self._scope or scope.expired():
                 return
             if loop.time() < due_at:
@@ -243,7 +243,7 @@ class Informer(Generic[R]):
             else:
                 scope.reschedule(loop.time())
 
-        loop.call_at(self.heard_at + IDLE_SECONDS_MAX, check)
+        loop.call_at(began_at + IDLE_SECONDS_MAX, check)
 
     def _take(self, change: wire.Change[R]) -> None:
         if wire.older(change.resource_version, self._resource_version):
