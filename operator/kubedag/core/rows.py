@@ -73,7 +73,7 @@ class Condition(_Record, frozen=True, omit_defaults=False):
     observed_generation: int = 0
 
 
-class Counts(_Record, frozen=True):
+class Counts(_Record, frozen=True, omit_defaults=False):
     """How many tasks are in each state."""
 
     total: int = 0
@@ -100,7 +100,7 @@ class RunStatus(_Record, frozen=True):
     completion_time: str | None = None
     duration: str = ""
     progress: str = ""
-    retries: int = 0
+    retries: int | None = None
     counts: Counts | None = None
     tasks: tuple[TaskRow, ...] = ()
 
@@ -139,9 +139,9 @@ class DAGStatus(_Record, frozen=True):
     conditions: tuple[Condition, ...] = ()
     revision: str = ""
     revision_generation: int = 0
-    task_count: int = 0
-    active_runs: int = 0
-    queued_runs: int = 0
+    task_count: int | None = None
+    active_runs: int | None = None
+    queued_runs: int | None = None
     last_run: LastRun | None = None
 
     def condition(self, type_: str) -> Condition | None:

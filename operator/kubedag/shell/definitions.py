@@ -69,8 +69,8 @@ class Revisions:
         revision = self._by_dag.get((namespace, dag), {}).get(name)
         if revision is None:
             return None
-        spec, found = parse.dag_spec(orjson.loads(bytes(revision.data)))
-        if spec is None or found:
+        spec = parse.parse(api.DAGSpec, orjson.loads(bytes(revision.data)), "spec")
+        if isinstance(spec, tuple):
             return None
         if len(self._plans) >= PLANS_KEPT_MAX:
             self._plans.pop(next(iter(self._plans)))
@@ -102,18 +102,17 @@ def of_dag(raw: Mapping[str, Any]) -> tuple[bytes, decide_dag.Definition]:
     """A DAG's spec in its canonical form, and what it defines or what is wrong with it."""
     meta, given = raw["metadata"], raw.get("spec") or {}
     canonical = orjson.dumps(given, option=orjson.OPT_SORT_KEYS)
-    spec, found = parse.dag_spec(given)
+    spec = parse.parse(api.DAGSpec, given, "spec")
     common = {
         "uid": meta["uid"],
         "generation": meta.get("generation", 1),
         "suspend": bool(given.get("suspend", False)),
         "task_count": len(given.get("tasks") or ()),
     }
-    if spec is not None and not found:
-        found = plans.validate(spec)
-    if spec is None or found:
-        retention = spec.retention if spec is not None else api.Retention()
-        return canonical, decide_dag.Definition(retention=retention, problems=found, **common)
+    if isinstance(spec, tuple):
+        return canonical, decide_dag.Definition(retention=api.Retention(), problems=spec, **common)
+    if found := plans.validate(spec):
+        return canonical, decide_dag.Definition(retention=spec.retention, problems=found, **common)
     plan = plans.compile_plan(meta["name"], spec)
     return canonical, decide_dag.Definition(
         retention=spec.retention,

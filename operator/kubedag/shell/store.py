@@ -96,11 +96,11 @@ class Store:
         if meta.get("deletionTimestamp"):
             self.drop_dag(*name)
             return
-        entry.resource_version = version
-        entry.status = _status(raw, rows.DAGStatus)
         if old is None or old.generation != meta["generation"]:
             entry.spec_json, entry.definition = definitions.of_dag(raw)
             entry.trial_results.clear()
+        entry.resource_version = version
+        entry.status = _status(raw, rows.DAGStatus)
         self._wake(entry.key)
         self.wake_waiting(*name)
 
