@@ -1,0 +1,87 @@
+"""What the documents say is there, and what is there is what they say."""
+
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+
+from kubedag.api import enums
+from kubedag.shell import settings
+
+ROOT = Path(__file__).resolve().parents[2]
+PAGES = sorted(
+    [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "examples").rglob("*.md")]
+)
+DECISIONS = sorted((ROOT / "docs" / "adr").glob("*.md"))
+PACKAGE = ROOT / "operator" / "kubedag"
+
+each_page = pytest.mark.parametrize("page", PAGES, ids=lambda path: str(path.relative_to(ROOT)))
+
+
+def _read(*parts: str) -> str:
+    return ROOT.joinpath(*parts).read_text(encoding="utf-8")
+
+
+@each_page
+def test_every_link_leads_somewhere(page):
+    links = re.findall(r"\]\(([^)#\s]+)(?:#[^)]*)?\)", page.read_text(encoding="utf-8"))
+    here = [link for link in links if not re.match(r"[a-z]+:", link)]
+    assert [link for link in here if not (page.parent / link).exists()] == []
+
+
+@each_page
+def test_every_make_target_exists(page):
+    targets = set(re.findall(r"^([a-z0-9-]+):", _read("Makefile"), re.MULTILINE))
+    text = page.read_text(encoding="utf-8")
+    named = re.findall(r"(?:^|`)make ([a-z][a-z0-9-]*)", text, re.MULTILINE)
+    assert set(named) - targets == set()
+
+
+def test_the_readme_can_be_read_in_one_go():
+    assert len(_read("README.md").splitlines()) <= 150
+
+
+def test_the_pipeline_of_the_readme_is_the_first_example_to_the_letter():
+    blocks = re.findall(r"```yaml\n(.*?)```", _read("README.md"), re.DOTALL)
+    example = _read("examples", "hello", "dag.yaml")
+    assert blocks == [example]
+    assert yaml.safe_load(example)["kind"] == "DAG"
+
+
+def test_the_decisions_are_numbered_without_a_gap():
+    numbers = [int(path.name[:4]) for path in DECISIONS]
+    assert numbers == list(range(1, len(DECISIONS) + 1))
+
+
+@pytest.mark.parametrize("path", DECISIONS, ids=lambda path: path.stem)
+def test_a_decision_is_one_page_with_its_reasons_and_its_costs(path):
+    text = path.read_text(encoding="utf-8")
+    assert text.startswith(f"# {int(path.name[:4])}. ")
+    assert re.findall(r"^## (.+)$", text, re.MULTILINE) == ["Context", "Decision", "Consequences"]
+    assert len(text.splitlines()) <= 60
+
+
+def test_every_module_that_the_architecture_names_exists():
+    text = _read("docs", "architecture.md")
+    known = {path.name for path in PACKAGE.rglob("*.py")}
+    named = set(re.findall(r"\b([a-z_]+\.py)\b", text))
+    assert named - known == set()
+    placed = set(re.findall(r"\b((?:api|core|shell|cli)/[a-z_]+\.py)\b", text))
+    assert {path for path in placed if not (PACKAGE / path).is_file()} == set()
+
+
+@pytest.mark.parametrize("words", [enums.TaskState, enums.FailureClass], ids=lambda e: e.__name__)
+def test_the_glossary_has_every_word_of_the_api_that_a_user_meets(words):
+    explained = set(
+        re.findall(r"^\| \*\*([A-Za-z]+)\*\*", _read("docs", "glossary.md"), re.MULTILINE)
+    )
+    assert {str(word) for word in words} - explained == set()
+
+
+def test_every_setting_is_described_and_no_other():
+    described = set(
+        re.findall(r"^\| `(KUBEDAG_\w+)`", _read("docs", "reference", "settings.md"), re.MULTILINE)
+    )
+    read = set(re.findall(r'"(KUBEDAG_\w+)"', Path(settings.__file__).read_text(encoding="utf-8")))
+    assert described == read
