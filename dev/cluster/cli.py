@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import contextlib
 import os
 import shlex
 import signal
@@ -16,7 +15,6 @@ from .problem import Problem
 from .progress import say
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from types import FrameType
 
     from .kindcluster import Cluster
@@ -25,29 +23,23 @@ if TYPE_CHECKING:
 def main() -> int:
     """Run one verb; a problem is told, not traced."""
     options = _parser().parse_args()
-    signal.signal(signal.SIGTERM, _terminate)
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _terminate)
     try:
-        with _no_trace_of_this_run():
-            return int(options.verb(options) or 0)
+        code = int(options.verb(options) or 0)
     except Problem as problem:
         say(f"failed: {problem}")
-        return 1
-    except KeyboardInterrupt:
+        code = 1
+    except KeyboardInterrupt:  # the record of this run stays: the next one looks after its remains
         say("stopped; `make cluster` goes on from here, `make cluster-down` clears up")
         return 130
+    processes.finished()
+    return code
 
 
-def _terminate(_number: int, _frame: FrameType | None) -> None:
+def _terminate(number: int, _frame: FrameType | None) -> None:
     say("asked to end")
-    sys.exit(143)
-
-
-@contextlib.contextmanager
-def _no_trace_of_this_run() -> Iterator[None]:
-    try:
-        yield
-    finally:
-        processes.finished()
+    sys.exit(128 + number)
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -12,17 +12,23 @@ import json
 import os
 import shutil
 import subprocess
+import threading
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from . import network, packages, paths, processes
 from .problem import Problem
 from .run import environment, run, succeeds
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+DOCKER = ".".join(("docker", "io"))  # Debian's package, which happens to look like a host
 PROGRAMS = {
-    "dockerd": "docker.io",
-    "/usr/bin/docker": "docker.io",
+    "dockerd": DOCKER,
+    "/usr/bin/docker": DOCKER,
     "iptables": "iptables",
     "nft": "nftables",
     "ip": "iproute2",
@@ -170,35 +176,41 @@ def stop() -> None:
             with contextlib.suppress(Problem):
                 start()  # it was killed: its containers are best taken down by an engine
             daemon = _daemon() or daemon
-        if running():
-            _empty()
-        if daemon.process:
-            daemon.process.end(30)
+        with thawing():
+            if running():
+                _empty()
+            if daemon.process:
+                daemon.process.end(30)
     clear()
 
 
 def _empty() -> None:
-    """Remove all containers, their volumes and networks; images stay."""
+    """Remove all containers and their volumes; images stay.
+
+    A container whose client was killed may still be on its way: so look again until none comes.
+    """
     docker = home() / "bin" / "docker"
-    env = client()
-    if containers := run(docker, "ps", "-aq", env=env).split():
-        run(docker, "rm", "-f", "-v", *containers, env=env)
-    networks = run(docker, "network", "ls", "-q", "--filter", "type=custom", env=env).split()
-    if networks:
-        run(docker, "network", "rm", *networks, env=env)
+    until = time.monotonic() + 20
+    while containers := run(docker, "ps", "-aq", env=client()).split():
+        with contextlib.suppress(Problem):
+            run(docker, "rm", "-f", "-v", *containers, env=client())
+        if time.monotonic() > until:
+            break
+        time.sleep(0.5)
 
 
 def clear() -> None:
     """Undo what a daemon that does not run has left: processes, mounts, groups, network."""
     daemon = _daemon()
     if daemon and daemon.boot == processes.boot():
-        left = [*processes.with_token(daemon.token), *in_containers()]
-        processes.end_all(left, 2)
+        with thawing():
+            processes.end_all([*processes.with_token(daemon.token), *in_containers()], 2)
         unmount(home())
         for group in sorted(_groups(), key=lambda g: -len(g.parts)):
             with contextlib.suppress(OSError):
                 group.rmdir()
         network.restore(before())
+    shutil.rmtree(home() / "data" / "network", ignore_errors=True)  # or they would come back
     for name in ("docker.pid", "docker.sock", "daemon.json"):
         (home() / name).unlink(missing_ok=True)
 
@@ -216,6 +228,32 @@ def in_containers() -> list[processes.Process]:
         with contextlib.suppress(OSError):
             pids |= {int(p) for p in (group / "cgroup.procs").read_text().split()}
     return [p for p in map(processes.Process.of, pids) if p]
+
+
+def thaw() -> None:
+    """Wake what a killed runc has left frozen in our containers: it cannot even be killed."""
+    for state in Path("/sys/fs/cgroup/freezer").glob(f"{cgroup()}/**/freezer.state"):
+        with contextlib.suppress(OSError):
+            if state.read_text().strip() != "THAWED":
+                state.write_text("THAWED")
+
+
+@contextlib.contextmanager
+def thawing() -> Iterator[None]:
+    """Keep doing that while containers are being killed."""
+    over = threading.Event()
+
+    def keep_on() -> None:
+        while not over.wait(0.5):
+            thaw()
+
+    thread = threading.Thread(target=keep_on, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
 
 
 def mounts(below: Path) -> list[str]:

@@ -10,6 +10,7 @@ The kubeconfig is a file of the clone. Nobody's own kubeconfig is read or writte
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
@@ -291,7 +292,8 @@ def _delete_network(docker: Engine) -> None:
     if docker.ours or not _network_note().exists():
         return
     if docker.has_network("kind") and not clusters(docker):
-        docker.docker("network", "rm", "kind")
+        with contextlib.suppress(Problem):  # somebody else's container is in it
+            docker.docker("network", "rm", "kind")
     _network_note().unlink()
 
 
@@ -307,5 +309,6 @@ def _engines(name: str) -> list[Engine]:
 
 def _delete(name: str, docker: Engine) -> None:
     own = folder(name) / "kubeconfig"
-    _kind(docker, "delete", "cluster", "--name", name, "--kubeconfig", own)
+    with daemon.thawing():
+        _kind(docker, "delete", "cluster", "--name", name, "--kubeconfig", own)
     (folder(name) / "cluster.json").unlink(missing_ok=True)

@@ -27,6 +27,7 @@ DOCKERS = re.compile(r"DOCKER|docker0|br-[0-9a-f]{12}|-s 172\.\d+\.\d+\.\d+/32 .
 class Network:
     """The part of a machine's network state that a Docker engine changes."""
 
+    namespace: str = ""  # a comparison makes sense within one network namespace only
     forward: str = ""
     interfaces: list[str] = field(default_factory=list)
     rules: dict[str, str] = field(default_factory=dict)  # family's command -> what it saves
@@ -38,8 +39,9 @@ class Network:
         if not FORWARD.exists():
             return cls()
         return cls(
+            namespace=str(Path("/proc/self/ns/net").readlink()),
             forward=FORWARD.read_text().strip(),
-            interfaces=sorted(p.name for p in Path("/sys/class/net").iterdir()),
+            interfaces=interfaces(Path("/proc/net/dev").read_text()),
             rules={c: _ask(f"{c}-save") for c in FAMILIES},
             tables=sorted(
                 re.findall(r"^table (\S+ \S+)", _ask("nft", "list", "tables"), re.MULTILINE)
@@ -56,8 +58,15 @@ class Network:
         return cls(**json.loads(file.read_text()))
 
 
+def interfaces(table: str) -> list[str]:
+    """Read the names out of /proc/net/dev (/sys may show another namespace's)."""
+    return sorted(line.partition(":")[0].strip() for line in table.splitlines() if ":" in line)
+
+
 def leftovers(before: Network, now: Network) -> list[str]:
     """List what Docker has left, as a person would name it."""
+    if before.namespace != now.namespace:
+        return [f"the engine's network is {before.namespace}, this one is {now.namespace}"]
     found = [f"network interface {i}" for i in new_interfaces(before, now)]
     for command, saved in now.rules.items():
         chains, rules = new_rules(before.rules.get(command, ""), saved)
@@ -122,6 +131,8 @@ def _is_builtin(line: str) -> bool:
 def restore(before: Network) -> None:
     """Take away what Docker has left."""
     now = Network.now()
+    if before.namespace != now.namespace:
+        return  # what is here is not what the engine was started in
     for interface in new_interfaces(before, now):
         _try("ip", "link", "delete", interface)
     for command, saved in now.rules.items():

@@ -9,9 +9,13 @@ from . import daemon, packages, paths, processes
 from .progress import step
 
 
+ENGINE_SETTLES = 2.0  # seconds; an engine completes what it was asked by a client that is gone
+
+
 def sweep() -> None:
     """Undo everything that dead runs have left; safe at any time, also beside living runs."""
-    for run in processes.dead_runs():
+    dead = processes.dead_runs()
+    for run in dead:
         if late := processes.with_token(processes.patient(run.token)):
             with step("wait for the package installation of a run that was killed"):
                 while any(p.alive() for p in late):
@@ -24,6 +28,8 @@ def sweep() -> None:
         for part in (paths.cache() / "tools").glob(f".*-{run.token}"):
             shutil.rmtree(part, ignore_errors=True)
         processes.forget(run)
+    if dead:
+        time.sleep(ENGINE_SETTLES)
 
 
 def leftovers() -> list[str]:
