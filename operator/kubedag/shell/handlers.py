@@ -105,9 +105,13 @@ async def serve(
     made: Any, namespaces: tuple[str, ...], ready: asyncio.Event, stop: asyncio.Event
 ) -> None:
     """Let kopf watch until told to stop; anything that goes wrong in it comes out of here."""
+    # Without a name kopf asks for that of the user, which a container's has not. It is for peering,
+    # which is off.
+    identity: Any = "kubedag"
     await kopf.operator(
         registry=made,
         settings=settings(),
+        identity=identity,
         standalone=True,
         clusterwide=not namespaces,
         namespaces=namespaces,
