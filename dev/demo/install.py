@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from dev.cluster import existing, images, kindcluster, tools
 from dev.cluster.engine import Engine
+from dev.cluster.problem import Problem
 from dev.cluster.run import run
 
 from .kubectl import Kubectl
@@ -49,7 +50,20 @@ def helm(where: Cluster) -> str:
     identity = Engine(where.docker).docker("image", "inspect", "--format", "{{.Id}}", IMAGE)
     words = (*HELM_WORDS, "--set-string", f"podAnnotations.image={identity.strip()}")
     program = tools.ensure("helm")["helm"]
-    return run(program, *words, env={**os.environ, **where.environment()}, cwd=ROOT)
+    try:
+        return run(program, *words, env={**os.environ, **where.environment()}, cwd=ROOT)
+    except Problem as problem:
+        raise Problem(f"{problem.what}\n{diagnosis(where)}") from problem
+
+
+def diagnosis(where: Cluster) -> str:
+    """Say what the operator's Pods are up to, and what they said last."""
+    kubectl = connect(where, NAMESPACE)
+    try:
+        pods = kubectl("get", "pods", "-o", "wide")
+        return pods + kubectl("logs", "-l", OPERATOR, "--tail=20", "--prefix")
+    except Problem as problem:
+        return str(problem)
 
 
 def connect(where: Cluster, namespace: str = "default") -> Kubectl:
