@@ -7,10 +7,12 @@ no event can be lost, doubled or late in a way that matters.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 import msgspec
 
+from kubedag.api.enums import TriggerRule
 from kubedag.core import (
     actions,
     attempts,
@@ -44,6 +46,8 @@ class Step:
     now: datetime
     stop_reason: str = ""
     tasks: list[rows.TaskRow] = field(default_factory=list)
+    folded: list[int] = field(default_factory=list)
+    """The tasks that have Pods and are not recorded as ended: all that can change by itself."""
     actions: list[actions.RunAction] = field(default_factory=list)
     wakes: list[datetime] = field(default_factory=list)
     ready: list[int] = field(default_factory=list)
@@ -83,17 +87,19 @@ def _observe(step: Step) -> None:
     recorded: Sequence[rows.TaskRow] = snap.status.tasks
     if len(recorded) != len(step.plan.tasks):
         recorded = [rows.TaskRow(task.name, states.WAITING) for task in step.plan.tasks]
-    for task, row in zip(step.plan.tasks, recorded, strict=True):
-        seen = snap.pods.get(row.name, ())
-        if row.state in states.TERMINAL and not _lacks_log(row):
-            step.tasks.append(row)
-        elif seen or row.attempts or row.name in snap.refusals:
-            step.tasks.append(attempts.fold(row, task, seen, snap, stamp))
-        else:
-            step.tasks.append(row)
+    step.tasks = list(recorded)
+    pods_of, refusals = snap.pods.get, snap.refusals
+    for index, row in enumerate(recorded):
+        if row.state in states.TERMINAL and not lacks_log(row):
+            continue
+        seen = pods_of(row.name, ())
+        if seen or row.attempts or row.name in refusals:
+            task = step.plan.tasks[index]
+            step.tasks[index] = attempts.fold(row, task, seen, snap, stamp)
+            step.folded.append(index)
 
 
-def _lacks_log(row: rows.TaskRow) -> bool:
+def lacks_log(row: rows.TaskRow) -> bool:
     return row.state == states.FAILED and any(
         attempt.log is None and attempt.pod_name and attempt.state == states.FAILED
         for attempt in row.attempts
@@ -105,7 +111,8 @@ def _lacks_log(row: rows.TaskRow) -> bool:
 
 def _expire(step: Step) -> None:
     """Mark the attempts that have taken too long; their Pods are deleted once that is stored."""
-    for index, row in enumerate(step.tasks):
+    for index in step.folded:
+        row = step.tasks[index]
         if row.state not in states.ACTIVE or row.state == states.TERMINATING:
             continue
         task = step.plan.tasks[index]
@@ -189,16 +196,23 @@ def _verdict(task: plans.TaskPlan, tasks: Sequence[rows.TaskRow]) -> tuple[trigg
         elif state == states.UPSTREAM_FAILED:
             upstream_failed += 1
     total = len(task.upstream)
-    tally = triggers.Tally(succeeded, failed, skipped, upstream_failed, total)
     done = succeeded + failed + skipped + upstream_failed
+    if not done and total and task.rule != TriggerRule.ALWAYS:
+        return triggers.Verdict.WAIT, total  # by every other rule, and the commonest case by far
+    tally = triggers.Tally(succeeded, failed, skipped, upstream_failed, total)
     return triggers.evaluate(task.rule, tally), total - done
 
 
 def _waiting(row: rows.TaskRow, open_upstreams: int) -> rows.TaskRow:
-    message = f"waits for {open_upstreams} upstream" + ("s" if open_upstreams != 1 else "")
+    message = _waits_for(open_upstreams)
     if row.state == states.WAITING and row.message == message:
         return row
     return rows.TaskRow(row.name, states.WAITING, "Upstream", message)
+
+
+@lru_cache(maxsize=1024)
+def _waits_for(open_upstreams: int) -> str:
+    return f"waits for {open_upstreams} upstream" + ("s" if open_upstreams != 1 else "")
 
 
 def _blockers(task: plans.TaskPlan, step: Step) -> str:
@@ -218,7 +232,7 @@ def _start(step: Step) -> None:
     """Create the Pods that may exist now, highest priority first, within the limits."""
     _retry(step)
     creating = step.snap.creating
-    step.active = sum(row.state in states.ACTIVE for row in step.tasks)
+    step.active = sum(step.tasks[index].state in states.ACTIVE for index in step.folded)
     most = step.plan.max_active_tasks or len(step.tasks)
     held = "Suspended" if step.snap.run.suspend else ""
     in_flight = len(creating)
@@ -253,7 +267,8 @@ def _start(step: Step) -> None:
 
 def _retry(step: Step) -> None:
     """The failed tasks whose wait is over are ready again, once their old Pods have ended."""
-    for index, row in enumerate(step.tasks):
+    for index in step.folded:
+        row = step.tasks[index]
         if row.state != states.AWAITING_RETRY or row.next_attempt_time is None:
             continue
         due = instants.parse(row.next_attempt_time)
@@ -296,21 +311,22 @@ def _create(step: Step, index: int, number: int) -> actions.CreatePod:
 
 def _end_pods(step: Step) -> None:
     """Delete what is stored as terminating; read the logs of what has failed."""
-    stored = {row.name: row for row in step.snap.status.tasks if row.state == states.TERMINATING}
-    for index, row in enumerate(step.tasks):
-        seen = step.snap.pods.get(row.name)
-        if not seen:
-            continue
-        for pod in seen:
+    stored = step.snap.status.tasks
+    for index in step.folded:
+        row = step.tasks[index]
+        for pod in step.snap.pods.get(row.name, ()):
             if pod.gone:
                 continue
-            _delete_if_stored(step, stored.get(row.name), pod)
+            if stored:
+                _delete_if_stored(step, stored[index], pod)
             if pod.status.phase == "Failed":
-                _capture(step, step.tasks[index], pod)
+                _capture(step, row, pod)
 
 
-def _delete_if_stored(step: Step, stored: rows.TaskRow | None, pod: pods.Pod) -> None:
-    if stored is None or pod.metadata.deletion_timestamp or stored.reason not in outcomes.ASKS:
+def _delete_if_stored(step: Step, stored: rows.TaskRow, pod: pods.Pod) -> None:
+    if stored.state != states.TERMINATING or stored.reason not in outcomes.ASKS:
+        return
+    if pod.metadata.deletion_timestamp:
         return
     if stored.attempts and stored.attempts[-1].pod_name == pod.metadata.name:
         step.actions.append(actions.DeletePod(pod.metadata.name, pod.metadata.uid))

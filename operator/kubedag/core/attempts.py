@@ -102,11 +102,19 @@ def _termination_message(pod: pods.Pod) -> str:
     return pod.status.message
 
 
+_NOTHING_LEFT: Final = rows.LogTail(logtail.TERMINATION_MESSAGE)
+"""The log of a Pod that went before it could be read."""
+
+
 def _miss_the_missing(fresh: dict[int, rows.Attempt], seen: Sequence[pods.Pod], now: str) -> None:
     """End the attempts whose Pods are recorded and no longer there, or were overtaken."""
     present = {attempt_number(pod) for pod in seen}
     for number, attempt in fresh.items():
-        if attempt.state in states.ATTEMPT_ENDS or number in present:
+        if number in present:
+            continue
+        if attempt.state in states.ATTEMPT_ENDS:
+            if attempt.state == states.FAILED and attempt.log is None:
+                fresh[number] = replace(attempt, log=_NOTHING_LEFT)
             continue
         ask = outcomes.ASKS.get(attempt.reason)
         asked = ask is not None and attempt.state == states.TERMINATING

@@ -101,7 +101,7 @@ def _runs(snap: snapshots.RunSnapshot, now: datetime) -> actions.RunDecision:
         dag_generation=snap.status.dag_generation or (snap.dag.generation if snap.dag else 0),
         start_time=started,
     )
-    tasks = tuple(_with_deps_met(step.plan, step.tasks, started))
+    tasks = tuple(_with_deps_met(step, started))
     status = _described(snap, base, step.plan, tasks, now, stop)
     wakes = [moment for moment in (advances.wake(step), deadline) if moment is not None]
     return actions.RunDecision(
@@ -158,12 +158,12 @@ STOPS: Final = {"TimedOut": outcomes.RUN_TIMED_OUT, "Replaced": outcomes.RUN_REP
 _STOP_REASONS: Final = {stop: reason for reason, stop in STOPS.items()}
 
 
-def _with_deps_met(
-    plan: plans.Plan, tasks: Sequence[rows.TaskRow], started: str
-) -> list[rows.TaskRow]:
+def _with_deps_met(step: advances.Step, started: str) -> list[rows.TaskRow]:
     """Record when each first attempt could have started: when its last upstream ended."""
+    plan, tasks = step.plan, step.tasks
     filled = list(tasks)
-    for index, row in enumerate(tasks):
+    for index in step.folded:
+        row = tasks[index]
         if not row.attempts or row.attempts[-1].deps_met_time is not None:
             continue
         last = row.attempts[-1]
@@ -220,7 +220,7 @@ def _described(
         retries=sum(row.attempt - 1 for row in tasks if row.attempt > 1),
         tasks=tasks,
     )
-    if done == total:
+    if done == total and not any(advances.lacks_log(row) for row in tasks):
         return _finished(snap, base, plan, now, stop)
     running = counts.running + counts.pending + counts.terminating
     if stop:
