@@ -303,8 +303,8 @@ def test_a_watch_cut_by_the_network_gives_what_came_whole_and_then_an_error():
 
     async def scenario() -> None:
         async with api_on(streamed(b"{1}\n{2", cut=True)) as api:
-            async for line in api.watch(PODS, {}):  # noqa: PERF401  # what came before the error counts
-                lines.append(line)
+            async for line in api.watch(PODS, {}):
+                lines.append(line)  # noqa: PERF401  # what came before the error counts
 
     with pytest.raises(Unreachable):
         run(scenario)
