@@ -1,0 +1,95 @@
+"""What the chart lets the operator do, and people."""
+
+import pytest
+
+from support import chart
+
+ALL = pytest.mark.parametrize("case", chart.CASES)
+
+MAY = {
+    ("kubedag.dev", "dags"): {"get", "list", "watch"},
+    ("kubedag.dev", "dagruns"): {"get", "list", "watch", "delete"},
+    ("kubedag.dev", "dags/status"): {"update", "patch"},
+    ("kubedag.dev", "dagruns/status"): {"update", "patch"},
+    ("", "pods"): {"get", "list", "watch", "create", "delete", "deletecollection"},
+    ("", "pods/log"): {"get"},
+    ("apps", "controllerrevisions"): {"get", "list", "watch", "create", "delete"},
+    ("", "events"): {"create", "patch"},
+}
+MAY_AT_HOME = {
+    ("coordination.k8s.io", "leases"): {"create"},
+    ("coordination.k8s.io", "leases/its own"): {"get", "update", "delete"},
+}
+
+
+def _granted(roles: list[dict]) -> dict[tuple[str, str], set[str]]:
+    return {
+        (group, f"{resource}/its own" if rule.get("resourceNames") else resource): set(
+            rule["verbs"]
+        )
+        for role in roles
+        for rule in role["rules"]
+        for group in rule["apiGroups"]
+        for resource in rule["resources"]
+    }
+
+
+def _operators(case: str) -> list[dict]:
+    """Return the roles of the operator, not those of people."""
+    roles = chart.kind(case, "Role", "ClusterRole")
+    return [r for r in roles if "app.kubernetes.io/component" in r["metadata"]["labels"]]
+
+
+@ALL
+def test_the_operator_may_do_this_and_nothing_else(case):
+    homes = MAY_AT_HOME if chart.CASES[case].get("leaderElection") != {"enabled": False} else {}
+    expected = {} if case == "bare" else MAY | homes
+    assert _granted(_operators(case)) == expected
+
+
+@ALL
+def test_no_role_reaches_for_secrets_or_for_everything(case):
+    granted = _granted(chart.kind(case, "Role", "ClusterRole"))
+    words = {
+        word for (group, resource), verbs in granted.items() for word in (group, resource, *verbs)
+    }
+    assert words & {"*", "secrets", "escalate", "bind", "impersonate"} == set()
+
+
+@ALL
+def test_every_role_of_the_operator_is_bound_to_its_service_account(case):
+    account = chart.deployment(case)["spec"]["template"]["spec"]["serviceAccountName"]
+    bindings = chart.kind(case, "RoleBinding", "ClusterRoleBinding")
+    bound = {(b["metadata"].get("namespace"), b["roleRef"]["name"]) for b in bindings}
+    roles = {(r["metadata"].get("namespace"), r["metadata"]["name"]) for r in _operators(case)}
+    assert bound == roles
+    subjects = [subject for binding in bindings for subject in binding["subjects"]]
+    assert all(
+        s == {"kind": "ServiceAccount", "name": account, "namespace": "ops"} for s in subjects
+    )
+
+
+def test_a_namespaced_install_needs_nothing_of_the_cluster():
+    assert chart.kind("namespaced", *chart.CLUSTER_SCOPED) == []
+    roles = {role["metadata"]["namespace"] for role in _operators("namespaced")}
+    assert roles == {"team-a", "team-b", "ops"}
+    assert chart.env("namespaced")["KUBEDAG_WATCH_NAMESPACES"] == "team-a,team-b"
+
+
+def test_people_who_may_edit_a_namespace_may_run_pipelines_in_it():
+    roles = {
+        label.removeprefix("rbac.authorization.k8s.io/aggregate-to-"): _granted([role])
+        for role in chart.kind("defaults", "ClusterRole")
+        for label in role["metadata"]["labels"]
+        if label.startswith("rbac.authorization.k8s.io/")
+    }
+    assert set(roles) == {"admin", "edit", "view"}
+    assert roles["view"][("kubedag.dev", "dagruns")] == {"get", "list", "watch"}
+    assert {"create", "patch", "delete"} <= roles["edit"][("kubedag.dev", "dagruns")]
+    assert {resource for role in roles.values() for _, resource in role} == {"dags", "dagruns"}
+
+
+def test_the_operator_may_use_the_lease_that_it_is_told():
+    (role,) = [r for r in _operators("defaults") if r["metadata"]["name"].endswith("-leader")]
+    names = [name for rule in role["rules"] for name in rule.get("resourceNames", ())]
+    assert names == [chart.env("defaults")["KUBEDAG_LEASE_NAME"]]
