@@ -25,7 +25,7 @@ from .run import environment, run, succeeds
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-DOCKER = ".".join(("docker", "io"))  # Debian's package, which happens to look like a host
+DOCKER = ".".join(("docker", "io"))  # noqa: FLY002 - Debian's package, though it looks like a host
 PROGRAMS = {
     "dockerd": DOCKER,
     "/usr/bin/docker": DOCKER,

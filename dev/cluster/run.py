@@ -6,6 +6,7 @@ the other in an orderly way.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shlex
 import subprocess
@@ -119,10 +120,10 @@ def _finish(
     try:
         out, err = child.communicate(text, timeout)
     except subprocess.TimeoutExpired:
-        stop(child)
+        _abandon(child)
         return 124, "", f"no answer within {timeout:.0f} s"
     except BaseException:
-        stop(child)
+        _abandon(child)
         raise
     return child.returncode, out or "", err or ""
 
@@ -131,3 +132,11 @@ def stop(child: subprocess.Popen[str]) -> None:
     """End a program and all it started."""
     processes.end_all(processes.in_session(child.pid), 5)
     child.wait()
+
+
+def _abandon(child: subprocess.Popen[str]) -> None:
+    stop(child)
+    for pipe in (child.stdin, child.stdout, child.stderr):
+        if pipe:
+            with contextlib.suppress(OSError):
+                pipe.close()

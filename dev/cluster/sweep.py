@@ -8,7 +8,6 @@ import time
 from . import daemon, packages, paths, processes
 from .progress import step
 
-
 ENGINE_SETTLES = 2.0  # seconds; an engine completes what it was asked by a client that is gone
 
 
