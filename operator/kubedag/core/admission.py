@@ -82,7 +82,8 @@ def _queue(run: snapshot.RunFacts, peers: Sequence[snapshot.Peer], most: int) ->
     )
     if active + ahead < most:
         return YES
-    message = f"waits for one of {most} active runs to end ({active} active, {ahead} ahead)"
+    # Without figures: a message that changes with every run that ends costs a write each time.
+    message = f"waits for its turn: the DAG allows {most} active run" + ("s" if most != 1 else "")
     return Admission(admitted=False, reason=QUEUED, message=message)
 
 

@@ -57,8 +57,8 @@ def _has_no_plan(snap: snapshots.RunSnapshot, now: datetime) -> actions.RunDecis
     """Without a definition nothing can be decided: wait for it a while, then say so for good."""
     if snap.plan is not None:
         return None
-    if snap.status.revision:
-        message = f"the ControllerRevision {snap.status.revision!r} that it started with is gone"
+    if snap.plan_revision:
+        message = f"the ControllerRevision {snap.plan_revision!r} that it started with is gone"
         return _ended_unstarted(snap, "RevisionNotFound", message, now)
     if snap.dag is None:
         reason = "DAGNotFound"
@@ -191,7 +191,7 @@ def _held(
     wake_at: datetime | None = None,
 ) -> actions.RunDecision:
     status = _conclude(snap, snap.status, rows.UNKNOWN, reason, message, now)
-    return actions.RunDecision(status, wake_at=wake_at, urgent=status != snap.status)
+    return actions.RunDecision(status, wake_at=wake_at)
 
 
 def _ended_unstarted(
@@ -305,7 +305,7 @@ def count(tasks: Sequence[rows.TaskRow]) -> rows.Counts:
 
 def _urgent(old: rows.RunStatus, new: rows.RunStatus) -> bool:
     """A person or a pending deletion waits for this: the end, and what is to be terminated."""
-    if new.finished or (new.conditions != old.conditions and not old.conditions):
+    if new.finished:
         return True
     before = old.counts.terminating if old.counts else 0
     after = new.counts.terminating if new.counts else 0

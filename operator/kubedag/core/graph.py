@@ -133,8 +133,8 @@ def reachable(edges: Edges, starts: Iterable[int]) -> frozenset[int]:
 def cycles(upstream: Edges, downstream: Edges, limit: int = 10) -> tuple[tuple[int, ...], ...]:
     """Cycles that share no node, at most `limit`: none exactly if the graph is a DAG.
 
-    Each is given in the order in which its tasks would run, begins with the task declared first
-    and is the shortest that this task is on.
+    Each is given in the order in which its tasks would run, begins with its task declared first
+    and is short: one of its tasks is on no shorter one.
     """
     found: list[tuple[int, ...]] = []
     missing = list(map(len, upstream))
@@ -142,7 +142,8 @@ def cycles(upstream: Edges, downstream: Edges, limit: int = 10) -> tuple[tuple[i
     _peel([node for node in left if not missing[node]], downstream, missing, left)
     while left and len(found) < limit:
         cycle = _shortest_through(min(_some_cycle(upstream, left)), downstream, left)
-        found.append(cycle)
+        first = cycle.index(min(cycle))
+        found.append(cycle[first:] + cycle[:first])
         for node in cycle:
             missing[node] = 0
         _peel(list(cycle), downstream, missing, left)

@@ -140,6 +140,18 @@ class PodIndex:
         if pod.gone:
             self._gone[run_uid] = self._gone.get(run_uid, 0) + 1
 
+    def forget(self, run_uid: str, pod: pods.Pod) -> None:
+        """A Pod that is gone and of which nothing is left to record."""
+        tasks = self._by_run.get(run_uid, {})
+        task = pod.label(pods.LABEL_TASK)
+        left = tuple(one for one in tasks.get(task, ()) if one.metadata.uid != pod.metadata.uid)
+        if left:
+            tasks[task] = left
+        else:
+            tasks.pop(task, None)
+        if not tasks:
+            self._by_run.pop(run_uid, None)
+
     def forget_run(self, run_uid: str) -> None:
         """The run is gone, and its Pods matter to nobody."""
         self._by_run.pop(run_uid, None)

@@ -129,11 +129,12 @@ class Store:
         if not any(owner.uid == run_uid for owner in new.metadata.owner_references):
             return  # somebody copied our labels; it is none of ours
         name = self._run_of_uid.get(run_uid)
-        if name is None and new.gone:
+        entry = self.runs[name] if name is not None else None
+        if new.gone and (entry is None or entry.status.finished):
+            self.pods.forget(run_uid, new)
             return
         self.pods.put(run_uid, new)
-        if name is not None:
-            entry = self.runs[name]
+        if entry is not None:
             entry.refusals.pop(new.label(pods.LABEL_TASK), None)
             self._wake(entry.key)
 
@@ -192,7 +193,8 @@ class Store:
         facts = entry.facts
         dag = self.dags.get((facts.namespace, facts.dag_name))
         pods_of_run = self.pods.of(facts.uid)
-        revision = entry.status.revision or self.pods.revision(facts.uid)
+        # In this order: what is stored, what is about to be, and what a crash has left of it.
+        revision = entry.newest.revision or self.pods.revision(facts.uid)
         current = dag.plan() if dag is not None else None
         if revision:
             plan_of_run = self.revisions.plan(facts.namespace, facts.dag_name, revision)
@@ -200,12 +202,9 @@ class Store:
             plan_of_run, revision = current, dag.definition.revision
         else:
             plan_of_run = None
-        status = entry.status
-        if revision and not status.revision and (pods_of_run or status.start_time):
-            status = msgspec.structs.replace(status, revision=revision)
         return snapshot.RunSnapshot(
             run=facts,
-            status=status,
+            status=entry.status,
             dag=dag.facts() if dag is not None else None,
             plan=plan_of_run,
             plan_revision=revision,

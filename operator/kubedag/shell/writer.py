@@ -108,6 +108,8 @@ class StatusWriter:
                     group.DAG_RUN.kind, facts.namespace, facts.name, facts.uid, note
                 )
             if status.finished != old.finished:
+                entry.logs.clear()
+                entry.refusals.clear()
                 self._store.wake_around(entry)
             self._queue.add(entry.key)
         finally:
