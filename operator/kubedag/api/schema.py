@@ -39,8 +39,8 @@ _COPIED: Final = (
     "x-kubernetes-validations",
     "required",
 )
-# `title` repeats the name, `const` comes with an enum of one, and pruning does what
-# `additionalProperties: false` says, which is forbidden beside `properties`.
+# `title` repeats the name, and pruning does what `additionalProperties: false` says, which is
+# forbidden beside `properties`.
 _DROPPED: Final = frozenset({"title", "default", "const", "$defs"})
 _WALKED: Final = frozenset({"properties", "items", "additionalProperties"})
 
@@ -81,6 +81,8 @@ def _convert(node: Schema, defs: Mapping[str, Schema], *, defaults: bool, depth:
     if unknown:
         raise ValueError(f"no translation for {sorted(unknown)} in {node}")
     found: Schema = {key: node[key] for key in _COPIED if key in node}
+    if "const" in node:
+        found["enum"] = [node["const"]]
     if "description" in found:
         found["description"] = _reflowed(found["description"])
     if found.get("type") == "integer":

@@ -76,12 +76,12 @@ def _crds(arguments: argparse.Namespace) -> int:
 
     files = {name: crds.render(manifest) for name, manifest in crds.all_manifests().items()}
     if arguments.output is None:
-        print("---\n".join(files.values()), end="", file=sys.stdout)
+        sys.stdout.write("---\n".join(files.values()))
         return OK
     arguments.output.mkdir(parents=True, exist_ok=True)
     for name, text in files.items():
         (arguments.output / name).write_text(text, encoding="utf-8")
-        print(arguments.output / name, file=sys.stdout)
+        sys.stdout.write(f"{arguments.output / name}\n")
     return OK
 
 
@@ -92,7 +92,7 @@ def _validate(arguments: argparse.Namespace) -> int:
 
 
 def _version(_: argparse.Namespace) -> int:
-    print(kubedag.__version__, file=sys.stdout)
+    sys.stdout.write(f"{kubedag.__version__}\n")
     return OK
 
 
