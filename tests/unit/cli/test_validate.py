@@ -1,0 +1,107 @@
+import io
+import json
+
+import pytest
+import yaml
+
+from kubedag.cli import main, validate
+from support.objects import a_dag, a_run, a_task
+
+
+@pytest.fixture
+def judge(tmp_path):
+    """Writes documents to a file and judges it: the exit code and the lines."""
+
+    def judged(*documents, text=None):
+        file = tmp_path / "dag.yaml"
+        file.write_text(yaml.safe_dump_all(documents) if text is None else text, encoding="utf-8")
+        out = io.StringIO()
+        code = validate.run([str(file)], io.StringIO(), out)
+        return code, out.getvalue().replace(f"{file}: ", "").splitlines()
+
+    return judged
+
+
+def test_a_good_file_is_said_to_be_good(judge):
+    assert judge(a_dag(), a_run()) == (0, ["2 objects, 0 with problems"])
+
+
+def test_every_problem_is_a_line_that_says_where_it_is(judge):
+    code, lines = judge(
+        a_dag(a_task("a", image="x", timeoutSeconds=0), name="first"),
+        a_dag(a_task("a", image="x", dependsOn=["b"]), name="second"),
+    )
+    assert code == 1
+    assert lines == [
+        "DAG/first: spec.tasks[0].timeoutSeconds: must be at least 1; it is 0",
+        "DAG/second: spec.tasks[0].dependsOn[0]: must name a task of this DAG; 'b' is none",
+        "2 objects, 2 with problems",
+    ]
+
+
+def test_what_is_not_ours_is_not_judged(judge):
+    other = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "x"}}
+    assert judge(other, None, a_dag()) == (0, ["1 objects, 0 with problems"])
+
+
+def test_a_kind_that_we_do_not_have_is_a_problem(judge):
+    assert judge({**a_dag(), "kind": "Dag"}) == (
+        1,
+        ["Dag/pipeline: kind: must be 'DAG'; it is \"Dag\"", "1 objects, 1 with problems"],
+    )
+
+
+def test_a_status_in_a_file_is_passed_over(judge):
+    assert judge({**a_dag(), "status": {"taskCount": "many"}})[0] == 0
+
+
+def test_a_time_need_not_be_quoted(judge):
+    text = f"{json.dumps(a_run())[:-1]}}}".replace(
+        '"dagName"', '"logicalTime": 2026-01-01T00:00:00Z, "dagName"'
+    )
+    assert judge(text=text) == (0, ["1 objects, 0 with problems"])
+
+
+def test_what_is_not_yaml_is_a_problem_of_a_line(judge):
+    code, lines = judge(text="a: [1,\nb: }")
+    assert code == 1
+    assert lines[0].startswith("YAML in line 2: must be valid: ")
+
+
+def test_what_is_no_object_is_a_problem(judge):
+    assert judge(text="just a word") == (
+        1,
+        [
+            "document: must be an object with an apiVersion and a kind",
+            "1 objects, 1 with problems",
+        ],
+    )
+
+
+def test_a_folder_is_read_in_order_and_a_missing_file_is_told(tmp_path):
+    for name in ("b.yml", "a.json", "deep/c.yaml"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(json.dumps(a_dag(maxActiveRuns=0)), encoding="utf-8")
+    (tmp_path / "README.md").write_text("not: [yaml", encoding="utf-8")
+    out = io.StringIO()
+
+    code = validate.run([str(tmp_path), str(tmp_path / "none.yaml")], io.StringIO(), out)
+
+    lines = out.getvalue().replace(f"{tmp_path}/", "").splitlines()
+    assert code == 2
+    assert [line.split(": ")[0] for line in lines] == [
+        "a.json",
+        "b.yml",
+        "deep/c.yaml",
+        "none.yaml",
+        "3 objects, 3 with problems",
+    ]
+
+
+def test_a_pipe_can_be_judged(monkeypatch, capsys):
+    monkeypatch.setattr("sys.stdin", io.StringIO(json.dumps(a_dag(suspend=1))))
+    assert main.main(["validate", "-f", "-"]) == 1
+    assert capsys.readouterr().out.splitlines() == [
+        "stdin: DAG/pipeline: spec.suspend: must be true or false; it is 1",
+        "1 objects, 1 with problems",
+    ]
