@@ -127,6 +127,7 @@ def _make(tool: Tool) -> None:
     shutil.rmtree(part, ignore_errors=True)
     part.mkdir(parents=True)
     log = paths.log(f"build-{tool.name}")
+    log.write_text("")  # its lines tell how far this build is, not an earlier one
     try:
         with step(f"build {tool.name} {tool.release}", lambda: golang.how_far(log)):
             _compile(tool, part, log)
