@@ -1,0 +1,315 @@
+"""A Kubernetes API server in memory: what it holds, what it refuses, and everything that ever happened.
+
+It knows the few kinds that kubedag uses and the rules that kubedag leans on: names are unique, a
+status is written under the resourceVersion that it was read at, deletes have preconditions, watches
+begin where a list ended. Nothing in here takes time or fails by chance; `network` does that.
+"""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import orjson
+
+from kubedag.shell.errors import ApiError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+Object = dict[str, Any]
+EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
+ENDED = ("Succeeded", "Failed")
+KINDS = {
+    "pods": "Pod",
+    "events": "Event",
+    "leases": "Lease",
+    "controllerrevisions": "ControllerRevision",
+    "dags": "DAG",
+    "dagruns": "DAGRun",
+}
+HAVE_GENERATIONS = ("dags", "dagruns")
+HISTORY_KEPT = 400
+
+
+class Place(NamedTuple):
+    """What a path points at."""
+
+    plural: str
+    namespace: str | None
+    name: str | None
+    subresource: str | None
+
+
+class Change(NamedTuple):
+    """One thing that happened; `obj` is the object as it is then, or as it was last."""
+
+    version: int
+    type: str
+    plural: str
+    obj: Object
+    body: bytes
+    old: Object | None
+    actor: str
+
+    def line(self) -> bytes:
+        """As a watch says it."""
+        return b'{"type":"%s","object":%s}' % (self.type.encode(), self.body)
+
+
+def place(path: str) -> Place:
+    parts = path.strip("/").split("/")
+    parts = parts[2:] if parts[0] == "api" else parts[3:]
+    namespace = None
+    if parts[0] == "namespaces":
+        namespace, parts = parts[1], parts[2:]
+    parts += [None] * (3 - len(parts))  # type: ignore[list-item]
+    return Place(parts[0], namespace, parts[1], parts[2])
+
+
+def stamp(seconds: float) -> str:
+    """The virtual time as Kubernetes writes it: whole seconds."""
+    return (EPOCH + timedelta(seconds=int(seconds))).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def selected(obj: Object, params: Mapping[str, str]) -> bool:
+    labels = obj["metadata"].get("labels") or {}
+    for term in filter(None, params.get("labelSelector", "").split(",")):
+        key, _, value = term.partition("=")
+        if labels.get(key) != value:
+            return False
+    for term in filter(None, params.get("fieldSelector", "").split(",")):
+        key, _, value = term.partition("=")
+        assert key == "status.phase", key
+        if (obj.get("status") or {}).get("phase", "") != value:
+            return False
+    return True
+
+
+@dataclass
+class Cluster:
+    """All objects, by plural and then by namespace and name."""
+
+    time: Callable[[], float]
+    objects: dict[str, dict[tuple[str, str], Object]] = field(
+        default_factory=lambda: {plural: {} for plural in KINDS}
+    )
+    history: list[Change] = field(default_factory=list)
+    version: int = 100
+    compacted: int = 0
+    logs: dict[str, bytes] = field(default_factory=dict)
+    """By the Pod's UID, as far as it can be read."""
+    admit: Callable[[Object, bool], None] = lambda _pod, _dry: None
+    """Raises `ApiError` for a Pod that is refused; the flag says that it is a dry run."""
+    observers: list[Callable[[Change], None]] = field(default_factory=list)
+    _pages: dict[str, list[Object]] = field(default_factory=dict)
+    _uids: Iterator[int] = field(default_factory=lambda: itertools.count(1))
+
+    # --- Writes --------------------------------------------------------------------------------
+
+    def _happened(self, kind: str, plural: str, obj: Object, old: Object | None, who: str) -> None:
+        change = Change(self.version, kind, plural, obj, orjson.dumps(obj), old, who)
+        self.history.append(change)
+        for observer in self.observers:
+            observer(change)
+
+    def _next_version(self) -> str:
+        self.version += 1
+        return str(self.version)
+
+    def create(self, plural: str, given: Object, actor: str = "user") -> Object:
+        obj: Object = orjson.loads(orjson.dumps(given))
+        meta = obj["metadata"]
+        key = (meta["namespace"], meta["name"])
+        if key in self.objects[plural]:
+            raise ApiError(409, "AlreadyExists", f'{plural} "{key[1]}" already exists')
+        meta["uid"] = f"uid-{next(self._uids)}"
+        meta["resourceVersion"] = self._next_version()
+        meta["creationTimestamp"] = stamp(self.time())
+        obj.setdefault("kind", KINDS[plural])
+        if plural in HAVE_GENERATIONS:
+            meta["generation"] = 1
+            obj.pop("status", None)
+        if plural == "pods":
+            obj["status"] = {"phase": "Pending"}
+        self.objects[plural][key] = obj
+        self._happened("ADDED", plural, obj, None, actor)
+        return obj
+
+    def update(self, plural: str, key: tuple[str, str], changed: Object, actor: str) -> Object:
+        """Store a changed object; `changed` is the caller's no more."""
+        old = self.objects[plural][key]
+        meta = changed["metadata"]
+        meta["resourceVersion"] = self._next_version()
+        if plural in HAVE_GENERATIONS and changed["spec"] != old["spec"]:
+            meta["generation"] = old["metadata"]["generation"] + 1
+        self.objects[plural][key] = changed
+        self._happened("MODIFIED", plural, changed, old, actor)
+        return changed
+
+    def edit(
+        self, plural: str, namespace: str, name: str, change: Callable[[Object], None], actor: str
+    ) -> bool:
+        """Change an object in place, as a person or the kubelet does; False if it is gone."""
+        old = self.objects[plural].get((namespace, name))
+        if old is None:
+            return False
+        copy: Object = orjson.loads(orjson.dumps(old))
+        change(copy)
+        if copy != old:
+            self.update(plural, (namespace, name), copy, actor)
+        return True
+
+    def remove(self, plural: str, namespace: str, name: str, actor: str) -> None:
+        """Let an object go for good."""
+        old = self.objects[plural].pop((namespace, name))
+        last: Object = orjson.loads(orjson.dumps(old))
+        last["metadata"]["resourceVersion"] = self._next_version()
+        self._happened("DELETED", plural, last, old, actor)
+        if plural == "pods":
+            self.logs.pop(last["metadata"]["uid"], None)
+
+    def delete(self, plural: str, namespace: str, name: str, actor: str, uid: str = "") -> Object:
+        """Delete as the API does; a Pod that runs gets a grace period first."""
+        obj = self._existing(plural, namespace, name)
+        meta = obj["metadata"]
+        if uid and meta["uid"] != uid:
+            raise ApiError(409, "Conflict", f"the UID in the precondition is not {meta['uid']}")
+        status = obj.get("status") or {}
+        if plural == "pods" and status["phase"] not in ENDED and obj["spec"].get("nodeName"):
+            if not meta.get("deletionTimestamp"):
+                until = stamp(self.time() + obj["spec"].get("terminationGracePeriodSeconds", 30))
+                self.edit(
+                    plural, namespace, name,
+                    lambda pod: pod["metadata"].update(deletionTimestamp=until), actor,
+                )  # fmt: skip
+        else:
+            self.remove(plural, namespace, name, actor)
+        return obj
+
+    def compact(self) -> None:
+        """Forget history: older watches get 410."""
+        self.compacted = self.version
+        del self.history[:-HISTORY_KEPT]
+
+    # --- The API -------------------------------------------------------------------------------
+
+    def handle(
+        self, method: str, path: str, params: Mapping[str, str], body: bytes | None, actor: str
+    ) -> bytes:
+        """Answer a request. Raises `ApiError`."""
+        where = place(path)
+        if where.subresource == "log":
+            return self._log(where)
+        answers: dict[str, Callable[..., Any]] = {
+            "GET": self._get,
+            "POST": self._post,
+            "PUT": self._put,
+            "PATCH": self._patch,
+            "DELETE": self._delete,
+        }
+        return orjson.dumps(answers[method](where, params, orjson.loads(body or b"{}"), actor))
+
+    def _existing(self, plural: str, namespace: str, name: str) -> Object:
+        found = self.objects[plural].get((namespace, name))
+        if found is None:
+            raise ApiError(404, "NotFound", f'{plural} "{name}" not found')
+        return found
+
+    def _log(self, where: Place) -> bytes:
+        assert where.namespace is not None
+        assert where.name is not None
+        pod = self._existing("pods", where.namespace, where.name)
+        text = self.logs.get(pod["metadata"]["uid"])
+        if text is None:
+            raise ApiError(400, "BadRequest", "container is waiting to start")
+        return text
+
+    def _get(self, where: Place, params: Mapping[str, str], _body: Object, _actor: str) -> Object:
+        if where.name is not None:
+            assert where.namespace is not None
+            return self._existing(where.plural, where.namespace, where.name)
+        token = params.get("continue", "")
+        if token:
+            version, found = token.split(".")[0], self._pages.pop(token, None)
+            if found is None:
+                raise ApiError(410, "Expired", "the continue token is too old")
+        else:
+            version = str(self.version)
+            found = [
+                obj
+                for (namespace, _), obj in sorted(self.objects[where.plural].items())
+                if where.namespace in (None, namespace) and selected(obj, params)
+            ]
+        limit = int(params.get("limit", "500"))
+        meta: Object = {"resourceVersion": version}
+        if len(found) > limit:
+            meta["continue"] = f"{version}.{len(self._pages)}.{len(found)}.{next(self._uids)}"
+            self._pages[meta["continue"]] = found[limit:]
+        return {"metadata": meta, "items": found[:limit]}
+
+    def _post(self, where: Place, params: Mapping[str, str], body: Object, actor: str) -> Object:
+        assert where.name is None
+        body["metadata"].setdefault("namespace", where.namespace)
+        dry = params.get("dryRun") == "All"
+        if where.plural == "pods":
+            self.admit(body, dry)
+        return body if dry else self.create(where.plural, body, actor)
+
+    def _put(self, where: Place, _params: Mapping[str, str], body: Object, actor: str) -> Object:
+        assert where.namespace is not None
+        assert where.name is not None
+        old = self._existing(where.plural, where.namespace, where.name)
+        for part in ("resourceVersion", "uid"):
+            wanted = body["metadata"].get(part)
+            if wanted is not None and wanted != old["metadata"][part]:
+                raise ApiError(409, "Conflict", f"the object has been modified: {part}")
+        if where.subresource == "status":
+            new: Object = orjson.loads(orjson.dumps(old)) | {"status": body["status"]}
+        else:
+            new = body | {"metadata": old["metadata"] | body["metadata"]}
+        if new == old:
+            return old
+        return self.update(where.plural, (where.namespace, where.name), new, actor)
+
+    def _patch(self, where: Place, _params: Mapping[str, str], body: Object, actor: str) -> Object:
+        assert where.namespace is not None
+        assert where.name is not None
+        old = self._existing(where.plural, where.namespace, where.name)
+        return self.update(
+            where.plural,
+            (where.namespace, where.name),
+            orjson.loads(orjson.dumps(old)) | body,
+            actor,
+        )
+
+    def _delete(self, where: Place, params: Mapping[str, str], body: Object, actor: str) -> Object:
+        assert where.namespace is not None
+        if where.name is not None:
+            uid = (body.get("preconditions") or {}).get("uid", "")
+            return self.delete(where.plural, where.namespace, where.name, actor, uid)
+        doomed = [
+            name
+            for (namespace, name), obj in sorted(self.objects[where.plural].items())
+            if namespace == where.namespace and selected(obj, params)
+        ]
+        for name in doomed:
+            self.delete(where.plural, where.namespace, name, actor)
+        return {"kind": "Status"}
+
+    # --- Watches -------------------------------------------------------------------------------
+
+    def since(self, plural: str, version: int, params: Mapping[str, str]) -> list[Change]:
+        """What happened to a kind after a version. Raises `ApiError` if that is forgotten."""
+        if version < self.compacted:
+            raise ApiError(410, "Expired", "too old resource version")
+        found: list[Change] = []
+        for change in reversed(self.history):
+            if change.version <= version:
+                break
+            if change.plural == plural and selected(change.obj, params):
+                found.append(change)
+        found.reverse()
+        return found

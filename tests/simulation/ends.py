@@ -1,0 +1,166 @@
+"""What must be true in the end, and what must be true of the operator whenever it is looked at."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import msgspec
+from simulation import oracle
+
+from kubedag.core import actions, decide_run
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from datetime import datetime
+
+    from simulation.facts import Facts, RunFacts
+    from simulation.process import Operator
+
+REQUESTS_PER_SECOND_MAX = 150
+REQUESTS_PER_MINUTE_MAX = 1500
+UNSTARTED_ENDS = ("Forbidden", "Replaced", "DAGNotFound", "DAGNotReady")
+
+
+# --- Who can end -----------------------------------------------------------------------------------
+
+
+def all_ended(facts: Facts) -> bool:
+    return not any(True for _ in unended(facts))
+
+
+def unended(facts: Facts) -> Iterator[str]:
+    """Runs that can end, and have not; Pods that nobody waits for, and live."""
+    for run in facts.runs.values():
+        if run.exists and not run.finished and _can_end(facts, run):
+            reason = run.condition("Succeeded").get("reason", "no status")
+            yield f"{run.name} has not ended: {reason}, {run.states() if run.tasks else ''}"
+        if (run.finished or not run.exists) and run.live_pods():
+            yield f"{run.name} is over, and {run.live_pods()} of its Pods live"
+
+
+def _order(run: RunFacts, facts: Facts) -> tuple[str, str, str]:
+    obj = facts.cluster.objects["dagruns"][("ns", run.name)]
+    created = obj["metadata"]["creationTimestamp"]
+    return (run.spec.get("logicalTime") or created, created, run.name)
+
+
+def _can_end(facts: Facts, run: RunFacts) -> bool:
+    """Only a DAG that is suspended, or a past that failed, may hold a run for ever."""
+    if run.started:
+        return True
+    dag = facts.dag_spec()
+    if dag is None:
+        return True
+    if dag.get("suspend") and run.spec["runType"] != "Manual":
+        return False
+    if not dag.get("dependsOnPast"):
+        return True
+    order = _order(run, facts)
+    before = [
+        other
+        for other in facts.runs.values()
+        if other.exists and other is not run and _order(other, facts) < order
+    ]
+    if not before:
+        return True
+    last = max(before, key=lambda other: _order(other, facts))
+    if last.finished:
+        return bool(last.condition("Succeeded")["status"] == "True")
+    return False
+
+
+# --- How they ended --------------------------------------------------------------------------------
+
+
+def judged(facts: Facts) -> Iterator[str]:
+    """Every run that nobody disturbed has ended as the oracle says."""
+    for run in facts.runs.values():
+        if not run.finished:
+            continue
+        reason = run.condition("Succeeded")["reason"]
+        if reason in UNSTARTED_ENDS and not run.started:
+            yield from _unstarted(facts, run, reason)
+        elif reason in ("Succeeded", "Failed"):
+            yield from _ended_well(facts, run)
+            yield from _logs(facts, run)
+        elif reason not in ("TimedOut", "Replaced"):
+            yield f"{run.name} ended as {reason}"
+
+
+def _unstarted(facts: Facts, run: RunFacts, reason: str) -> Iterator[str]:
+    said = {act.value.get("concurrencyPolicy") for act in facts.world.acts if act.what == "apply"}
+    if reason == "Forbidden" and "Forbid" not in said:
+        yield f"{run.name} was forbidden by {said}"
+    if reason == "Replaced" and "Replace" not in said:
+        yield f"{run.name} was replaced by {said}"
+    if reason in ("DAGNotFound", "DAGNotReady") and not any(
+        act.what == "delete-dag" for act in facts.world.acts
+    ):
+        yield f"{run.name} ended with {reason}"
+
+
+def _ended_well(facts: Facts, run: RunFacts) -> Iterator[str]:
+    if not facts.world.undisturbed:
+        return
+    expected = oracle.may_end(
+        run.tasks, lambda node: facts.world.result_of(run.name, node)
+    )
+    for row in run.status["tasks"]:
+        said = oracle.WORDS[row["state"]]
+        if said not in expected[row["name"]]:
+            yield f"{run.name}: {row['name']} ended as {said}, not {expected[row['name']]}"
+
+
+def _logs(facts: Facts, run: RunFacts) -> Iterator[str]:
+    """A failed attempt has the end of its log, if its Pod is there to be read."""
+    for row in run.status["tasks"]:
+        for attempt in row.get("attempts", ()):
+            if attempt["state"] != "Failed" or not attempt.get("podName"):
+                continue
+            pods = [pod for pod in run.pods[row["name"]] if pod.name == attempt["podName"]]
+            if any(pod.exists for pod in pods) and "log" not in attempt:
+                yield f"{run.name}: {attempt['podName']} failed, is there, and has no log"
+    del facts
+
+
+# --- The operator itself -------------------------------------------------------------------------------
+
+
+def restless(operator: Operator, now: datetime) -> Iterator[str]:
+    """A decision that is carried out asks for nothing more, and never looks into the past."""
+    store = operator.engine.store
+    for entry in store.runs.values():
+        snap = store.run_snapshot(entry)
+        first = decide_run.decide(snap, now)
+        if first.wake_at is not None and first.wake_at <= now:
+            yield f"{entry.facts.name}: wakes at {first.wake_at}, and it is {now}"
+        creating = {
+            snap.plan.tasks[action.task_index].name
+            for action in first.actions
+            if isinstance(action, actions.CreatePod) and snap.plan is not None
+        }
+        done = msgspec.structs.replace if False else None
+        del done
+        again = decide_run.decide(_applied(snap, first, creating), now)
+        if again.status != first.status:
+            yield f"{entry.facts.name}: deciding twice gives {again.status}, after {first.status}"
+        creates = [a for a in again.actions if isinstance(a, actions.CreatePod)]
+        if creates and creating:
+            yield f"{entry.facts.name}: creates again {creates}"
+
+
+def _applied(snap: object, first: actions.RunDecision, creating: set[str]) -> object:
+    import dataclasses
+
+    return dataclasses.replace(
+        snap, status=first.status, creating=snap.creating | creating  # type: ignore[type-var,attr-defined]
+    )
+
+
+def storms(requests: list[tuple[float, str, str]]) -> Iterator[str]:
+    """Whatever goes wrong, the API server is not flooded."""
+    for span, most in ((1.0, REQUESTS_PER_SECOND_MAX), (60.0, REQUESTS_PER_MINUTE_MAX)):
+        if len(requests) > most:
+            end, begin = requests[-1][0], requests[-most][0]
+            if end - begin < span:
+                yield f"{most} requests within {end - begin:.1f} s, such as {requests[-3:]}"

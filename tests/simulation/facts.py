@@ -1,0 +1,240 @@
+"""What truly happened, told from the cluster's own history and never from the operator's words."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import orjson
+from simulation import oracle
+from simulation.cluster import ENDED, Change, Cluster, Object
+from simulation.kubelet import CLASS_OF_END, CONFIG, INFRA, USER
+
+from kubedag.core import pods as labels
+
+if TYPE_CHECKING:
+    from simulation.world import World
+
+SUCCESS = "S"
+ASKS = {
+    "TaskTimedOut": USER, "PendingTimedOut": USER, "RunTimedOut": USER, "RunReplaced": USER,
+    "InvalidImageName": CONFIG,
+}  # fmt: skip
+"""Why the operator may end a Pod, and whose failure that is."""
+
+
+@dataclass
+class PodFacts:
+    """One Pod, from its creation to its end."""
+
+    name: str
+    uid: str
+    attempt: int
+    created_at: float
+    revision: str
+    phase: str = "Pending"
+    exists: bool = True
+    ended_at: float | None = None
+    """When it ended, or went without having ended."""
+    may_count_as: set[str] = field(default_factory=set)
+    """`S` or a class of failure; more than one where it depends on what was seen first."""
+    asked: str = ""
+    """The class of failure of a stored wish to end it."""
+    recorded: bool = False
+    """Its end is in the stored status."""
+    deleted_by: str = ""
+
+    @property
+    def live(self) -> bool:
+        return self.exists and self.phase not in ENDED
+
+
+@dataclass
+class RunFacts:
+    """One run, whether it still exists or not."""
+
+    name: str
+    uid: str
+    dag: str
+    spec: Object
+    status: Object = field(default_factory=dict)
+    exists: bool = True
+    deleted_at: float | None = None
+    revision: str = ""
+    """As its first Pod says, or its status, whichever came first."""
+    tasks: dict[str, oracle.Node] = field(default_factory=dict)
+    dag_spec: Object = field(default_factory=dict)
+    pods: dict[str, list[PodFacts]] = field(default_factory=dict)
+    denied: set[str] = field(default_factory=set)
+    holes: int = 0
+    """Pods that came and went without anybody who could have remembered them."""
+
+    def condition(self, type_: str) -> Object:
+        for condition in self.status.get("conditions", ()):
+            if condition["type"] == type_:
+                found: Object = condition
+                return found
+        return {}
+
+    @property
+    def finished(self) -> bool:
+        return bool(self.condition("Finished").get("status") == "True")
+
+    @property
+    def stopping(self) -> bool:
+        return self.condition("Succeeded").get("reason") in ("TimedOut", "Replaced")
+
+    @property
+    def started(self) -> bool:
+        return bool(self.status.get("startTime") or self.pods)
+
+    def live_pods(self) -> int:
+        return sum(pod.live for seen in self.pods.values() for pod in seen)
+
+    def task_state(self, name: str) -> set[str] | None:
+        """The states that a task which has had a Pod may be in; None for the others."""
+        seen = self.pods.get(name)
+        if name in self.denied:
+            return {"F"}
+        if not seen:
+            return None
+        if seen[-1].ended_at is None:
+            return {"-"}
+        node, ends = self.tasks[name], seen[-1].may_count_as
+        found = {"S"} if SUCCESS in ends else set()
+        if CONFIG in ends:
+            found.add("F")
+        for cls, limit in ((USER, node.limit), (INFRA, node.infra_limit)):
+            if cls in ends:
+                most = sum(cls in pod.may_count_as for pod in seen)
+                least = sum(pod.may_count_as == {cls} and pod.recorded for pod in seen[:-1]) + 1
+                found |= ({"F"} if most > limit else set()) | ({"-"} if least <= limit else set())
+        return found
+
+    def states(self) -> dict[str, set[str]]:
+        return oracle.may_be(self.tasks, self.task_state)
+
+    @property
+    def may_be_over(self) -> bool:
+        """Could every task have ended for good by now?"""
+        if self.finished or not self.exists:
+            return True
+        if self.live_pods():
+            return False
+        if self.stopping:
+            return True
+        return bool(self.tasks) and all(found != {"-"} for found in self.states().values())
+
+
+class Facts:
+    """Follows the cluster; whoever checks is called after each change has been taken in."""
+
+    def __init__(self, cluster: Cluster, world: World) -> None:
+        self.cluster = cluster
+        self.world = world
+        self.runs: dict[str, RunFacts] = {}
+        """By UID."""
+        self.pods: dict[str, tuple[RunFacts, str, PodFacts]] = {}
+        cluster.observers.insert(0, self._observe)
+
+    def _observe(self, change: Change) -> None:
+        if change.plural == "dagruns":
+            self._run(change)
+        elif change.plural == "pods":
+            self._pod(change)
+
+    def _run(self, change: Change) -> None:
+        meta = change.obj["metadata"]
+        run = self.runs.get(meta["uid"])
+        if run is None:
+            spec = change.obj["spec"]
+            run = self.runs[meta["uid"]] = RunFacts(
+                meta["name"], meta["uid"], spec["dagName"], spec
+            )
+        run.spec = change.obj["spec"]
+        run.status = change.obj.get("status") or {}
+        if change.type == "DELETED":
+            run.exists, run.deleted_at = False, self.cluster.time()
+        if not run.revision and run.status.get("revision"):
+            self._pin(run, run.status["revision"])
+        for row in run.status.get("tasks", ()):
+            self._recorded(run, row)
+
+    def _pin(self, run: RunFacts, revision: str) -> None:
+        run.revision = revision
+        stored = self.cluster.objects["controllerrevisions"].get(("ns", revision))
+        if stored is not None:
+            run.dag_spec = stored["data"]
+            run.tasks = oracle.nodes(stored["data"])
+
+    def _recorded(self, run: RunFacts, row: Object) -> None:
+        """What is stored of an attempt bears on how the rest of its Pod's life counts."""
+        by_name = {pod.name: pod for pod in run.pods.get(row["name"], ()) if not pod.recorded}
+        for attempt in row.get("attempts", ()):
+            pod = by_name.get(attempt.get("podName", ""))
+            if pod is None:
+                continue
+            if attempt["state"] in ENDED:
+                pod.recorded = True
+            elif attempt["state"] == "Terminating" and attempt.get("reason") in ASKS:
+                pod.asked = ASKS[attempt["reason"]]
+                if pod.ended_at is not None and SUCCESS not in pod.may_count_as:
+                    pod.may_count_as.add(pod.asked)
+
+    def _pod(self, change: Change) -> None:
+        meta, told = change.obj["metadata"], change.obj["metadata"]["labels"]
+        if change.type == "ADDED":
+            run = self.runs[told[labels.LABEL_RUN_UID]]
+            revision = told[labels.LABEL_REVISION]
+            if not run.revision:
+                self._pin(run, revision)
+            pod = PodFacts(
+                meta["name"], meta["uid"], int(told[labels.LABEL_ATTEMPT]),
+                self.cluster.time(), revision,
+            )  # fmt: skip
+            run.pods.setdefault(told[labels.LABEL_TASK], []).append(pod)
+            self.pods[meta["uid"]] = (run, told[labels.LABEL_TASK], pod)
+            return
+        run, _, pod = self.pods[meta["uid"]]
+        if meta.get("deletionTimestamp") and not pod.deleted_by:
+            pod.deleted_by = change.actor
+        was_live = pod.live
+        pod.phase = change.obj["status"]["phase"]
+        if was_live and not pod.live:
+            self._ended(pod, change.obj)
+        if change.type == "DELETED":
+            self._removed(pod, change.actor)
+
+    def _ended(self, pod: PodFacts, obj: Object) -> None:
+        pod.ended_at = self.cluster.time()
+        life = self.world.life_of(obj)
+        code = obj["status"]["containerStatuses"][0]["state"]["terminated"]["exitCode"]
+        if obj["status"]["phase"] == "Succeeded":
+            pod.may_count_as = {SUCCESS}
+        elif pod.deleted_by and code in (137, 143) and life.end != "oom":
+            pod.may_count_as = {INFRA}
+        else:
+            pod.may_count_as = {CLASS_OF_END[life.end]}
+        if pod.asked and SUCCESS not in pod.may_count_as:
+            pod.may_count_as.add(pod.asked)
+
+    def _removed(self, pod: PodFacts, actor: str) -> None:
+        pod.exists = False
+        pod.deleted_by = pod.deleted_by or actor
+        if pod.ended_at is None:
+            pod.ended_at = self.cluster.time()
+            pod.may_count_as = {pod.asked} if pod.asked else {INFRA}
+        if not pod.recorded and not pod.deleted_by.startswith("operator"):
+            pod.may_count_as.add(INFRA)  # nobody may have seen how it ended
+
+    def dag_spec(self) -> Object | None:
+        """The DAG as it is now."""
+        dag = self.cluster.objects["dags"].get(("ns", "pipe"))
+        spec: Any = dag["spec"] if dag is not None else None
+        return spec
+
+
+def same(one: Any, other: Any) -> bool:
+    return bool(orjson.dumps(one, option=orjson.OPT_SORT_KEYS) == orjson.dumps(
+        other, option=orjson.OPT_SORT_KEYS
+    ))  # fmt: skip

@@ -1,0 +1,291 @@
+"""What must hold at every moment, whatever goes wrong; judged by `facts`, not by the operator's word.
+
+Each law is a function that is shown one change of the cluster and says what is wrong with it, if
+anything is. One hole is known, and counted instead of reported: a Pod that was created, and deleted
+by somebody else, before a status that tells of it was stored, is unknown to an operator that did
+not see it (it was killed, or its watch had to begin anew). Its attempt is then made again.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from simulation import oracle
+from simulation.cluster import ENDED
+from simulation.facts import ASKS, CONFIG, INFRA, SUCCESS, USER, PodFacts, RunFacts, same
+
+from kubedag.core import pods as labels
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from simulation.cluster import Change, Object
+    from simulation.facts import Facts
+
+TERMINAL = tuple(oracle.WORDS)
+GRACE_AFTER_DELETION_SECONDS = 700.0
+"""A run whose DELETED event was lost lives on in the operator until its next full list."""
+
+
+class Invariants:
+    """Collects what is wrong; the simulation ends with the first."""
+
+    def __init__(self, facts: Facts) -> None:
+        self.facts = facts
+        self.broken: list[str] = []
+        self.holes = 0
+        faults = facts.world.faults
+        self.blind = bool(faults.kills or faults.watch_expired or faults.watch_lost)
+        """The operator may miss how a Pod ended that somebody else then deletes."""
+        facts.cluster.observers.insert(1, self._observe)
+
+    def _observe(self, change: Change) -> None:
+        if not change.actor.startswith("operator"):
+            return
+        laws: dict[tuple[str, str], Callable[[Change], Iterator[str]]] = {
+            ("pods", "ADDED"): self._created,
+            ("pods", "MODIFIED"): self._ending,
+            ("pods", "DELETED"): self._ending,
+            ("dagruns", "MODIFIED"): self._status,
+            ("dagruns", "DELETED"): self._retired,
+        }
+        law = laws.get((change.plural, change.type))
+        if law is not None:
+            name = change.obj["metadata"]["name"]
+            self.broken += [f"{change.type} {name}: {wrong}" for wrong in law(change)]
+
+    # --- Pods ------------------------------------------------------------------------------------
+
+    def _created(self, change: Change) -> Iterator[str]:
+        run, task, pod = self.facts.pods[change.obj["metadata"]["uid"]]
+        if not run.exists:
+            assert run.deleted_at is not None
+            if pod.created_at - run.deleted_at > GRACE_AFTER_DELETION_SECONDS:
+                yield "a Pod of a run that is long gone"
+            return
+        if run.finished:
+            yield "a Pod of a finished run"
+        if run.stopping:
+            yield "a Pod of a run that is being ended"
+        if not run.tasks:
+            yield f"a Pod of revision {pod.revision!r}, which is not stored"
+            return
+        if pod.revision != run.revision:
+            yield f"a Pod of revision {pod.revision!r} in a run of {run.revision!r}"
+        yield from self._one_after_the_other(run, task, pod)
+        yield from self._may_start(run, task, pod)
+        yield from self._limits(run)
+
+    def _one_after_the_other(self, run: RunFacts, task: str, pod: PodFacts) -> Iterator[str]:
+        earlier = run.pods[task][:-1]
+        for old in earlier:
+            if old.live:
+                yield f"a second Pod beside {old.name}, which is alive"
+            if old.attempt == pod.attempt or SUCCESS in old.may_count_as:
+                if self._unseen(old):
+                    self.holes += 1
+                elif old.attempt == pod.attempt:
+                    yield f"attempt {pod.attempt} for a second time"
+                elif old.may_count_as == {SUCCESS}:
+                    yield f"a Pod after {old.name}, which has succeeded"
+        row = _row(run.status, task)
+        if row.get("state") in TERMINAL:
+            yield f"a Pod of a task that is stored as {row['state']}"
+        if earlier and not any(self._unseen(old) for old in earlier):
+            if pod.attempt != earlier[-1].attempt + 1:
+                yield f"attempt {pod.attempt} after attempt {earlier[-1].attempt}"
+            yield from self._within_budget(run, task, pod)
+
+    def _unseen(self, pod: PodFacts) -> bool:
+        """The hole: gone by another's hand before anything of its end was stored."""
+        return (
+            self.blind_to(pod)
+            and not pod.exists
+            and not pod.recorded
+            and not pod.deleted_by.startswith("operator")
+        )
+
+    def blind_to(self, pod: PodFacts) -> bool:
+        """May the operator never have seen this Pod, or its end?"""
+        del pod
+        return self.blind or bool(self.facts.world.faults.unanswered)
+
+    def _within_budget(self, run: RunFacts, task: str, pod: PodFacts) -> Iterator[str]:
+        node, earlier = run.tasks[task], run.pods[task][:-1]
+        for cls, limit in ((USER, node.limit), (INFRA, node.infra_limit), (CONFIG, 0)):
+            failed = sum(old.may_count_as == {cls} for old in earlier)
+            if failed > limit:
+                yield f"attempt {pod.attempt} after {failed} failures of class {cls}"
+        ended_at = earlier[-1].ended_at
+        pause = 0.9 * node.backoff_seconds - 1.0  # stamps are cut to seconds
+        if ended_at is not None and pod.created_at < ended_at + pause:
+            yield f"attempt {pod.attempt} {pod.created_at - ended_at:.2f} s after the one before"
+
+    def _may_start(self, run: RunFacts, task: str, pod: PodFacts) -> Iterator[str]:
+        if len(run.pods[task]) > 1:
+            return
+        states = run.states()
+        if not oracle.may_start(run.tasks, states, task):
+            node = run.tasks[task]
+            seen = {up: "/".join(sorted(states[up])) for up in node.upstream}
+            yield f"a Pod under {node.rule} while its upstreams are {seen}"
+        del pod
+
+    def _limits(self, run: RunFacts) -> Iterator[str]:
+        most = run.dag_spec.get("maxActiveTasks")
+        if most is not None and run.live_pods() > most:
+            yield f"{run.live_pods()} live Pods, of at most {most}"
+        spec = run.dag_spec
+        if spec.get("concurrencyPolicy") == "Allow" or sum(map(len, run.pods.values())) > 1:
+            return
+        others = [
+            other.name
+            for other in self.facts.runs.values()
+            if other is not run and other.exists and other.started and not other.may_be_over
+        ]
+        if len(others) >= spec["maxActiveRuns"]:
+            yield f"the run starts beside {others}, of at most {spec['maxActiveRuns']}"
+
+    def _ending(self, change: Change) -> Iterator[str]:
+        """The operator deletes a Pod: only what is stored already, or what it said it would."""
+        run, task, pod = self.facts.pods[change.obj["metadata"]["uid"]]
+        row = _row(run.status, task)
+        if row.get("state") in TERMINAL and not any(
+            attempt.get("podName") == pod.name for attempt in row.get("attempts", ())
+        ):
+            return  # a Pod that came too late, of a task that had to end without it
+        if pod.phase in ENDED:
+            if not pod.recorded:
+                yield f"deleted before it was stored how it ended ({pod.phase})"
+        elif not pod.asked and run.exists:
+            yield "ended without a stored reason"
+
+    # --- Status ----------------------------------------------------------------------------------
+
+    def _retired(self, change: Change) -> Iterator[str]:
+        if not self.facts.runs[change.obj["metadata"]["uid"]].finished:
+            yield "deleted by the operator before it had finished"
+
+    def _status(self, change: Change) -> Iterator[str]:
+        assert change.old is not None
+        old, new = change.old.get("status") or {}, change.obj.get("status") or {}
+        run = self.facts.runs[change.obj["metadata"]["uid"]]
+        if not same(change.old["spec"], change.obj["spec"]):
+            yield "the operator has changed the spec"
+        if old.get("revision") and old["revision"] != new.get("revision"):
+            yield f"revision {old['revision']!r} became {new.get('revision')!r}"
+        if old.get("startTime") and old["startTime"] != new.get("startTime"):
+            yield f"startTime {old['startTime']!r} became {new.get('startTime')!r}"
+        if _is_finished(old):
+            yield from self._absorbed(old, new)
+        yield from self._counted(new)
+        before = {row["name"]: row for row in old.get("tasks", ())}
+        if before and list(before) != [row["name"] for row in new.get("tasks", ())]:
+            yield "rows came, went or moved"
+        for row in new.get("tasks", ()):
+            yield from self._row(before.get(row["name"], {}), row)
+            yield from self._true(run, row)
+        if _is_finished(new):
+            yield from self._complete(run, new)
+
+    @staticmethod
+    def _absorbed(old: Object, new: Object) -> Iterator[str]:
+        for key in ("completionTime", "duration", "startTime", "progress", "counts"):
+            if old.get(key) != new.get(key):
+                yield f"finished, yet {key} {old.get(key)!r} became {new.get(key)!r}"
+        for one, other in zip(old["conditions"], new["conditions"], strict=True):
+            if one["status"] != other["status"] or one["reason"] != other["reason"]:
+                yield f"finished, yet {one['type']} became {other['status']} {other['reason']}"
+
+    @staticmethod
+    def _counted(new: Object) -> Iterator[str]:
+        rows = new.get("tasks", ())
+        counts = new.get("counts")
+        if counts is None:
+            return
+        for state in ("Succeeded", "Failed", "Skipped", "Running", "Pending", "Waiting"):
+            said = counts.get(state.lower(), 0)
+            if said != sum(row["state"] == state for row in rows):
+                yield f"counts.{state.lower()} is {said}"
+
+    @staticmethod
+    def _row(old: Object, new: Object) -> Iterator[str]:
+        if old.get("state") in TERMINAL and old["state"] != new["state"]:
+            yield f"task {new['name']}: {old['state']} became {new['state']}"
+        if new.get("attempt", 0) < old.get("attempt", 0):
+            yield f"task {new['name']}: attempt {old['attempt']} became {new.get('attempt', 0)}"
+        for counter in ("userFailures", "infraFailures"):
+            if new.get(counter, 0) < old.get(counter, 0):
+                yield f"task {new['name']}: {counter} fell from {old[counter]}"
+        after = {attempt["number"]: attempt for attempt in new.get("attempts", ())}
+        for attempt in old.get("attempts", ()):
+            later = after.get(attempt["number"])
+            if attempt["state"] in ENDED and later is not None:
+                for key in ("state", "reason", "class", "exitCode", "finishTime", "podName"):
+                    if attempt.get(key) != later.get(key):
+                        yield (
+                            f"task {new['name']}: attempt {attempt['number']} had ended, yet its "
+                            f"{key} {attempt.get(key)!r} became {later.get(key)!r}"
+                        )
+                if attempt.get("log") and attempt["log"] != later.get("log"):
+                    yield f"task {new['name']}: a kept log has changed"
+
+    def _true(self, run: RunFacts, row: Object) -> Iterator[str]:
+        """What a row says of its attempts is what happened to their Pods."""
+        by_name: dict[str, list[PodFacts]] = {}
+        for pod in run.pods.get(row["name"], ()):
+            by_name.setdefault(pod.name, []).append(pod)
+        for attempt in row.get("attempts", ()):
+            seen = by_name.get(attempt.get("podName", ""))
+            if not attempt.get("podName"):
+                if row["name"] not in run.denied:
+                    yield f"task {row['name']}: attempt {attempt['number']} without a Pod"
+            elif seen is None:
+                yield f"task {row['name']}: there never was a Pod {attempt['podName']}"
+            elif attempt["state"] in ENDED:
+                yield from self._ended_so(row, attempt, seen)
+        if row["state"] == "Succeeded":
+            if not row.get("attempts") or row["attempts"][-1]["state"] != "Succeeded":
+                yield f"task {row['name']} succeeded without a Pod that did"
+
+    @staticmethod
+    def _ended_so(row: Object, attempt: Object, seen: list[PodFacts]) -> Iterator[str]:
+        possible = set().union(*(pod.may_count_as for pod in seen))
+        said = SUCCESS if attempt["state"] == "Succeeded" else attempt.get("class")
+        if said not in possible:
+            yield (
+                f"task {row['name']}: attempt {attempt['number']} is stored as {said} "
+                f"({attempt.get('reason')}), and was {sorted(possible)}"
+            )
+
+    def _complete(self, run: RunFacts, new: Object) -> Iterator[str]:
+        """A finished run has an end for every row, and a truthful one for itself."""
+        if not new.get("completionTime"):
+            yield "finished without a completionTime"
+        open_rows = [row["name"] for row in new.get("tasks", ()) if row["state"] not in TERMINAL]
+        if open_rows:
+            yield f"finished with open tasks {open_rows}"
+        said = next(c for c in new["conditions"] if c["type"] == "Succeeded")
+        if said["reason"] in ("Succeeded", "Failed") and run.tasks and not open_rows:
+            states = {row["name"]: oracle.WORDS[row["state"]] for row in new["tasks"]}
+            if oracle.succeeds(run.tasks, states) != (said["status"] == "True"):
+                yield f"finished as {said['reason']} with {states}"
+
+
+def _row(status: Object, task: str) -> Object:
+    for row in status.get("tasks", ()):
+        if row["name"] == task:
+            found: Object = row
+            return found
+    return {}
+
+
+def _is_finished(status: Object) -> bool:
+    return any(
+        condition["type"] == "Finished" and condition["status"] == "True"
+        for condition in status.get("conditions", ())
+    )
+
+
+def unused() -> Any:
+    return labels, ASKS

@@ -1,0 +1,187 @@
+"""What becomes of Pods: a scheduler, a kubelet and a garbage collector that follow a script.
+
+How each attempt of each task goes is fixed by the world before it begins (`Life`), so that what the
+operator does cannot change what the Pods do, and an oracle can know the end in advance.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from simulation.cluster import ENDED, Change, Cluster, Object, stamp
+
+from kubedag.core import pods as labels
+
+if TYPE_CHECKING:
+    import random
+    from collections.abc import Callable
+
+USER, INFRA, CONFIG = "User", "Infra", "Config"
+IMAGE_TROUBLE = {"bad-image": "InvalidImageName", "no-image": "ImagePullBackOff"}
+
+
+class Life(NamedTuple):
+    """How the Pod of one attempt goes, if nobody ends it."""
+
+    end: str
+    """ok, exit, oom, drain, shutdown, evicted, unexplained; or never: forever, no-image, bad-image."""
+    exit_code: int = 0
+    schedule_seconds: float = 0.1
+    start_seconds: float = 0.5
+    run_seconds: float = 5.0
+    log: bytes | None = b""
+    """None if it can not be read."""
+
+
+CLASS_OF_END = {
+    "exit": USER, "oom": USER, "evicted": USER, "unexplained": USER, "forever": USER,
+    "no-image": USER, "bad-image": CONFIG, "drain": INFRA, "shutdown": INFRA,
+}  # fmt: skip
+"""Whose failure each end is, by the documentation of DAGs; `ok` is none."""
+
+
+class Kubelet:
+    """Watches the cluster and moves its Pods on."""
+
+    def __init__(
+        self, cluster: Cluster, life_of: Callable[[Object], Life], chance: random.Random
+    ) -> None:
+        self._cluster = cluster
+        self._life_of = life_of
+        self._chance = chance
+        self._lives: dict[str, Life] = {}
+        cluster.observers.append(self._observe)
+
+    def _observe(self, change: Change) -> None:
+        if change.plural == "dagruns" and change.type == "DELETED":
+            self._later(self._chance.uniform(0.1, 5), self._collect, change.obj)
+        if change.plural != "pods":
+            return
+        meta = change.obj["metadata"]
+        key = (meta["namespace"], meta["name"], meta["uid"])
+        if change.type == "ADDED":
+            life = self._lives[meta["uid"]] = self._life_of(change.obj)
+            self._later(life.schedule_seconds, self._schedule, key)
+            self._later(self._chance.uniform(1, 5), self._collect_if_orphan, key)
+        elif change.type == "MODIFIED" and meta.get("deletionTimestamp"):
+            if change.old is not None and not change.old["metadata"].get("deletionTimestamp"):
+                self._later(self._chance.uniform(0.05, 5), self._terminate, key)
+
+    def _later(self, seconds: float, what: Callable[..., None], *args: Any) -> None:
+        asyncio.get_running_loop().call_later(seconds, what, *args)
+
+    def _pod(self, key: tuple[str, str, str]) -> Object | None:
+        pod = self._cluster.objects["pods"].get(key[:2])
+        return pod if pod is not None and pod["metadata"]["uid"] == key[2] else None
+
+    def _edit(self, key: tuple[str, str, str], change: Callable[[Object], None]) -> None:
+        self._cluster.edit("pods", key[0], key[1], change, "kubelet")
+
+    # --- A life ----------------------------------------------------------------------------------
+
+    def _schedule(self, key: tuple[str, str, str]) -> None:
+        if self._pod(key) is None:
+            return
+        life, now = self._lives[key[2]], stamp(self._cluster.time())
+
+        def bind(pod: Object) -> None:
+            pod["spec"]["nodeName"] = f"node-{1 + hash_of(key[1]) % 3}"
+            pod["status"] |= {
+                "startTime": now,
+                "conditions": [
+                    {"type": "PodScheduled", "status": "True", "lastTransitionTime": now}
+                ],
+            }
+            waiting = {"reason": IMAGE_TROUBLE.get(life.end, "ContainerCreating")}
+            _set_main(pod, {"waiting": waiting})
+
+        self._edit(key, bind)
+        if life.end not in IMAGE_TROUBLE:
+            self._later(life.start_seconds, self._start, key)
+
+    def _start(self, key: tuple[str, str, str]) -> None:
+        pod = self._pod(key)
+        if pod is None or pod["metadata"].get("deletionTimestamp"):
+            return
+        life, now = self._lives[key[2]], stamp(self._cluster.time())
+
+        def run(pod: Object) -> None:
+            pod["status"]["phase"] = "Running"
+            _set_main(pod, {"running": {"startedAt": now}})
+
+        self._edit(key, run)
+        if life.log is not None:
+            self._cluster.logs[key[2]] = life.log
+        if life.end != "forever":
+            self._later(life.run_seconds, self._end, key)
+
+    def _end(self, key: tuple[str, str, str]) -> None:
+        pod = self._pod(key)
+        if pod is None or pod["status"]["phase"] in ENDED:
+            return
+        life = self._lives[key[2]]
+        code = life.exit_code if life.end in ("exit", "ok") else 137
+        reason = {"ok": "Completed", "oom": "OOMKilled"}.get(life.end, "Error")
+        self._edit(key, lambda pod: self._ended(pod, code, reason, life))
+
+    def _ended(self, pod: Object, code: int, reason: str, life: Life | None) -> None:
+        now = stamp(self._cluster.time())
+        main = (pod["status"].get("containerStatuses") or [{"state": {}}])[0]["state"]
+        started = (main.get("running") or {}).get("startedAt")
+        _set_main(
+            pod,
+            {"terminated": {"exitCode": code, "reason": reason, "startedAt": started,
+                            "finishedAt": now, "message": "the last words" if code else ""}},
+        )  # fmt: skip
+        pod["status"]["phase"] = "Failed" if code else "Succeeded"
+        if life is not None and life.end == "drain":
+            pod["status"]["conditions"].append(
+                {"type": "DisruptionTarget", "status": "True", "reason": "EvictionByEvictionAPI"}
+            )
+        elif life is not None and life.end in ("shutdown", "evicted", "unexplained"):
+            pod["status"]["reason"] = {"shutdown": "NodeShutdown", "evicted": "Evicted"}.get(
+                life.end, ""
+            )
+
+    def _terminate(self, key: tuple[str, str, str]) -> None:
+        """The grace period is over, or the program took the hint."""
+        pod = self._pod(key)
+        if pod is None:
+            return
+        if pod["status"]["phase"] == "Running":
+            code = self._chance.choice([137, 143])
+            self._edit(key, lambda pod: self._ended(pod, code, "Error", None))
+        self._later(self._chance.uniform(0.01, 0.5), self._remove, key)
+
+    def _remove(self, key: tuple[str, str, str]) -> None:
+        if self._pod(key) is not None:
+            self._cluster.remove("pods", key[0], key[1], "kubelet")
+
+    # --- Garbage -----------------------------------------------------------------------------------
+
+    def _collect(self, owner: Object) -> None:
+        uid = owner["metadata"]["uid"]
+        for (namespace, name), pod in list(self._cluster.objects["pods"].items()):
+            if pod["metadata"]["labels"].get(labels.LABEL_RUN_UID) == uid:
+                self._cluster.delete("pods", namespace, name, "gc")
+
+    def _collect_if_orphan(self, key: tuple[str, str, str]) -> None:
+        pod = self._pod(key)
+        if pod is None:
+            return
+        owner = pod["metadata"]["ownerReferences"][0]
+        run = self._cluster.objects["dagruns"].get((key[0], owner["name"]))
+        if run is None or run["metadata"]["uid"] != owner["uid"]:
+            self._cluster.delete("pods", key[0], key[1], "gc")
+
+
+def hash_of(text: str) -> int:
+    """The same in every process, unlike `hash`."""
+    return sum(text.encode())
+
+
+def _set_main(pod: Object, state: Object) -> None:
+    pod["status"]["containerStatuses"] = [
+        {"name": labels.MAIN_CONTAINER, "restartCount": 0, "state": state}
+    ]
