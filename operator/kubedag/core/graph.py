@@ -53,12 +53,13 @@ def link(names: Sequence[str], depends_on: Sequence[Sequence[str]]) -> Links:
     for task, name in enumerate(names):
         if index.setdefault(name, task) != task:
             mistakes.append(Mistake(Fault.DUPLICATE_NAME, task))
-    upstream = []
+    upstream: list[tuple[int, ...]] = []
     for task, wanted in enumerate(depends_on):
-        found = dict.fromkeys(map(index.get, wanted))
-        if len(found) != len(wanted) or None in found or task in found:
+        found = tuple([index.get(name, task) for name in wanted])
+        if task in found or len(set(found)) < len(found):
             mistakes.extend(_edge_mistakes(task, wanted, index))
-        upstream.append(tuple(edge for edge in found if edge is not None and edge != task))
+            found = tuple(end for end in dict.fromkeys(found) if end != task)
+        upstream.append(found)
     return Links(tuple(upstream), tuple(sorted(mistakes, key=_place)))
 
 

@@ -16,7 +16,6 @@ Whoever records a verdict must therefore never take it back (docs/adr/0002-trigg
 from __future__ import annotations
 
 from enum import StrEnum
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from kubedag.api.enums import TriggerRule
@@ -131,22 +130,20 @@ def _always(_: Tally) -> Verdict:
     return RUN
 
 
-RULES: Final[Mapping[TriggerRule, Callable[[Tally], Verdict]]] = MappingProxyType(
-    {
-        TriggerRule.ALL_SUCCEEDED: _all_succeeded,
-        TriggerRule.ALL_FAILED: _all_failed,
-        TriggerRule.ALL_DONE: _all_done,
-        TriggerRule.ALL_DONE_MIN_ONE_SUCCEEDED: _all_done_min_one_succeeded,
-        TriggerRule.ALL_SKIPPED: _all_skipped,
-        TriggerRule.ONE_FAILED: _one_failed,
-        TriggerRule.ONE_SUCCEEDED: _one_succeeded,
-        TriggerRule.ONE_DONE: _one_done,
-        TriggerRule.NONE_FAILED: _none_failed,
-        TriggerRule.NONE_FAILED_MIN_ONE_SUCCEEDED: _none_failed_min_one_succeeded,
-        TriggerRule.NONE_SKIPPED: _none_skipped,
-        TriggerRule.ALWAYS: _always,
-    }
-)
+RULES: Final[Mapping[TriggerRule, Callable[[Tally], Verdict]]] = {
+    TriggerRule.ALL_SUCCEEDED: _all_succeeded,
+    TriggerRule.ALL_FAILED: _all_failed,
+    TriggerRule.ALL_DONE: _all_done,
+    TriggerRule.ALL_DONE_MIN_ONE_SUCCEEDED: _all_done_min_one_succeeded,
+    TriggerRule.ALL_SKIPPED: _all_skipped,
+    TriggerRule.ONE_FAILED: _one_failed,
+    TriggerRule.ONE_SUCCEEDED: _one_succeeded,
+    TriggerRule.ONE_DONE: _one_done,
+    TriggerRule.NONE_FAILED: _none_failed,
+    TriggerRule.NONE_FAILED_MIN_ONE_SUCCEEDED: _none_failed_min_one_succeeded,
+    TriggerRule.NONE_SKIPPED: _none_skipped,
+    TriggerRule.ALWAYS: _always,
+}
 """Every rule for a task that has upstreams."""
 
 
