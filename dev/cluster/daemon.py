@@ -18,7 +18,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from . import network, packages, paths, processes
+from . import kernel, network, packages, paths, processes
 from .problem import Problem
 from .run import environment, run, succeeds
 
@@ -111,7 +111,7 @@ def start() -> None:
     packages.install(PROGRAMS)
     network.Network.now().write(home() / "network-before.json")
     token = processes.new_token()
-    _remember(Daemon(token, processes.boot()))
+    _remember(Daemon(token, kernel.boot()))
     # dockerd closes the FORWARD chain to everyone if it is the one that switches this on
     network.FORWARD.write_text("1")
     log = home() / "dockerd.log"
@@ -124,7 +124,7 @@ def start() -> None:
             stderr=out,
             start_new_session=True,
         )
-    _remember(Daemon(token, processes.boot(), processes.Process.of(child.pid)))
+    _remember(Daemon(token, kernel.boot(), processes.Process.of(child.pid)))
     until = time.monotonic() + 60
     while not _answers():
         if child.poll() is not None or time.monotonic() > until:
@@ -171,7 +171,7 @@ def may_hand_out_sys_resource(status: str = "") -> bool:
 def stop() -> None:
     """Stop it and undo its traces; the caller holds the lock, and nobody needs it any more."""
     daemon = _daemon()
-    if daemon and daemon.boot == processes.boot():
+    if daemon and daemon.boot == kernel.boot():
         if daemon.process and not running():
             with contextlib.suppress(Problem):
                 start()  # it was killed: its containers are best taken down by an engine
@@ -202,7 +202,7 @@ def _empty() -> None:
 def clear() -> None:
     """Undo what a daemon that does not run has left: processes, mounts, groups, network."""
     daemon = _daemon()
-    if daemon and daemon.boot == processes.boot():
+    if daemon and daemon.boot == kernel.boot():
         with thawing():
             processes.end_all([*processes.with_token(daemon.token), *in_containers()], 2)
         unmount(home())
@@ -258,7 +258,10 @@ def thawing() -> Iterator[None]:
 
 def mounts(below: Path) -> list[str]:
     """List what is mounted below a folder, the deepest last."""
-    points = [line.split()[4] for line in Path("/proc/self/mountinfo").read_text().splitlines()]
+    table = Path("/proc/self/mountinfo")
+    if not table.exists():
+        return []
+    points = [line.split()[4] for line in table.read_text().splitlines()]
     return sorted(p for p in points if p.startswith(f"{below}/"))
 
 

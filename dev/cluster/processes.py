@@ -15,9 +15,12 @@ import secrets
 import signal
 import time
 from dataclasses import asdict, dataclass
-from pathlib import Path
+from typing import TYPE_CHECKING
 
-from . import paths
+from . import kernel, paths
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 VARIABLE = "KUBEDAG_DEV_RUN"
 
@@ -33,17 +36,21 @@ class Process:
     @classmethod
     def of(cls, pid: int) -> Process | None:
         """Look a living process up."""
-        if (started := _started(pid)) is None:
+        if (started := kernel.started(pid)) is None:
             return None
-        return cls(pid, started, boot())
+        return cls(pid, started, kernel.boot())
 
     def alive(self) -> bool:
         """Tell whether this very process, and no later one of the same id, is there."""
-        return self.boot == boot() and _started(self.pid) == self.started
+        return self.boot == kernel.boot() and kernel.started(self.pid) == self.started
 
     def signal(self, number: signal.Signals) -> None:
         """Send a signal to this very process, or to none."""
         with contextlib.suppress(ProcessLookupError):
+            if not hasattr(os, "pidfd_open"):
+                if self.alive():
+                    os.kill(self.pid, number)
+                return
             handle = os.pidfd_open(self.pid)
             try:
                 if self.alive():  # checked with the handle held: the id cannot change hands
@@ -69,19 +76,8 @@ def end_all(processes: list[Process], grace: float = 10.0) -> None:
 
 def with_token(token: str) -> list[Process]:
     """Find every living process that carries a token in its environment."""
-    marker = f"{VARIABLE}={token}".encode()
-    found = []
-    for entry in Path("/proc").iterdir():
-        if not entry.name.isdigit() or int(entry.name) == os.getpid():
-            continue
-        process = Process.of(int(entry.name))
-        try:
-            carries = marker in (entry / "environ").read_bytes().split(b"\0")
-        except OSError:
-            continue
-        if process and carries:
-            found.append(process)
-    return found
+    carriers = [pid for pid in kernel.pids() if kernel.has_in_environment(pid, VARIABLE, token)]
+    return [process for process in map(Process.of, carriers) if process]
 
 
 @dataclass(frozen=True)
@@ -158,24 +154,11 @@ def write_json(file: Path, content: object) -> None:
     part.replace(file)
 
 
-def boot() -> str:
-    """Return the id of this boot: process ids and mounts do not outlive it."""
-    return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
-
-
-def _started(pid: int) -> int | None:
-    try:
-        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    except OSError:
-        return None
-    return None if fields[0] in "ZX" else int(fields[19])
-
-
 def in_session(leader: int) -> list[Process]:
     """Find the living processes of a session whose leader we started and have not waited for."""
     found = []
-    for entry in Path("/proc").iterdir():
-        with contextlib.suppress(OSError, ValueError):
-            if os.getsid(int(entry.name)) == leader and (process := Process.of(int(entry.name))):
+    for pid in kernel.pids():
+        with contextlib.suppress(OSError):
+            if os.getsid(pid) == leader and (process := Process.of(pid)):
                 found.append(process)
     return found

@@ -20,7 +20,8 @@ def sweep() -> None:
                 while any(p.alive() for p in late):
                     time.sleep(0.5)
         packages.lift_policy()
-        processes.end_all(processes.with_token(run.token), 5)
+        while left := processes.with_token(run.token):  # again: some may have been just starting
+            processes.end_all(left, 5)
         build = paths.cache() / "build" / run.token
         daemon.unmount(build)
         shutil.rmtree(build, ignore_errors=True)

@@ -10,7 +10,7 @@ from dataclasses import asdict, replace
 
 import pytest
 
-from dev.cluster import locks, packages, paths, processes, progress, run, sweep
+from dev.cluster import kernel, locks, packages, paths, processes, progress, run, sweep
 from dev.cluster.problem import Problem
 from dev.cluster.processes import Process
 
@@ -46,7 +46,7 @@ def start():
 
 
 def _dead_run(token: str) -> None:
-    gone = Process(pid=2**22 - 1, started=1, boot=processes.boot())
+    gone = Process(pid=2**22 - 1, started=1, boot=kernel.boot())
     processes.write_json(processes._records() / token, asdict(gone))
 
 
@@ -204,3 +204,14 @@ def test_a_record_is_whole_or_not_there(tmp_path):
     processes.write_json(file, {"a": 1})
     assert json.loads(file.read_text()) == {"a": 1}
     assert [f.name for f in file.parent.iterdir()] == ["record.json"]
+
+
+def test_without_proc_the_same_is_asked_of_ps(start, monkeypatch, tmp_path):
+    child = start("token")
+    monkeypatch.setattr(kernel, "PROC", tmp_path / "none")
+    assert child.pid in kernel.pids()
+    assert os.getpid() not in kernel.pids()
+    assert kernel.started(child.pid) == kernel.started(child.pid) is not None
+    child.kill()
+    child.wait()
+    assert kernel.started(child.pid) is None
