@@ -29,6 +29,8 @@ from kubedag.api.lists import atomic_list, map_list, set_list
 from kubedag.api.rules import Rule, Ruled
 
 Arguments = Annotated[tuple[Argument, ...], *atomic_list(most=1024)]
+# That these tasks exist, and that none is the task itself, is for `core` to find: with 10,000 tasks
+# the API server estimates CEL for it at more than 100 and at 10 times what it allows.
 Upstreams = Annotated[tuple[Word, ...], *set_list(most=TASKS_MAX)]
 
 SCRIPT_LENGTH_MAX: Final = 128 * 1024
