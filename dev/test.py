@@ -77,7 +77,7 @@ def _tool(name: str, *words: str) -> Step:
 def _pytest(stage: str, *words: str) -> Step:
     report = f"{stage}.xml"
     junit = f"--junitxml={REPORTS / report}"
-    options = ("-o", "console_output_style=times", junit, "-o", f"junit_suite_name={stage}")
+    options = (junit, "-o", f"junit_suite_name={stage}")
     return Step((sys.executable, "-m", "pytest", *options, *words), report=report)
 
 
