@@ -26,18 +26,18 @@ def main() -> int:
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _terminate)
     try:
-        code = int(options.verb(options) or 0)
+        return int(options.verb(options) or 0)
     except Problem as problem:
         say(f"failed: {problem}")
-        code = 1
-    except KeyboardInterrupt:  # the record of this run stays: the next one looks after its remains
+        return 1
+    except KeyboardInterrupt:
+        processes.interrupted()
         say("stopped; `make cluster` goes on from here, `make cluster-down` clears up")
         return 130
-    processes.finished()
-    return code
 
 
 def _terminate(number: int, _frame: FrameType | None) -> None:
+    processes.interrupted()
     say("asked to end")
     sys.exit(128 + number)
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
-from . import kindcluster, tools
+from . import engine, kindcluster, tools
+from .engine import Engine
 from .kindcluster import Cluster
 from .problem import Problem
 from .progress import step
@@ -33,6 +35,15 @@ def use(context: str) -> Cluster:
         cluster.kubectl("version", timeout=30)
     kindcluster.remember(cluster, current=True)
     return cluster
+
+
+def with_nodes(cluster: Cluster) -> Cluster | None:
+    """Return the kind cluster on the user's engine that a context means, if it means one."""
+    name = cluster.context.removeprefix("kind-")
+    if name == cluster.context or not engine.theirs_answers():
+        return None
+    there = name in kindcluster.clusters(Engine())
+    return replace(cluster, name=name, docker="") if there else None
 
 
 def forget() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from . import baseimages, kindcluster, paths, tools
+from . import baseimages, existing, kindcluster, paths, tools
 from .engine import Engine
 from .problem import Problem
 from .progress import step
@@ -21,18 +21,19 @@ PROXIES = ("http_proxy", "https_proxy", "no_proxy", "HTTP_PROXY", "HTTPS_PROXY",
 
 def build_and_load(cluster: Cluster, name: str, dockerfile: Path | None, context: Path) -> None:
     """Build an image and load it into the cluster's nodes, unless they have it."""
-    if not cluster.ours:
+    target = cluster if cluster.ours else existing.with_nodes(cluster)
+    if not target:
         raise Problem(
             f"{cluster.context} is your own cluster: images cannot be put into its nodes",
             f"build {name}, push it to a registry that the cluster pulls from, and use that name",
         )
-    docker = Engine(cluster.docker)
+    docker = Engine(target.docker)
     baseimages.ensure(docker)
     with step(f"build the image {name}"):
         build(docker, name, dockerfile or context / "Dockerfile", context)
         if docker.ours:
             docker.docker("image", "prune", "--force")  # what the same name meant before
-    kindcluster.load(cluster, name)
+    kindcluster.load(target, name)
 
 
 def build(docker: Engine, name: str, dockerfile: Path, context: Path) -> None:

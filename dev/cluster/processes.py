@@ -8,6 +8,7 @@ run: no name is ever guessed at, and a process id that was given to somebody els
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import json
 import os
@@ -114,6 +115,7 @@ def current() -> str:
         assert me is not None
         write_json(_records() / token, asdict(me))
         _current.append(token)
+        atexit.register(finished)
     return _current[0]
 
 
@@ -122,9 +124,17 @@ def patient(token: str = "") -> str:
     return f"{token or current()}-wait"
 
 
+_interrupted: list[bool] = []
+
+
+def interrupted() -> None:
+    """Note that this run is stopped half way: its record stays, and the next one looks after it."""
+    _interrupted.append(True)
+
+
 def finished() -> None:
     """Forget this run: nothing it started is left."""
-    if _current and not with_token(_current[0]):
+    if _current and not _interrupted and not with_token(_current[0]):
         (_records() / _current[0]).unlink(missing_ok=True)
 
 

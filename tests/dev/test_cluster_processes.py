@@ -22,6 +22,7 @@ SLEEP = [sys.executable, "-c", "import time; print('up', flush=True); time.sleep
 def cache(tmp_path, monkeypatch):
     monkeypatch.setenv("KUBEDAG_CACHE", str(tmp_path))
     monkeypatch.setattr(processes, "_current", [])
+    monkeypatch.setattr(processes, "_interrupted", [])
     monkeypatch.setattr(sweep, "ENGINE_SETTLES", 0)
     monkeypatch.setattr(packages, "POLICY", tmp_path / "policy")
     return tmp_path
@@ -113,6 +114,13 @@ def test_a_living_run_is_left_alone():
     assert (processes._records() / token).exists()
     processes.finished()
     assert not (processes._records() / token).exists()
+
+
+def test_a_run_that_was_interrupted_is_looked_after_by_the_next():
+    token = processes.current()
+    processes.interrupted()
+    processes.finished()
+    assert (processes._records() / token).exists()
 
 
 def test_children_carry_the_runs_token():
