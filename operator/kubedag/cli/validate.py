@@ -41,7 +41,9 @@ def run(names: Sequence[str], stdin: TextIO, out: TextIO) -> int:
 def problems_of(document: object) -> tuple[Problem, ...] | None:
     """What is wrong with one object; None if it is of a kind that is not ours."""
     if not isinstance(document, dict):
-        return (Problem("document", "WrongType", "must be an object with an apiVersion and a kind"),)
+        return (
+            Problem("document", "WrongType", "must be an object with an apiVersion and a kind"),
+        )
     if not str(document.get("apiVersion", "")).startswith(f"{group.GROUP}/"):
         return None
     # Only the operator writes the status, and no file can.
