@@ -116,7 +116,7 @@ class HttpApi:
         self._gate = gate
         self._connections_max = connections_max
         self._chance = chance or random.Random()  # noqa: S311  # spreads load, keeps no secret
-        self._session: aiohttp.ClientSession | None = None
+        self._sessions: dict[bool, aiohttp.ClientSession] = {}
         self.stats = Stats()
 
     async def __aenter__(self) -> Self:
@@ -127,9 +127,9 @@ class HttpApi:
 
     async def close(self) -> None:
         """Close every connection; watches end with an error."""
-        if self._session is not None:
-            await self._session.close()
-            self._session = None
+        while self._sessions:
+            _, session = self._sessions.popitem()
+            await session.close()
 
     async def request(
         self,
@@ -204,7 +204,7 @@ class HttpApi:
     async def _answer(self, call: _Call, *, watch: bool) -> aiohttp.ClientResponse:
         """A response with a 2xx status, its body not yet read."""
         try:
-            response = await self._start(call)
+            response = await self._start(call, watch=watch)
             if response.status < 300:
                 self.stats.count(call.method, call.path, watch=watch, code=response.status)
                 return response
@@ -219,13 +219,13 @@ class HttpApi:
         self.stats.count(call.method, call.path, watch=watch, code=response.status)
         raise api_error(response.status, body, response.headers)
 
-    async def _start(self, call: _Call) -> aiohttp.ClientResponse:
+    async def _start(self, call: _Call, *, watch: bool) -> aiohttp.ClientResponse:
         access = await self._credentials.access()
         headers = {"Content-Type": call.content_type} if call.body is not None else {}
         if access.token:
             headers["Authorization"] = f"Bearer {access.token}"
         query = f"?{urlencode(call.params)}" if call.params else ""
-        return await self._open_session().request(
+        return await self._session(watch=watch).request(
             call.method,
             URL(f"{access.server}{call.path}{query}", encoded=True),
             data=call.body,
@@ -237,11 +237,14 @@ class HttpApi:
             proxy=access.proxy_url or None,
         )
 
-    def _open_session(self) -> aiohttp.ClientSession:
-        if self._session is None:
-            self._session = aiohttp.ClientSession(
+    def _session(self, *, watch: bool) -> aiohttp.ClientSession:
+        """Watches have connections of their own: they would never give back those of requests."""
+        session = self._sessions.get(watch)
+        if session is None:
+            session = self._sessions[watch] = aiohttp.ClientSession(
                 connector=aiohttp.TCPConnector(
-                    limit=self._connections_max, keepalive_timeout=KEEP_ALIVE_SECONDS
+                    limit=0 if watch else self._connections_max,
+                    keepalive_timeout=KEEP_ALIVE_SECONDS,
                 ),
                 headers=_HEADERS,
                 cookie_jar=aiohttp.DummyCookieJar(),
@@ -249,7 +252,7 @@ class HttpApi:
                 middlewares=[_no_silent_repetition],
                 read_bufsize=WATCH_BUFFER_BYTES,
             )
-        return self._session
+        return session
 
 
 class _LostError(aiohttp.ClientError):
@@ -307,4 +310,9 @@ async def _lines(response: aiohttp.ClientResponse) -> AsyncGenerator[bytes, None
 
 
 def _said(call: _Call, error: BaseException) -> str:
-    return f"{call.method} {call.path}: {str(error) or type(error).__name__}"
+    text = str(error) or type(error).__name__
+    if isinstance(error, aiohttp.ClientConnectorCertificateError):
+        text = f"{error.host}:{error.port}: {error.certificate_error}"
+    elif isinstance(error, aiohttp.ClientConnectorError):
+        text = f"{error.host}:{error.port}: {error.os_error}"
+    return f"{call.method} {call.path}: {text}"

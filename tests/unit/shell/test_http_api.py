@@ -142,7 +142,7 @@ def test_a_write_whose_answer_is_lost_is_sent_once_and_may_have_been_applied(met
 def test_a_server_that_is_not_there_has_applied_nothing(method):
     async def scenario() -> HttpApi:
         async with HttpApi(Credentials(Said(Access("http://127.0.0.1:1")))) as api:
-            with pytest.raises(Unreachable) as raised:
+            with pytest.raises(Unreachable, match=f"^{method} {PODS}: 127.0.0.1:1: ") as raised:
                 await api.request(method, PODS)
             assert not raised.value.maybe_applied
             return api
@@ -262,6 +262,25 @@ def test_no_more_connections_are_opened_than_allowed():
 
     run(scenario)
     assert len(ports) == 3
+
+
+def test_open_watches_take_no_connection_away_from_requests():
+    async def handler(request: web.Request) -> web.StreamResponse:
+        response = web.StreamResponse()
+        await response.prepare(request)
+        await response.write(b"{}\n")
+        if "watch" in request.query:
+            await asyncio.sleep(60)
+        return response
+
+    async def scenario() -> bytes:
+        async with api_on(handler, connections_max=1) as api:
+            streams = [api.watch(PODS, {}) for _ in range(3)]
+            for stream in streams:
+                await anext(stream)
+            return await api.request("GET", PODS)
+
+    assert run(scenario) == b"{}\n"
 
 
 def streamed(*chunks: bytes, cut: bool = False):
