@@ -115,6 +115,7 @@ class HttpApi:
         self._credentials = credentials
         self._gate = gate
         self._connections_max = connections_max
+        self._slots = asyncio.Semaphore(connections_max)
         self._chance = chance or random.Random()  # noqa: S311  # spreads load, keeps no secret
         self._sessions: dict[bool, aiohttp.ClientSession] = {}
         self.stats = Stats()
@@ -141,7 +142,7 @@ class HttpApi:
         content_type: str = client.JSON,
         timeout_seconds: float = 30,
     ) -> bytes:
-        """The body of a 2xx answer; the time-out is that of one try, waiting for a slot included."""
+        """The body of a 2xx answer; each try may take so long, once it has got a connection."""
         timeout = aiohttp.ClientTimeout(
             total=timeout_seconds, sock_connect=min(timeout_seconds, CONNECT_SECONDS_MAX)
         )
@@ -149,12 +150,9 @@ class HttpApi:
         patience = _Patience(self._chance)
         refreshed = False
         while True:
-            if call.mutating and not self._gate():
-                self.stats.gated += 1
-                raise NotLeader(f"{method} {path} not sent: another replica may be leading")
             access = await self._credentials.access()
             try:
-                return await self._send(call)
+                return await self._try(call)
             except ApiError as error:
                 if error.status == 401 and not refreshed:
                     refreshed = True
@@ -191,6 +189,31 @@ class HttpApi:
             self.stats.unauthorized += 1
             await self._credentials.refresh(access)
             return await self._answer(call, watch=True)
+
+    async def _try(self, call: _Call) -> bytes:
+        """Send once; the gate is asked last, when nothing is left to wait for."""
+        await self._acquire(call)
+        try:
+            if call.mutating and not self._gate():
+                self.stats.gated += 1
+                raise NotLeader(f"{call.method} {call.path} not sent: another may be leading")
+            return await self._send(call)
+        finally:
+            self._slots.release()
+
+    async def _acquire(self, call: _Call) -> None:
+        """Wait for one of the connections, as long as the request itself may take."""
+        if not self._slots.locked():
+            await self._slots.acquire()
+            return
+        try:
+            async with asyncio.timeout(call.timeout.total):
+                await self._slots.acquire()
+        except TimeoutError as error:
+            message = (
+                f"{call.method} {call.path}: all {self._connections_max} connections are busy"
+            )
+            raise Unreachable(message, maybe_applied=False) from error
 
     async def _send(self, call: _Call) -> bytes:
         response = await self._answer(call, watch=False)

@@ -264,6 +264,46 @@ def test_no_more_connections_are_opened_than_allowed():
     assert len(ports) == 3
 
 
+def test_a_write_that_waited_for_a_connection_asks_the_gate_when_it_has_got_one():
+    opened = [True]
+    arrived = []
+
+    async def handler(request: web.Request) -> web.Response:
+        arrived.append(request.path)
+        await asyncio.sleep(0.1)
+        opened[0] = False
+        return web.Response(body=b"{}")
+
+    async def scenario() -> list[bytes | BaseException]:
+        async with api_on(handler, connections_max=1, gate=lambda: opened[0]) as api:
+            return await asyncio.gather(
+                *(api.request("POST", f"{PODS}/{n}", body=b"{}") for n in range(3)),
+                return_exceptions=True,
+            )
+
+    first, *others = run(scenario)
+    assert first == b"{}"
+    assert [type(other) for other in others] == [NotLeader, NotLeader]
+    assert arrived == [f"{PODS}/0"]
+
+
+def test_a_request_that_got_no_connection_in_time_was_never_sent():
+    async def handler(_: web.Request) -> web.Response:
+        await asyncio.sleep(1)
+        return web.Response(body=b"{}")
+
+    async def scenario() -> None:
+        async with api_on(handler, connections_max=1) as api:
+            first = asyncio.create_task(api.request("POST", PODS, body=b"{}"))
+            await asyncio.sleep(0.05)
+            with pytest.raises(Unreachable, match="connections are busy") as raised:
+                await api.request("POST", PODS, body=b"{}", timeout_seconds=0.1)
+            assert not raised.value.maybe_applied
+            await first
+
+    run(scenario)
+
+
 def test_open_watches_take_no_connection_away_from_requests():
     async def handler(request: web.Request) -> web.StreamResponse:
         response = web.StreamResponse()
