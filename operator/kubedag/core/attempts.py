@@ -61,7 +61,7 @@ def _observe(
     attempt = rows.Attempt(
         number=number,
         state=outcome.state,
-        reason=outcome.reason,
+        reason=rows.clip(outcome.reason, rows.REASON_CHARS_MAX),
         message=outcome.message,
         failure_class=outcome.failure_class,
         exit_code=outcome.exit_code,

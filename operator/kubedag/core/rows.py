@@ -15,6 +15,7 @@ LOG_TAIL_BYTES_MAX: Final = 2048
 LOG_TAILS_OF_RUN_BYTES_MAX: Final = 128 * 1024
 ATTEMPTS_KEPT_MAX: Final = 10
 MESSAGE_CHARS_MAX: Final = 1024
+REASON_CHARS_MAX: Final = 128
 
 
 class _Record(msgspec.Struct, frozen=True, gc=False, rename="camel", omit_defaults=True):
