@@ -102,6 +102,8 @@ class DAGStatus(Status):
     does not change it."""
     revision: ObjectNameRead | None = None
     """revision is the ControllerRevision that new runs use: the last spec that was Ready."""
+    revision_generation: Generation | None = None
+    """revisionGeneration is the metadata.generation that this revision was made of."""
     task_count: Amount | None = None
     """taskCount is the number of tasks of that revision."""
     active_runs: Amount | None = None

@@ -22,8 +22,12 @@ class _Record(msgspec.Struct, frozen=True, gc=False, rename="camel", omit_defaul
     """One JSON object of a status."""
 
 
-class LogTail(_Record, frozen=True):
-    """The last lines of a failed container's log, and where they came from."""
+class LogTail(_Record, frozen=True, omit_defaults=False):
+    """The last lines of a failed container's log, and where they came from.
+
+    Written out also when it is empty: the API requires a tail, and that there was nothing to read
+    is an answer, too.
+    """
 
     source: str
     tail: str = ""
