@@ -6,6 +6,7 @@ import datetime as dt
 from typing import TYPE_CHECKING, Any
 
 from . import promises
+from .picture import milliseconds
 from .steps import seconds
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ def failure(picture: Picture) -> Iterator[str]:
     row = picture.rows.get(promises.DOOMED, {})
     last = (row.get("attempts") or [{}])[-1]
     yield f"\nWhy {promises.DOOMED} failed, from .status of {picture.run['metadata']['name']}:"
-    yield f"  exit code {last.get('exitCode')} on {last.get('nodeName')}: {row.get('message', '')}"
+    yield f"  exit code {last.get('exitCode')} on node {last.get('nodeName')}; its log ended with"
     yield from (f"  | {line}" for line in promises.log_tail(row).splitlines())
 
 
@@ -51,7 +52,7 @@ def times(picture: Picture, steps: Steps) -> Iterator[str]:
         attempts = picture.rows.get(pod.task, {}).get("attempts", ())
         attempt = next((a for a in attempts if a["number"] == pod.attempt), dict[str, Any]())
         gap = picture.gap_seconds(pod)
-        shown = "" if gap is None else f"{gap * 1000:.0f} ms"
+        shown = "" if gap is None else milliseconds(gap)
         start = _between(attempt, "createTime", "startTime")
         ran = _between(attempt, "startTime", "finishTime")
         yield f"  {pod.task:<14} {pod.attempt:<8} {shown:<20} {start:<8} {ran}"

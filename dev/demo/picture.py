@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 TASK = "kubedag.dev/task"
 ATTEMPT = "kubedag.dev/attempt"
+CREATING = "CreatingPod"  # the Pod itself is about to tell
 
 
 @dataclass
@@ -80,6 +81,7 @@ class Picture:
             f"{name:<14} {describe(row)}"
             for name, row in self.rows.items()
             if row["state"] not in ("Waiting", "Pending")
+            and row.get("reason") != CREATING
             and describe(row) != describe(before.get(name, {"state": "Waiting"}))
         ]
 
@@ -117,7 +119,12 @@ class Picture:
         if gap is None:
             return ""
         upstreams = " and ".join(self.upstreams[pod.task])
-        return f", {gap * 1000:.0f} ms after {upstreams} succeeded"
+        return f", {milliseconds(gap)} after {upstreams} succeeded"
+
+
+def milliseconds(gap: float) -> str:
+    """Write the time between two events; a watch may deliver them together."""
+    return f"{gap * 1000:.0f} ms" if gap >= 0.001 else "<1 ms"
 
 
 def describe(row: dict[str, Any]) -> str:
