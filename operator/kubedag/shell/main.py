@@ -38,7 +38,7 @@ LEASE_CONNECTIONS_MAX: Final = 2
 def run() -> int:
     """Run the operator until it is told to stop; returns the exit code of the process."""
     try:
-        chosen = settings.from_env(os.environ, socket.gethostname())
+        chosen = settings.from_env(os.environ, socket.gethostname(), os.getpid())
     except settings.SettingsError as error:
         print(f"kubedag operator: {error}", file=sys.stderr)  # noqa: T201  # there is no log yet
         return 2
@@ -87,7 +87,7 @@ class Operator:
         self._registry = handlers.registry(self.engine.feed, KopfLogin(access))
         self.lag = health.LoopLag()
         self.health = health.Health(sources=[self.lag.metrics])
-        vitals.register(self.health, self.engine, self.api, self.recorder)
+        vitals.register(self.health, self.engine, self.api, self.recorder, self.election)
         self.health.readiness["kopf"] = lambda: "" if self._kopf_ready.is_set() else "is starting"
 
     async def run(self) -> int:

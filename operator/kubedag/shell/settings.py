@@ -34,7 +34,7 @@ class Settings:
     context: str | None = None
 
 
-def from_env(env: Mapping[str, str], hostname: str) -> Settings:
+def from_env(env: Mapping[str, str], hostname: str, process_id: int) -> Settings:
     """Read `KUBEDAG_*`. Raises `SettingsError` with a message that names the variable."""
     read = _Reader(env)
     return Settings(
@@ -45,7 +45,7 @@ def from_env(env: Mapping[str, str], hostname: str) -> Settings:
         leader_election=read.boolean("KUBEDAG_LEADER_ELECTION", default=True),
         lease_namespace=env.get("KUBEDAG_NAMESPACE") or "default",
         lease_name=env.get("KUBEDAG_LEASE_NAME") or "kubedag-operator",
-        identity=env.get("KUBEDAG_POD_NAME") or hostname,
+        identity=env.get("KUBEDAG_POD_NAME") or f"{hostname}-{process_id}",
         log_level=read.choice("KUBEDAG_LOG_LEVEL", LOG_LEVELS, "INFO"),
         log_format=read.choice("KUBEDAG_LOG_FORMAT", LOG_FORMATS, "text"),
         status_window_seconds=read.number("KUBEDAG_STATUS_WINDOW_SECONDS", 0.5, 0.0, 60.0),
