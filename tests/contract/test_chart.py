@@ -149,7 +149,7 @@ def test_the_settings_reach_the_operator(case, expected):
     env = {
         name: value or by_the_api[name] for name, value in chart.env(case).items() if value != ""
     }
-    assert settings.from_env(env, hostname="unused") == expected
+    assert settings.from_env(env, hostname="unused", process_id=1) == expected
 
 
 def test_the_chart_sets_nothing_that_the_operator_does_not_read():
@@ -160,7 +160,7 @@ def test_the_chart_sets_nothing_that_the_operator_does_not_read():
             self.names.add(name)
             return default
 
-    settings.from_env(Asked(), hostname="unused")
+    settings.from_env(Asked(), hostname="unused", process_id=1)
     named = {name for name in chart.env("everything") if name.startswith("KUBEDAG_")}
     assert named - Asked.names == set()
 

@@ -7,6 +7,7 @@ server back.
 
 from __future__ import annotations
 
+import functools
 import resource
 from typing import TYPE_CHECKING, Any
 
@@ -30,7 +31,7 @@ def register(
     """Have all of it served."""
     streams = _streams(engine)
     for name, informer in streams.items():
-        health.readiness[name] = lambda informer=informer: metrics.stream_check(informer)
+        health.readiness[name] = functools.partial(metrics.stream_check, informer)
     health.sources += [
         lambda: of_engine(engine),
         lambda: metrics.of_queue(engine.queue),
