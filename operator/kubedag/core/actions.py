@@ -26,10 +26,11 @@ class CreatePod:
 
 @dataclass(frozen=True, slots=True)
 class DeletePod:
-    """End one Pod; the UID makes sure that it is still the one that was meant."""
+    """End one Pod, provided that it is still as it was when that was decided."""
 
     name: str
     uid: str
+    resource_version: str = ""
 
 
 @dataclass(frozen=True, slots=True)

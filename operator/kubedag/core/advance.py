@@ -93,7 +93,10 @@ def _observe(step: Step) -> None:
         if row.state in states.TERMINAL and not lacks_log(row):
             continue
         seen = pods_of(row.name, ())
-        if seen or row.attempts or row.name in refusals:
+        if row.state in states.TERMINAL:
+            step.tasks[index] = attempts.complete(row, seen, snap.logs)
+            step.folded.append(index)
+        elif seen or row.attempts or row.name in refusals:
             task = step.plan.tasks[index]
             step.tasks[index] = attempts.fold(row, task, seen, snap, stamp)
             step.folded.append(index)
@@ -144,11 +147,13 @@ def _terminating(row: rows.TaskRow, reason: str) -> rows.TaskRow:
 
 
 def _stop(step: Step) -> None:
-    """End what runs, and let nothing else start."""
+    """End what runs, and let nothing else start; what is being created is ended once it is there."""
     message = outcomes.ASKS[step.stop_reason].message
     for index, row in enumerate(step.tasks):
         if row.state in (states.PENDING, states.RUNNING):
             step.tasks[index] = _terminating(row, step.stop_reason)
+        elif row.name in step.snap.creating:
+            continue
         elif row.state == states.AWAITING_RETRY:
             step.tasks[index] = replace(row, state=states.FAILED, next_attempt_time=None)
         elif row.state in (states.WAITING, states.QUEUED):
@@ -231,28 +236,16 @@ def _blockers(task: plans.TaskPlan, step: Step) -> str:
 def _start(step: Step) -> None:
     """Create the Pods that may exist now, highest priority first, within the limits."""
     _retry(step)
-    creating = step.snap.creating
     step.active = sum(step.tasks[index].state in states.ACTIVE for index in step.folded)
     most = step.plan.max_active_tasks or len(step.tasks)
-    held = "Suspended" if step.snap.run.suspend else ""
-    in_flight = len(creating)
+    in_flight = len(step.snap.creating)
     tasks = step.plan.tasks
-    for index in sorted(step.ready, key=lambda i: (-tasks[i].priority, i)):
+    by_priority = sorted(step.ready, key=lambda i: (-tasks[i].priority, i))
+    # What is under way has its place already, however urgent the others are.
+    for index in [index for index in by_priority if not _under_way(step, index)]:
         row = step.tasks[index]
-        number = row.attempt + 1
-        if row.name in creating:
-            step.active += 1
-            step.tasks[index] = _queued(row, "CreatingPod", "")
-        elif held:
-            step.tasks[index] = _queued(row, held, "the run is suspended")
-        elif refusal := _transient_refusal(step, row, number):
-            step.active += 1
-            step.tasks[index] = _queued(row, refusal.reason, refusal.message)
-            due = instants.parse(refusal.retry_time)
-            if step.now < due:
-                step.wakes.append(due)
-            else:
-                step.actions.append(_create(step, index, number))
+        if step.snap.run.suspend:
+            step.tasks[index] = _queued(row, "Suspended", "the run is suspended")
         elif step.active >= most:
             message = f"waits for one of {most} active tasks of the run to end"
             step.tasks[index] = _queued(row, "MaxActiveTasks", message)
@@ -262,7 +255,29 @@ def _start(step: Step) -> None:
             in_flight += 1
             step.active += 1
             step.tasks[index] = _queued(row, "CreatingPod", "")
-            step.actions.append(_create(step, index, number))
+            step.actions.append(_create(step, index, row.attempt + 1))
+
+
+def _under_way(step: Step, index: int) -> bool:
+    """A Pod that is being created, or that the API could not take yet, counts as active."""
+    row = step.tasks[index]
+    number = row.attempt + 1
+    refusal = _transient_refusal(step, row, number)
+    if row.name in step.snap.creating:
+        step.active += 1
+        reason, message = (refusal.reason, refusal.message) if refusal else ("CreatingPod", "")
+        step.tasks[index] = _queued(row, reason, message)
+        return True
+    if refusal is None or step.snap.run.suspend:
+        return False
+    step.active += 1
+    step.tasks[index] = _queued(row, refusal.reason, refusal.message)
+    due = instants.parse(refusal.retry_time)
+    if step.now < due:
+        step.wakes.append(due)
+    else:
+        step.actions.append(_create(step, index, number))
+    return True
 
 
 def _retry(step: Step) -> None:
@@ -326,10 +341,26 @@ def _end_pods(step: Step) -> None:
 def _delete_if_stored(step: Step, stored: rows.TaskRow, pod: pods.Pod) -> None:
     if stored.state != states.TERMINATING or stored.reason not in outcomes.ASKS:
         return
-    if pod.metadata.deletion_timestamp:
+    if not _lives(pod):
         return
     if stored.attempts and stored.attempts[-1].pod_name == pod.metadata.name:
-        step.actions.append(actions.DeletePod(pod.metadata.name, pod.metadata.uid))
+        step.actions.append(_delete(pod))
+
+
+def _delete(pod: pods.Pod) -> actions.DeletePod:
+    meta = pod.metadata
+    return actions.DeletePod(meta.name, meta.uid, meta.resource_version)
+
+
+def strays(snap: snapshots.RunSnapshot) -> list[actions.DeletePod]:
+    """Pods that live although their run is over: their creation was under way when it ended."""
+    return [_delete(pod) for seen in snap.pods.values() for pod in seen if _lives(pod)]
+
+
+def _lives(pod: pods.Pod) -> bool:
+    """Is it still to be told to end? One that has ended by itself must be recorded first."""
+    ended = pod.gone or pod.status.phase in ("Succeeded", "Failed")
+    return not ended and not pod.metadata.deletion_timestamp
 
 
 def _capture(step: Step, row: rows.TaskRow, pod: pods.Pod) -> None:

@@ -29,9 +29,11 @@ def fold(
     """The row of a task that has had Pods, as its Pods say it is now."""
     recorded = {attempt.number: attempt for attempt in row.attempts}
     fresh = dict(recorded)
+    # Those before the oldest one that is kept have been counted, and their Pods may still be there.
+    oldest = row.attempts[0].number if row.attempts else 1
     for pod in seen:
         number = attempt_number(pod)
-        if number > 0:
+        if number >= oldest:
             fresh[number] = _observe(fresh.get(number), number, pod, snap.logs, now)
     _miss_the_missing(fresh, seen, now)
     _refuse(fresh, snap.refusals.get(row.name))
@@ -39,6 +41,17 @@ def fold(
         return row
     ordered = tuple(fresh[number] for number in sorted(fresh))
     return _summarise(row, recorded, ordered, task)
+
+
+def complete(
+    row: rows.TaskRow, seen: Sequence[pods.Pod], logs: Mapping[str, snapshot.CapturedLog]
+) -> rows.TaskRow:
+    """The row of a task at its end, where nothing changes any more but a log that was missing."""
+    by_name = {pod.metadata.name: pod for pod in seen}
+    ended = tuple(
+        _with_log(attempt, by_name.get(attempt.pod_name), logs) for attempt in row.attempts
+    )
+    return replace(row, attempts=ended)
 
 
 def attempt_number(pod: pods.Pod) -> int:
@@ -79,11 +92,13 @@ def _observe(
 
 
 def _with_log(
-    attempt: rows.Attempt, pod: pods.Pod, logs: Mapping[str, snapshot.CapturedLog]
+    attempt: rows.Attempt, pod: pods.Pod | None, logs: Mapping[str, snapshot.CapturedLog]
 ) -> rows.Attempt:
     """Add the log tail once: from the log if it was read, else from the termination message."""
-    if attempt.log is not None or attempt.state != states.FAILED:
+    if attempt.log is not None or attempt.state != states.FAILED or not attempt.pod_name:
         return attempt
+    if pod is None:
+        return replace(attempt, log=_NOTHING_LEFT)
     captured = logs.get(pod.metadata.uid)
     if captured is None and not pod.gone:
         return attempt
@@ -113,8 +128,7 @@ def _miss_the_missing(fresh: dict[int, rows.Attempt], seen: Sequence[pods.Pod], 
         if number in present:
             continue
         if attempt.state in states.ATTEMPT_ENDS:
-            if attempt.state == states.FAILED and attempt.log is None:
-                fresh[number] = replace(attempt, log=_NOTHING_LEFT)
+            fresh[number] = _with_log(attempt, None, {})
             continue
         ask = outcomes.ASKS.get(attempt.reason)
         asked = ask is not None and attempt.state == states.TERMINATING
@@ -125,6 +139,7 @@ def _miss_the_missing(fresh: dict[int, rows.Attempt], seen: Sequence[pods.Pod], 
             message=ask.message if ask and asked else "the Pod was deleted before it had ended",
             failure_class=ask.failure_class if ask and asked else outcomes.INFRA,
             finish_time=now,
+            log=_NOTHING_LEFT,
         )
 
 

@@ -48,9 +48,10 @@ def _has_finished(snap: snapshots.RunSnapshot, now: datetime) -> actions.RunDeci
     if not snap.status.finished:
         return None
     status = replace(snap.status, observed_generation=snap.run.generation)
-    if status.tasks and snap.plan is not None and snap.pods:
-        return _tidy(snap, snap.plan, status, now)
-    return actions.RunDecision(status)
+    strays = tuple(advances.strays(snap))
+    if strays or not snap.pods or not status.tasks or snap.plan is None:
+        return actions.RunDecision(status, strays)
+    return _tidy(snap, snap.plan, status, now)
 
 
 def _has_no_plan(snap: snapshots.RunSnapshot, now: datetime) -> actions.RunDecision | None:
@@ -335,8 +336,10 @@ def _tidy(
     due = instants.after(
         status.completion_time or snap.run.created, plan.retention.pod_ttl_seconds_after_finished
     )
-    if now < due or step.actions:
+    if now < due:
         return actions.RunDecision(status, tuple(step.actions), wake_at=due)
+    if step.actions:
+        return actions.RunDecision(status, tuple(step.actions))
     doomed = tuple(actions.DeletePods(snap.run.uid, phase) for phase in phases)
     return actions.RunDecision(status, doomed)
 

@@ -152,7 +152,9 @@ class RunActor:
 
     async def _delete_pod(self, entry: RunEntry, action: actions.DeletePod) -> None:
         path = client.PODS.path(entry.facts.namespace, action.name)
-        body = orjson.dumps({"preconditions": {"uid": action.uid}})
+        # A Pod that has ended in the meantime is looked at again first.
+        same = {"uid": action.uid, "resourceVersion": action.resource_version}
+        body = orjson.dumps({"preconditions": same})
         await self._delete(entry, action.uid, path, body, {})
 
     async def _delete_pods(self, entry: RunEntry, action: actions.DeletePods) -> None:
