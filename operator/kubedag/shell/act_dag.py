@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 log: Final = logging.getLogger(__name__)
 
 PAUSE_SECONDS: Final = 1.0
-"""After the cluster failed us, before the decision is made again."""
+"""After the cluster failed us, and for a deletion to be told, before the decision is made again."""
 
 
 class DAGActor:
@@ -37,11 +37,13 @@ class DAGActor:
         api: client.Api,
         revisions: Informers[definitions.Revision],
         wake: Callable[[Key], None],
+        forget_run: Callable[[str, str, str], None],
         tasks: Tasks,
     ) -> None:
         self._api = api
         self._revisions = revisions
         self._wake = wake
+        self._forget_run = forget_run
         self._tasks = tasks
         self._revision = msgspec.json.Decoder(definitions.Revision)
 
@@ -57,8 +59,7 @@ class DAGActor:
                     path = client.CONTROLLER_REVISIONS.path(entry.namespace, action.name)
                     self._once(entry, action.uid, self._delete, path, action.uid)
                 case actions.DeleteRun():
-                    path = client.DAG_RUNS.path(entry.namespace, action.name)
-                    self._once(entry, action.uid, self._delete, path, action.uid)
+                    self._once(entry, action.uid, self._delete_run, action)
                 case _:
                     assert_never(action)
 
@@ -66,7 +67,7 @@ class DAGActor:
         self,
         entry: DAGEntry,
         what: str,
-        work: Callable[..., Coroutine[Any, Any, None]],
+        work: Callable[..., Coroutine[Any, Any, object]],
         *arguments: object,
     ) -> None:
         if what not in entry.busy:
@@ -77,7 +78,7 @@ class DAGActor:
         self,
         entry: DAGEntry,
         what: str,
-        work: Callable[..., Coroutine[Any, Any, None]],
+        work: Callable[..., Coroutine[Any, Any, object]],
         *arguments: object,
     ) -> None:
         try:
@@ -131,14 +132,24 @@ class DAGActor:
             answer = await self._api.request("GET", path)
         self._revisions.assume(self._revision.decode(answer))
 
-    async def _delete(self, entry: DAGEntry, path: str, uid: str) -> None:
+    async def _delete_run(self, entry: DAGEntry, action: actions.DeleteRun) -> None:
+        path = client.DAG_RUNS.path(entry.namespace, action.name)
+        if not await self._delete(entry, path, action.uid):
+            self._forget_run(entry.namespace, action.name, action.uid)
+
+    async def _delete(self, entry: DAGEntry, path: str, uid: str) -> bool:
+        """Ask for a deletion; False if there is no such object, which the watch has yet to tell."""
         del entry
         body = orjson.dumps({"preconditions": {"uid": uid}, "propagationPolicy": "Background"})
+        found = True
         try:
             await self._api.request("DELETE", path, body=body)
         except ApiError as error:
             if not error.not_found and not error.conflict:
                 raise
+            found = False
+        await asyncio.sleep(PAUSE_SECONDS)
+        return found
 
 
 def _problem(entry: DAGEntry, key: str, error: ApiError) -> problems.Problem:

@@ -80,7 +80,7 @@ class Engine:
             self.queue,
             self._pace,
             RunActor(api, self.pods, wake, clock, self.tasks),
-            DAGActor(api, self.revisions, wake, self.tasks),
+            DAGActor(api, self.revisions, wake, self.store.drop_run, self.tasks),
             self.writer,
             clock,
             may_act=lambda: self._acting,
@@ -144,3 +144,4 @@ class Engine:
                 await resync(self._api, self.store, self._namespaces)
             except ClusterError as error:
                 log.warning("Could not list the custom resources: %s", error)
+            await asyncio.gather(*(one.relist() for one in self.pods.all.values()))

@@ -31,6 +31,8 @@ class RunEntry:
     refusal_tries: dict[str, int] = field(default_factory=dict)
     writing: bool = False
     written_at: float | None = None
+    write_failures: int = 0
+    write_after: float = 0.0
     first_decided_at: float | None = None
 
     @property
@@ -43,16 +45,18 @@ class RunEntry:
         """The work queue's name for this run."""
         return ("run", self.facts.namespace, self.facts.name)
 
-    def peer(self, pods_seen: bool) -> snapshot.Peer:
+    def peer(self, pods_seen: bool, *, dag_suspended: bool = False) -> snapshot.Peer:
         """This run as the others see it."""
         newest = self.newest
+        started = bool(newest.start_time or self.creating or pods_seen)
+        held = dag_suspended and not started and self.facts.run_type != "Manual"
         return snapshot.Peer(
             name=self.facts.name,
             order=self.facts.order,
-            started=bool(newest.start_time or self.creating or pods_seen),
+            started=started,
             finished=newest.finished or self.facts.deleting,
             succeeded=newest.succeeded,
-            suspended=self.facts.suspend,
+            suspended=self.facts.suspend or held,
         )
 
     def summary(self, revision_of_pods: str) -> retention.RunSummary:
@@ -90,6 +94,8 @@ class DAGEntry:
     busy: set[str] = field(default_factory=set)
     writing: bool = False
     written_at: float | None = None
+    write_failures: int = 0
+    write_after: float = 0.0
 
     @property
     def key(self) -> tuple[str, str, str]:
@@ -109,6 +115,13 @@ class DAGEntry:
             revision=definition.revision,
             suspend=definition.suspend,
         )
+
+    def plan_of(self, revision: str) -> plan.Plan | None:
+        """The plan of a revision, if this generation is it: its name follows from its content."""
+        definition = self.definition
+        if definition is None or definition.revision != revision:
+            return None
+        return definition.plan
 
     def plan(self) -> plan.Plan | None:
         """The plan of this generation, once it is known to be good."""

@@ -44,14 +44,14 @@ class Store:
         meta = raw["metadata"]
         name = (meta["namespace"], meta["name"])
         known = self.runs.get(name)
-        if known is not None and known.facts.uid != meta["uid"]:
-            self.drop_run(*name, known.facts.uid)
-            known = None
         version = meta["resourceVersion"]
         if known is not None and (
             known.resource_version == version or wire.older(version, known.resource_version)
         ):
-            return
+            return  # also if it is of a namesake that was there before
+        if known is not None and known.facts.uid != meta["uid"]:
+            self.drop_run(*name, known.facts.uid)
+            known = None
         status = _status(raw, rows.RunStatus)
         facts = definitions.run_facts(raw)
         if known is None:
@@ -86,9 +86,7 @@ class Store:
         entry = self._dag(*name)
         version = meta["resourceVersion"]
         same = entry.uid == meta["uid"]
-        if same and (
-            entry.resource_version == version or wire.older(version, entry.resource_version)
-        ):
+        if entry.resource_version == version or wire.older(version, entry.resource_version):
             return
         old = entry.definition if same else None
         if not same:
@@ -102,7 +100,7 @@ class Store:
         entry.resource_version = version
         entry.status = _status(raw, rows.DAGStatus)
         self._wake(entry.key)
-        self.wake_waiting(*name)
+        self.wake_waiting(*name, started=entry.definition is not old)
 
     def drop_dag(self, namespace: str, name: str) -> None:
         """A DAG that is gone. Its runs stay, and so does what they were started from."""
@@ -198,6 +196,8 @@ class Store:
         current = dag.plan() if dag is not None else None
         if revision:
             plan_of_run = self.revisions.plan(facts.namespace, facts.dag_name, revision)
+            if plan_of_run is None and dag is not None:
+                plan_of_run = dag.plan_of(revision)
         elif current is not None and dag is not None and dag.definition is not None:
             plan_of_run, revision = current, dag.definition.revision
         else:
@@ -222,8 +222,10 @@ class Store:
         if entry.newest.start_time and str(known.concurrency_policy) != "Replace":
             return ()
         facts = entry.facts
+        dag = self.dags.get((facts.namespace, facts.dag_name))
+        suspended = dag is not None and dag.definition is not None and dag.definition.suspend
         return tuple(
-            other.peer(bool(self.pods.of(other.facts.uid)))
+            other.peer(bool(self.pods.of(other.facts.uid)), dag_suspended=suspended)
             for other in self.runs_of(facts.namespace, facts.dag_name)
             if other is not entry and (known.depends_on_past or not other.status.finished)
         )

@@ -31,6 +31,9 @@ ROWS_PER_WINDOW: Final = 100
 """A status of more rows is written less often, in proportion: a row costs the API server a third
 of a millisecond each time."""
 WINDOW_SECONDS_MAX: Final = 10.0
+PAUSE_SECONDS_MIN: Final = 0.2
+PAUSE_SECONDS_MAX: Final = 30.0
+_DOUBLINGS_MAX: Final = 16
 
 
 class _Meta(msgspec.Struct):
@@ -73,8 +76,9 @@ class StatusWriter:
             entry.first_decided_at = now
         window = self._window_seconds * max(1.0, len(entry.decided.tasks) / ROWS_PER_WINDOW)
         last = entry.written_at if entry.written_at is not None else entry.first_decided_at
-        due = last + min(window, WINDOW_SECONDS_MAX)
-        if urgent or now >= due:
+        due = now if urgent else last + min(window, WINDOW_SECONDS_MAX)
+        due = max(due, entry.write_after)
+        if now >= due:
             entry.writing = True
             self._tasks.start(self._write_run(entry))
         else:
@@ -85,8 +89,10 @@ class StatusWriter:
         if entry.writing or entry.decided is None or entry.decided == entry.status:
             return
         now = asyncio.get_running_loop().time()
-        due = (entry.written_at or 0.0) + self._window_seconds
-        if now >= due or entry.decided.conditions != entry.status.conditions:
+        urgent = entry.decided.conditions != entry.status.conditions
+        due = now if urgent else (entry.written_at or 0.0) + self._window_seconds
+        due = max(due, entry.write_after)
+        if now >= due:
             entry.writing = True
             self._tasks.start(self._write_dag(entry))
         else:
@@ -158,18 +164,18 @@ class StatusWriter:
             await self._refused(path, entry, error)
             return None
         except ClusterError as error:
-            delay = self._queue.retry(entry.key)
+            delay = self._pause(entry)
             log.debug("Status of %s not stored, next try in %.1f s: %s", path, delay, error)
             return None
         self.writes += 1
-        self._queue.forget(entry.key)
+        entry.write_failures, entry.write_after = 0, 0.0
         return self._answer.decode(answer).metadata.resource_version
 
     async def _refused(self, path: str, entry: RunEntry | DAGEntry, error: ApiError) -> None:
         """Somebody else wrote, or deleted, the object: take in what is there now."""
         kind, namespace, name = entry.key
         if not error.conflict and not error.not_found:
-            delay = self._queue.retry(entry.key)
+            delay = self._pause(entry)
             log.warning("Status of %s refused, next try in %.1f s: %s", path, delay, error)
             return
         self.conflicts += 1
@@ -179,9 +185,22 @@ class StatusWriter:
             if again.not_found:
                 (self._store.drop_run if kind == "run" else self._store.drop_dag)(namespace, name)
                 return
-            self._queue.retry(entry.key)
+            self._pause(entry)
         except ClusterError:
-            self._queue.retry(entry.key)
+            self._pause(entry)
         else:
             (self._store.put_run if kind == "run" else self._store.put_dag)(raw)
-            self._queue.add(entry.key)
+            if entry.write_failures:
+                self._pause(entry)
+            else:
+                entry.write_failures = 1
+                self._queue.add(entry.key)
+
+    def _pause(self, entry: RunEntry | DAGEntry) -> float:
+        """No write of this status for a while, however often and urgently it is decided."""
+        doublings = min(entry.write_failures, _DOUBLINGS_MAX)
+        seconds: float = min(PAUSE_SECONDS_MIN * 2.0**doublings, PAUSE_SECONDS_MAX)
+        entry.write_failures += 1
+        entry.write_after = asyncio.get_running_loop().time() + seconds
+        self._queue.add_after(entry.key, seconds)
+        return seconds
