@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import itertools
 from dataclasses import dataclass, field
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import orjson
@@ -17,7 +19,7 @@ import orjson
 from kubedag.shell.errors import ApiError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator
 
 Object = dict[str, Any]
 EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
@@ -32,6 +34,7 @@ KINDS = {
 }
 HAVE_GENERATIONS = ("dags", "dagruns")
 HISTORY_KEPT = 400
+NOTHING: Mapping[str, str] = MappingProxyType({})
 
 
 class Place(NamedTuple):
@@ -171,12 +174,15 @@ class Cluster:
         if plural == "pods":
             self.logs.pop(last["metadata"]["uid"], None)
 
-    def delete(self, plural: str, namespace: str, name: str, actor: str, uid: str = "") -> Object:
+    def delete(
+        self, plural: str, namespace: str, name: str, actor: str, same: Mapping[str, str] = NOTHING
+    ) -> Object:
         """Delete as the API does; a Pod that runs gets a grace period first."""
         obj = self._existing(plural, namespace, name)
         meta = obj["metadata"]
-        if uid and meta["uid"] != uid:
-            raise ApiError(409, "Conflict", f"the UID in the precondition is not {meta['uid']}")
+        for part, value in same.items():
+            if meta[part] != value:
+                raise ApiError(409, "Conflict", f"{part} in the precondition is not {meta[part]}")
         status = obj.get("status") or {}
         if plural == "pods" and status["phase"] not in ENDED and obj["spec"].get("nodeName"):
             if not meta.get("deletionTimestamp"):
@@ -288,8 +294,8 @@ class Cluster:
     def _delete(self, where: Place, params: Mapping[str, str], body: Object, actor: str) -> Object:
         assert where.namespace is not None
         if where.name is not None:
-            uid = (body.get("preconditions") or {}).get("uid", "")
-            return self.delete(where.plural, where.namespace, where.name, actor, uid)
+            same = body.get("preconditions") or NOTHING
+            return self.delete(where.plural, where.namespace, where.name, actor, same)
         doomed = [
             name
             for (namespace, name), obj in sorted(self.objects[where.plural].items())

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 from simulation import oracle
-from simulation.cluster import ENDED, Change, Cluster, Object
-from simulation.kubelet import CLASS_OF_END, CONFIG, INFRA, USER
+from simulation.cluster import ENDED, Change, Cluster, Object, stamp
+from simulation.kubelet import CLASS_OF_END, CONFIG, INFRA, TOLD_TO_END, USER
 
 from kubedag.core import pods as labels
 
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from simulation.world import World
 
 SUCCESS = "S"
+STOPS = ("TimedOut", "Replaced")
 ASKS = {
     "TaskTimedOut": USER, "PendingTimedOut": USER, "RunTimedOut": USER, "RunReplaced": USER,
     "InvalidImageName": CONFIG,
@@ -66,6 +67,8 @@ class RunFacts:
     dag_spec: Object = field(default_factory=dict)
     pods: dict[str, list[PodFacts]] = field(default_factory=dict)
     denied: set[str] = field(default_factory=set)
+    stopped_at: float | None = None
+    """When it was stored that it ends before its tasks have."""
     holes: int = 0
     """Pods that came and went without anybody who could have remembered them."""
 
@@ -80,9 +83,6 @@ class RunFacts:
     def finished(self) -> bool:
         return bool(self.condition("Finished").get("status") == "True")
 
-    @property
-    def stopping(self) -> bool:
-        return self.condition("Succeeded").get("reason") in ("TimedOut", "Replaced")
 
     @property
     def started(self) -> bool:
@@ -114,14 +114,16 @@ class RunFacts:
     def states(self) -> dict[str, set[str]]:
         return oracle.may_be(self.tasks, self.task_state)
 
-    @property
-    def may_be_over(self) -> bool:
+    def may_be_over(self, now: float) -> bool:
         """Could every task have ended for good by now?"""
         if self.finished or not self.exists:
             return True
         if self.live_pods():
             return False
-        if self.stopping:
+        if self.stopped_at is not None or self.dag_spec.get("concurrencyPolicy") == "Replace":
+            return True
+        limit, start = self.dag_spec.get("timeoutSeconds"), self.status.get("startTime", "")
+        if limit is not None and start and start <= stamp(now - limit):
             return True
         return bool(self.tasks) and all(found != {"-"} for found in self.states().values())
 
@@ -155,6 +157,8 @@ class Facts:
         run.status = change.obj.get("status") or {}
         if change.type == "DELETED":
             run.exists, run.deleted_at = False, self.cluster.time()
+        if run.stopped_at is None and run.condition("Succeeded").get("reason") in STOPS:
+            run.stopped_at = self.cluster.time()
         if not run.revision and run.status.get("revision"):
             self._pin(run, run.status["revision"])
         for row in run.status.get("tasks", ()):
@@ -211,10 +215,12 @@ class Facts:
         code = obj["status"]["containerStatuses"][0]["state"]["terminated"]["exitCode"]
         if obj["status"]["phase"] == "Succeeded":
             pod.may_count_as = {SUCCESS}
-        elif pod.deleted_by and code in (137, 143) and life.end != "oom":
+        elif obj["status"].get("message") == TOLD_TO_END:
             pod.may_count_as = {INFRA}
         else:
             pod.may_count_as = {CLASS_OF_END[life.end]}
+            if pod.deleted_by and code in (137, 143):
+                pod.may_count_as.add(INFRA)  # nothing in a Pod tells which it was
         if pod.asked and SUCCESS not in pod.may_count_as:
             pod.may_count_as.add(pod.asked)
 

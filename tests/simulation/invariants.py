@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 TERMINAL = tuple(oracle.WORDS)
 GRACE_AFTER_DELETION_SECONDS = 700.0
 """A run whose DELETED event was lost lives on in the operator until its next full list."""
+IN_FLIGHT_SECONDS_MAX = 3.0
+"""A creation that was on its way already when something else was decided."""
 
 
 class Invariants:
@@ -63,10 +65,12 @@ class Invariants:
             if pod.created_at - run.deleted_at > GRACE_AFTER_DELETION_SECONDS:
                 yield "a Pod of a run that is long gone"
             return
+        if run.stopped_at is not None:
+            if pod.created_at - run.stopped_at > IN_FLIGHT_SECONDS_MAX:
+                yield "a Pod of a run that was ended before"
+            return
         if run.finished:
             yield "a Pod of a finished run"
-        if run.stopping:
-            yield "a Pod of a run that is being ended"
         if not run.tasks:
             yield f"a Pod of revision {pod.revision!r}, which is not stored"
             return
@@ -138,10 +142,11 @@ class Invariants:
         spec = run.dag_spec
         if spec.get("concurrencyPolicy") == "Allow" or sum(map(len, run.pods.values())) > 1:
             return
+        now = self.facts.cluster.time()
         others = [
             other.name
             for other in self.facts.runs.values()
-            if other is not run and other.exists and other.started and not other.may_be_over
+            if other is not run and other.exists and other.started and not other.may_be_over(now)
         ]
         if len(others) >= spec["maxActiveRuns"]:
             yield f"the run starts beside {others}, of at most {spec['maxActiveRuns']}"
@@ -155,7 +160,7 @@ class Invariants:
         ):
             return  # a Pod that came too late, of a task that had to end without it
         if pod.phase in ENDED:
-            if not pod.recorded:
+            if not pod.recorded and SUCCESS in pod.may_count_as:
                 yield f"deleted before it was stored how it ended ({pod.phase})"
         elif not pod.asked and run.exists:
             yield "ended without a stored reason"

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 USER, INFRA, CONFIG = "User", "Infra", "Config"
+TOLD_TO_END = "told to end"
 IMAGE_TROUBLE = {"bad-image": "InvalidImageName", "no-image": "ImagePullBackOff"}
 
 
@@ -135,14 +136,14 @@ class Kubelet:
                             "finishedAt": now, "message": "the last words" if code else ""}},
         )  # fmt: skip
         pod["status"]["phase"] = "Failed" if code else "Succeeded"
-        if life is not None and life.end == "drain":
+        if life is None:
+            pod["status"]["message"] = TOLD_TO_END
+        elif life.end == "drain":
             pod["status"]["conditions"].append(
                 {"type": "DisruptionTarget", "status": "True", "reason": "EvictionByEvictionAPI"}
             )
-        elif life is not None and life.end in ("shutdown", "evicted", "unexplained"):
-            pod["status"]["reason"] = {"shutdown": "NodeShutdown", "evicted": "Evicted"}.get(
-                life.end, ""
-            )
+        elif life.end in ("shutdown", "evicted"):
+            pod["status"]["reason"] = {"shutdown": "NodeShutdown", "evicted": "Evicted"}[life.end]
 
     def _terminate(self, key: tuple[str, str, str]) -> None:
         """The grace period is over, or the program took the hint."""

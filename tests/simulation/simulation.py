@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 STEP_SECONDS = 5.0
 START_SECONDS = 10.0
 """Virtual time at which the world begins, so that no stamp is the epoch itself."""
-QUIET_SECONDS = 130.0
+QUIET_SECONDS = 400.0
 SLACK_SECONDS = 1500.0
 """Lost events wait for a full list (300 s ± 20 %), and back-offs may be long after an outage."""
 
@@ -192,8 +192,8 @@ class Simulation:
 
     def _look(self) -> None:
         operator = self.operators[-1]
-        self.invariants.broken += operator.faults_found()
         self.invariants.broken += self.log.errors
+        self.invariants.broken += operator.faults_found()
         if operator.alive and not self.invariants.broken:
             self.invariants.broken += ends.restless(operator, self.clock.now())
         self.invariants.broken += ends.storms(self.net.requests)

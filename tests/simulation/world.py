@@ -41,7 +41,7 @@ class World:
     denied: frozenset[str] = frozenset()
     """Tasks whose Pods an admission policy refuses for ever."""
     undisturbed: bool = True
-    """Nobody ends a Pod but the operator and the script."""
+    """Nobody ends a Pod but the operator and the script, and the operator sees how far they are."""
     tendencies: dict[str, float] = field(default_factory=dict)
     may_hang: set[str] = field(default_factory=set)
     may_miss_images: set[str] = field(default_factory=set)
@@ -105,7 +105,7 @@ def draw(seed: str, faults: knobs.Faults | None = None) -> World:
     chance = random.Random(f"{seed}/world")
     drawn = knobs.draw(chance)
     world = World(seed, drawn if faults is None else faults)
-    world.undisturbed = not world.faults.pods_deleted
+    world.undisturbed = not (world.faults.pods_deleted or world.faults.watch_lost)
     spec = _spec(world, chance)
     world.acts.append(Act(0.0 if chance.random() < 0.8 else 3.0, "apply", DAG, spec))
     for number in range(chance.choice([1, 1, 2, 2, 3])):
@@ -176,8 +176,9 @@ def _task(world: World, chance: random.Random, number: int) -> Object:
         task["retry"] = _retry(chance)
     if chance.random() < 0.3:
         task["priority"] = chance.randint(-5, 5)
-    task["timeoutSeconds"] = chance.choice([3, 15, 60, 60])
-    task["pendingTimeoutSeconds"] = chance.choice([10, 30])
+    task["timeoutSeconds"] = chance.choice([25, 60])
+    blind = world.faults.outages or world.faults.hanging or world.faults.unsent
+    task["pendingTimeoutSeconds"] = 200 if blind else chance.choice([15, 30])
     if chance.random() < 0.3:
         world.may_hang.add(name)
     if chance.random() < 0.2:
