@@ -52,6 +52,8 @@ class Step:
     wakes: list[datetime] = field(default_factory=list)
     ready: list[int] = field(default_factory=list)
     active: int = 0
+    stopped: bool = False
+    """Something was left to stop; a run that has ended by itself is not stopped any more."""
 
     @property
     def stamp(self) -> str:
@@ -66,10 +68,10 @@ def advance(
     step = Step(snap, plan, now, stop_reason)
     _observe(step)
     _expire(step)
+    _propagate(step)
     if stop_reason:
         _stop(step)
     else:
-        _propagate(step)
         _start(step)
     _end_pods(step)
     return step
@@ -153,13 +155,14 @@ def _stop(step: Step) -> None:
         if row.state in (states.PENDING, states.RUNNING):
             step.tasks[index] = _terminating(row, step.stop_reason)
         elif row.name in step.snap.creating:
-            continue
+            pass
         elif row.state == states.AWAITING_RETRY:
             step.tasks[index] = replace(row, state=states.FAILED, next_attempt_time=None)
         elif row.state in (states.WAITING, states.QUEUED):
             step.tasks[index] = replace(
                 row, state=states.SKIPPED, reason=step.stop_reason, message=message
             )
+        step.stopped |= row.state not in states.TERMINAL
 
 
 # --- Dependencies ----------------------------------------------------------------------------

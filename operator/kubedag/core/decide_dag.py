@@ -127,12 +127,19 @@ def judge(dag: Definition, snap: DAGSnapshot) -> Verdict:
 
 def ready(status: rows.DAGStatus, generation: int) -> bool:
     """Is this very generation known to be good?"""
+    return _is_ready(status, generation) == rows.TRUE
+
+
+def checked(status: rows.DAGStatus, generation: int) -> bool:
+    """Is this very generation known to be either good or bad?"""
+    return _is_ready(status, generation) != rows.UNKNOWN
+
+
+def _is_ready(status: rows.DAGStatus, generation: int) -> str:
     condition = status.condition(rows.READY)
-    return (
-        condition is not None
-        and condition.status == rows.TRUE
-        and condition.observed_generation == generation
-    )
+    if condition is None or condition.observed_generation != generation:
+        return rows.UNKNOWN
+    return condition.status
 
 
 def _accepted(dag: Definition) -> str:

@@ -67,6 +67,8 @@ def _has_no_plan(snap: snapshots.RunSnapshot, now: datetime) -> actions.RunDecis
     else:
         reason = "DAGNotReady"
         message = snap.dag.message or f"DAG {snap.run.dag_name!r} has not been checked yet"
+        if not snap.dag.checked:  # which is our own business, and no fault of the run
+            return _held(snap, reason, message, now)
     deadline = instants.after(snap.run.created, DAG_WAIT_SECONDS)
     if now >= deadline:
         return _ended_unstarted(snap, reason, message, now)
@@ -96,6 +98,8 @@ def _runs(snap: snapshots.RunSnapshot, now: datetime) -> actions.RunDecision:
     started = snap.status.start_time or _earliest_pod(snap) or instants.text(now)
     stop, deadline = _why_stop(snap, snap.plan, started, now)
     step = advances.advance(snap, snap.plan, now, stop)
+    if not step.stopped and not _is_recorded(stop, snap.status):
+        stop = ""
     base = replace(
         snap.status,
         revision=snap.status.revision or snap.plan_revision,
@@ -144,15 +148,20 @@ def _why_stop(
     snap: snapshots.RunSnapshot, plan: plans.Plan, started: str, now: datetime
 ) -> tuple[str, datetime | None]:
     """Why the run must end before its tasks have, and when time alone will make it so."""
-    recorded = snap.status.condition(rows.SUCCEEDED_CONDITION)
-    if recorded is not None and recorded.reason in STOPS:
-        return STOPS[recorded.reason], None
+    for stop in STOPS.values():
+        if _is_recorded(stop, snap.status):
+            return stop, None
     if admission.replaced_by(snap.run, snap.peers, plan):
         return outcomes.RUN_REPLACED, None
     if plan.timeout_seconds is None:
         return "", None
     deadline = instants.after(started, plan.timeout_seconds)
     return (outcomes.RUN_TIMED_OUT, None) if now >= deadline else ("", deadline)
+
+
+def _is_recorded(stop: str, status: rows.RunStatus) -> bool:
+    recorded = status.condition(rows.SUCCEEDED_CONDITION)
+    return recorded is not None and recorded.reason == _STOP_REASONS.get(stop)
 
 
 STOPS: Final = {"TimedOut": outcomes.RUN_TIMED_OUT, "Replaced": outcomes.RUN_REPLACED}

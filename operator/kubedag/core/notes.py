@@ -24,8 +24,8 @@ def of_run(old: rows.RunStatus, new: rows.RunStatus) -> tuple[actions.Note, ...]
     told = [*_tasks(old, new), *_run(old, new)]
     if len(told) <= NOTES_MAX:
         return tuple(told)
-    more = actions.Note(NORMAL, "MoreEvents", f"{len(told) - NOTES_MAX} more tasks changed")
-    return (*told[: NOTES_MAX - 2], more, told[-1])
+    more = actions.Note(NORMAL, "MoreEvents", f"{len(told) - NOTES_MAX + 1} more tasks changed")
+    return (*told[: NOTES_MAX - 2], more, told[-1])  # how a run ended comes last
 
 
 def of_dag(old: rows.DAGStatus, new: rows.DAGStatus) -> tuple[actions.Note, ...]:

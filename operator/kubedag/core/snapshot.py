@@ -44,6 +44,8 @@ class DAGFacts:
 
     generation: int
     ready: bool
+    checked: bool = True
+    """False as long as this generation has not been judged, good or bad."""
     message: str = ""
     revision: str = ""
     suspend: bool = False

@@ -111,6 +111,7 @@ class DAGEntry:
         return snapshot.DAGFacts(
             generation=definition.generation,
             ready=decide_dag.ready(self.status, definition.generation),
+            checked=decide_dag.checked(self.status, definition.generation),
             message=f"DAG {self.name!r} is not ready: {condition.message}" if condition else "",
             revision=definition.revision,
             suspend=definition.suspend,

@@ -1,0 +1,147 @@
+"""Which runs of a DAG may be active at once."""
+
+from __future__ import annotations
+
+import pytest
+
+from kubedag.core import admission
+from kubedag.core.snapshot import Peer
+from support.builders import a_plan, run_facts, stamp
+
+RUN = run_facts("m", logical_time=stamp(500))
+
+
+def peer(name, order, **facts):
+    return Peer(name, (stamp(order), stamp(0), name), **facts)
+
+
+def older(name="a", **facts):
+    return peer(name, 100, **facts)
+
+
+def newer(name="z", **facts):
+    return peer(name, 900, **facts)
+
+
+def admit(policy, *peers, most=1, **spec):
+    found = admission.admit(
+        RUN, peers, a_plan(concurrencyPolicy=policy, maxActiveRuns=most, **spec)
+    )
+    return (found.reason or "yes") + ("!" if found.final else "")
+
+
+STARTED, ENDED, HELD = {"started": True}, {"started": True, "finished": True}, {"suspended": True}
+
+
+@pytest.mark.parametrize(
+    ("peers", "allow", "queue", "forbid", "replace"),
+    [
+        pytest.param((), "yes", "yes", "yes", "yes", id="alone"),
+        pytest.param(
+            (older(**STARTED),), "yes", "Queued", "Forbidden!", "Queued", id="an older one runs",
+        ),
+        pytest.param(
+            (newer(**STARTED),), "yes", "Queued", "Forbidden!", "Replaced!", id="a newer one runs",
+        ),
+        pytest.param((older(**ENDED),), "yes", "yes", "yes", "yes", id="an older one has ended"),
+        pytest.param((newer(**ENDED),), "yes", "yes", "yes", "yes", id="a newer one has ended"),
+        pytest.param((older(),), "yes", "Queued", "yes", "yes", id="an older one waits, too"),
+        pytest.param((newer(),), "yes", "yes", "yes", "Replaced!", id="a newer one waits, too"),
+        pytest.param((older(**HELD),), "yes", "yes", "yes", "yes", id="an older one is held"),
+        pytest.param((newer(**HELD),), "yes", "yes", "yes", "yes", id="a newer one is held"),
+        pytest.param(
+            (older(**STARTED, **HELD),), "yes", "Queued", "Forbidden!", "Queued",
+            id="a run that is held in the middle is active",
+        ),
+    ],
+)  # fmt: skip
+def test_each_policy_has_its_answer(peers, allow, queue, forbid, replace):
+    found = [admit(policy, *peers) for policy in ("Allow", "Queue", "Forbid", "Replace")]
+    assert found == [allow, queue, forbid, replace]
+
+
+@pytest.mark.parametrize(
+    ("peers", "expected"),
+    [
+        pytest.param((older("a", **STARTED), older("b", **STARTED)), "yes", id="two run"),
+        pytest.param((older("a", **STARTED), older("b")), "yes", id="one runs, one waits ahead"),
+        pytest.param(
+            (older("a", **STARTED), older("b"), older("c")), "Queued", id="two wait ahead",
+        ),
+        pytest.param(
+            (older("a", **STARTED), older("b", **STARTED), newer(**STARTED)), "Queued",
+            id="three run",
+        ),
+        pytest.param((newer("x"), newer("y"), newer("z")), "yes", id="three wait behind"),
+    ],
+)  # fmt: skip
+def test_a_queue_of_three_serves_the_oldest_first(peers, expected):
+    assert admit("Queue", *peers, most=3) == expected
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        pytest.param(
+            {"logical_time": stamp(1), "created": stamp(9)}, {"created": stamp(5)},
+            id="by the time that a run stands for",
+        ),
+        pytest.param({"created": stamp(1)}, {"created": stamp(2)}, id="else by its creation"),
+        pytest.param({"name": "a"}, {"name": "b"}, id="else by its name"),
+    ],
+)  # fmt: skip
+def test_runs_are_ordered(first, second):
+    earlier, later = (run_facts(**({"name": "run"} | facts)) for facts in (first, second))
+    assert earlier.order < later.order
+
+
+# --- The past ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("peers", "expected"),
+    [
+        pytest.param((), "yes", id="no past"),
+        pytest.param((older(finished=True, succeeded=True),), "yes", id="it went well"),
+        pytest.param((older(finished=True),), "DependsOnPast", id="it failed"),
+        pytest.param((older(started=True),), "DependsOnPast", id="it runs"),
+        pytest.param((older(),), "DependsOnPast", id="it has not started"),
+        pytest.param((newer(finished=True),), "yes", id="the future does not count"),
+        pytest.param(
+            (older("a", finished=True), peer("b", 200, finished=True, succeeded=True)), "yes",
+            id="only the last one counts",
+        ),
+    ],
+)  # fmt: skip
+def test_a_dag_that_depends_on_its_past_waits_for_the_run_before_to_succeed(peers, expected):
+    assert admit("Allow", *peers, dependsOnPast=True) == expected
+
+
+def test_without_that_the_past_does_not_matter():
+    assert admit("Queue", older(finished=True)) == "yes"
+
+
+def test_it_is_said_which_run_is_waited_for():
+    plan = a_plan(dependsOnPast=True)
+    found = admission.admit(RUN, [older("a", finished=True)], plan)
+    assert found.message == "waits for run 'a' to succeed, which has failed"
+
+
+# --- Replacing --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("policy", "most", "peers", "name"),
+    [
+        pytest.param("Replace", 1, (newer(),), "z", id="a newer one waits"),
+        pytest.param("Replace", 1, (newer("y"), peer("z", 950)), "z", id="the newest is named"),
+        pytest.param("Replace", 1, (newer(**ENDED),), "", id="it has ended"),
+        pytest.param("Replace", 1, (newer(**HELD),), "", id="it is held"),
+        pytest.param("Replace", 1, (older(),), "", id="it is older"),
+        pytest.param("Replace", 2, (newer(),), "", id="there is room for both"),
+        pytest.param("Queue", 1, (newer(),), "", id="another policy"),
+    ],
+)
+def test_a_run_is_replaced_by_newer_ones(policy, most, peers, name):
+    plan = a_plan(concurrencyPolicy=policy, maxActiveRuns=most)
+    assert admission.replaced_by(RUN, peers, plan) == name

@@ -1,0 +1,361 @@
+"""From the Pods of a task to its row."""
+
+from __future__ import annotations
+
+import pytest
+
+from kubedag.core import attempts, pods, rows, snapshot
+from support.builders import (
+    PROGRAM_FAILED,
+    a_condition,
+    a_container,
+    a_plan,
+    a_pod,
+    a_row,
+    a_snapshot,
+    an_attempt,
+    ended,
+    stamp,
+    waiting,
+)
+from support.objects import a_task
+
+NOW = stamp(20)
+RETRIED = {"limit": 100, "backoffSeconds": 5, "backoffFactor": 1}
+NO_LOG = rows.LogTail("TerminationMessage")
+
+
+def fold(*seen, row=None, retry=None, now=NOW, **facts):
+    plan = a_plan(a_task("a", retry=retry or {"limit": 0, "infraLimit": 0}))
+    snap = a_snapshot(plan, *seen, **facts)
+    return attempts.fold(row or a_row(), plan.tasks[0], seen, snap, now)
+
+
+def numbers(row):
+    return [attempt.number for attempt in row.attempts]
+
+
+# --- What is read of a Pod --------------------------------------------------------------------
+
+
+def test_everything_that_a_pod_says_about_an_attempt_is_recorded():
+    pod = a_pod(
+        phase="Succeeded",
+        created=1,
+        started=3,
+        finished=9,
+        node="node-1",
+        conditions=(a_condition("PodScheduled", when=2),),
+    )
+    row = fold(pod)
+    assert row == a_row(
+        state="Succeeded",
+        attempt=1,
+        attempts=(
+            rows.Attempt(
+                number=1,
+                state="Succeeded",
+                exit_code=0,
+                node_name="node-1",
+                pod_name=pod.metadata.name,
+                create_time=stamp(1),
+                schedule_time=stamp(2),
+                start_time=stamp(3),
+                finish_time=stamp(9),
+            ),
+        ),
+    )
+
+
+@pytest.mark.parametrize(
+    ("pod", "finished"),
+    [
+        pytest.param(
+            a_pod(phase="Failed", exit_code=0, finished=5,
+                  sidecars=(a_container("proxy", ended(1, finished=7)),)),
+            7, id="when its last container ended",
+        ),
+        pytest.param(
+            a_pod(phase="Failed", init=(a_container("init", ended(1, finished=4)),)),
+            4, id="when its init container ended",
+        ),
+        pytest.param(a_pod(phase="Failed"), 20, id="when we saw it, if nothing tells"),
+        pytest.param(
+            a_pod(phase="Running", gone=True, deleted=8), 8, id="when it was deleted",
+        ),
+        pytest.param(
+            a_pod(phase="Running", gone=True, deleted=50), 20,
+            id="never later than now, though its grace period ends later",
+        ),
+        pytest.param(a_pod(phase="Running"), None, id="not yet"),
+    ],
+)  # fmt: skip
+def test_when_an_attempt_ended(pod, finished):
+    expected = None if finished is None else stamp(finished)
+    assert fold(pod).attempts[0].finish_time == expected
+
+
+@pytest.mark.parametrize(
+    ("label", "number"),
+    [("1", 1), ("99999", 99999), ("", 0), ("x", 0), ("-1", 0), ("100000", 0), ("²", 0)],
+    ids=["one", "the most", "none", "a word", "negative", "too large", "a digit, but not ours"],
+)
+def test_the_number_of_an_attempt_comes_from_a_label_that_anybody_can_break(label, number):
+    pod = pods.Pod(pods.Metadata(labels={pods.LABEL_ATTEMPT: label}))
+    assert attempts.attempt_number(pod) == number
+
+
+def test_a_pod_whose_number_was_broken_counts_as_none():
+    broken = pods.Pod(pods.Metadata(labels={pods.LABEL_ATTEMPT: "x"}))
+    assert fold(broken) == a_row()
+
+
+# --- What is recorded stays -------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "pod",
+    [
+        a_pod(phase="Running"),
+        a_pod(phase="Failed", exit_code=1),
+        a_pod(phase="Succeeded", gone=True),
+    ],
+    ids=["runs", "failed", "gone"],
+)
+def test_an_attempt_that_is_recorded_as_ended_stays_as_it_is(pod):
+    recorded = an_attempt(1, "Succeeded", exit_code=0, finish_time=stamp(5))
+    row = a_row(state="Succeeded", attempt=1, attempts=(recorded,))
+    assert fold(pod, row=row) == row
+
+
+def test_when_its_upstreams_had_ended_stays_recorded():
+    recorded = an_attempt(deps_met_time=stamp(3))
+    row = fold(a_pod(phase="Running"), row=a_row(state="Pending", attempts=(recorded,)))
+    assert row.attempts[0].deps_met_time == stamp(3)
+
+
+@pytest.mark.parametrize(
+    ("recorded", "reason", "failure_class"),
+    [
+        pytest.param(an_attempt(1, "Running"), "PodDeleted", "Infra", id="while it ran"),
+        pytest.param(an_attempt(1, "Pending"), "PodDeleted", "Infra", id="before it ran"),
+        pytest.param(
+            an_attempt(1, "Terminating", reason="TaskTimedOut"), "TaskTimedOut", "User",
+            id="as we had asked",
+        ),
+        pytest.param(
+            an_attempt(1, "Terminating", reason="PodDeleted"), "PodDeleted", "Infra",
+            id="as somebody else had asked",
+        ),
+    ],
+)  # fmt: skip
+def test_a_recorded_pod_that_is_no_longer_there_has_ended(recorded, reason, failure_class):
+    row = fold(row=a_row(state=recorded.state, attempt=1, attempts=(recorded,)))
+    (attempt,) = row.attempts
+    assert (attempt.state, attempt.reason, attempt.failure_class) == (
+        "Failed",
+        reason,
+        failure_class,
+    )
+    assert (attempt.finish_time, attempt.log) == (NOW, NO_LOG)
+
+
+def test_our_reason_for_ending_a_pod_outlives_what_the_pod_says():
+    recorded = an_attempt(1, "Terminating", reason="TaskTimedOut")
+    row = fold(a_pod(phase="Failed", exit_code=137), row=a_row(attempts=(recorded,)))
+    assert (row.state, row.reason) == ("Failed", "TaskTimedOut")
+
+
+def test_the_newest_attempt_says_where_the_task_stands():
+    first = a_pod(attempt=1, phase="Failed", exit_code=1)
+    second = a_pod(attempt=2, phase="Running")
+    row = fold(first, second)
+    assert (row.state, row.attempt, numbers(row)) == ("Running", 2, [1, 2])
+
+
+# --- Counting ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("pod", "user", "infra"),
+    [
+        pytest.param(a_pod(**PROGRAM_FAILED), 1, 0, id="the program"),
+        pytest.param(a_pod(phase="Running", gone=True), 0, 1, id="the cluster"),
+        pytest.param(a_pod(phase="Succeeded"), 0, 0, id="nobody"),
+    ],
+)
+def test_a_failure_counts_once_against_whoever_failed(pod, user, infra):
+    row = fold(pod)
+    assert (row.user_failures, row.infra_failures) == (user, infra)
+    again = fold(pod, row=row)
+    assert (again.user_failures, again.infra_failures) == (user, infra)
+
+
+def failed_pods(count):
+    return [a_pod(attempt=n, **PROGRAM_FAILED) for n in range(1, count + 1)]
+
+
+def test_only_the_newest_attempts_are_kept_and_all_are_counted():
+    row = fold(*failed_pods(13), retry=RETRIED)
+    assert numbers(row) == list(range(4, 14))
+    assert (row.attempt, row.user_failures) == (13, 13)
+
+
+def test_pods_of_attempts_that_are_no_longer_kept_are_not_counted_again():
+    seen = failed_pods(13)
+    row = fold(*seen, retry=RETRIED)
+    assert fold(*seen, row=row, retry=RETRIED) == row
+
+
+def test_the_budget_is_what_is_left_of_it_however_many_pods_are_kept():
+    row = a_row()
+    for count in range(1, 21):
+        row = fold(*failed_pods(count), row=row, retry={**RETRIED, "limit": 19})
+        assert row.user_failures == count
+    assert row.state == "Failed"
+
+
+# --- Retrying ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("pod", "retry", "state"),
+    [
+        pytest.param(a_pod(**PROGRAM_FAILED), {"limit": 1}, "AwaitingRetry", id="within limit"),
+        pytest.param(a_pod(**PROGRAM_FAILED), {"limit": 0}, "Failed", id="over the limit"),
+        pytest.param(a_pod(phase="Running", gone=True), {}, "AwaitingRetry", id="infraLimit"),
+        pytest.param(
+            a_pod(phase="Running", gone=True), {"infraLimit": 0}, "Failed",
+            id="over the infraLimit",
+        ),
+    ],
+)  # fmt: skip
+def test_a_failed_attempt_is_followed_by_another_within_its_budget(pod, retry, state):
+    row = fold(pod, retry={**retry, "backoffSeconds": 1})
+    assert (row.state, row.next_attempt_time is not None) == (state, state == "AwaitingRetry")
+
+
+def test_the_wait_counts_from_the_end_of_the_attempt_not_from_when_we_saw_it():
+    pod, retry = a_pod(**PROGRAM_FAILED), {"limit": 1, "backoffSeconds": 5}
+    found = {fold(pod, retry=retry, now=stamp(now)).next_attempt_time for now in (20, 40, 1000)}
+    assert found == {stamp(15)}
+
+
+@pytest.mark.parametrize("reason", ["RunTimedOut", "RunReplaced"])
+def test_a_run_that_ends_retries_nothing(reason):
+    recorded = an_attempt(1, "Terminating", reason=reason)
+    row = fold(row=a_row(state="Terminating", attempts=(recorded,)), retry=RETRIED)
+    assert (row.state, row.reason) == ("Failed", reason)
+
+
+# --- Refusals ---------------------------------------------------------------------------------
+
+
+def refused(**fields):
+    plain = {"attempt": 1, "reason": "InvalidPodSpec", "message": "m", "time": stamp(7)}
+    return {"refusals": {"a": snapshot.Refusal(**(plain | fields))}}
+
+
+def test_a_pod_that_the_api_will_never_take_is_a_failed_attempt_without_a_pod():
+    row = fold(retry=RETRIED, **refused())
+    assert row == a_row(
+        state="Failed",
+        reason="InvalidPodSpec",
+        message="m",
+        attempt=1,
+        user_failures=1,
+        attempts=(
+            rows.Attempt(
+                1, "Failed", "InvalidPodSpec", "m", failure_class="Config", finish_time=stamp(7)
+            ),
+        ),
+    )
+
+
+def test_a_refusal_that_may_pass_is_no_attempt():
+    assert fold(**refused(transient=True)) == a_row()
+
+
+def test_a_refusal_of_an_attempt_that_has_a_pod_is_out_of_date():
+    assert fold(a_pod(phase="Running"), **refused()).state == "Running"
+
+
+# --- Logs -------------------------------------------------------------------------------------
+
+
+FAILED = a_pod(phase="Failed", main=ended(1, message="last words"))
+
+
+def logged(pod, captured=None, row=None):
+    logs = {} if captured is None else {pod.metadata.uid: captured}
+    return fold(pod, row=row, logs=logs).attempts[0].log
+
+
+@pytest.mark.parametrize(
+    ("pod", "captured", "log"),
+    [
+        pytest.param(FAILED, None, None, id="not yet read"),
+        pytest.param(
+            FAILED, snapshot.CapturedLog(b"line\n"), rows.LogTail("PodLog", "line"), id="read",
+        ),
+        pytest.param(
+            FAILED, snapshot.CapturedLog(b"line", cut=True),
+            rows.LogTail("PodLog", "line", truncated=True), id="read in part",
+        ),
+        pytest.param(
+            FAILED, snapshot.CapturedLog(None), rows.LogTail("TerminationMessage", "last words"),
+            id="could not be read",
+        ),
+        pytest.param(
+            FAILED, snapshot.CapturedLog(b""), rows.LogTail("TerminationMessage", "last words"),
+            id="empty",
+        ),
+        pytest.param(
+            a_pod(phase="Failed", main=ended(1, message="last words"), gone=True), None,
+            rows.LogTail("TerminationMessage", "last words"), id="can no longer be read",
+        ),
+        pytest.param(
+            a_pod(phase="Failed", reason="Evicted", message="used too much", gone=True), None,
+            rows.LogTail("TerminationMessage", "used too much"), id="the Pod says why itself",
+        ),
+        pytest.param(
+            a_pod(phase="Failed", gone=True), None, NO_LOG, id="nobody says anything",
+        ),
+        pytest.param(a_pod(phase="Succeeded"), snapshot.CapturedLog(b"x"), None, id="no failure"),
+    ],
+)  # fmt: skip
+def test_where_the_log_of_a_failed_attempt_comes_from(pod, captured, log):
+    assert logged(pod, captured) == log
+
+
+def test_a_log_that_is_recorded_stays_as_it_is():
+    recorded = an_attempt(1, "Failed", log=rows.LogTail("PodLog", "first"))
+    row = a_row(state="Failed", attempts=(recorded,))
+    assert logged(FAILED, snapshot.CapturedLog(b"second"), row) == recorded.log
+
+
+def test_a_late_log_is_added_to_a_recorded_failure():
+    row = a_row(state="Failed", attempts=(an_attempt(1, "Failed"),))
+    assert logged(FAILED, snapshot.CapturedLog(b"late"), row) == rows.LogTail("PodLog", "late")
+
+
+def test_a_recorded_failure_whose_pod_is_gone_has_no_log_to_wait_for():
+    row = a_row(state="Failed", attempts=(an_attempt(1, "Failed", failure_class="User"),))
+    assert fold(row=row).attempts[0].log == NO_LOG
+
+
+# --- Words that the API takes -----------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "pod",
+    [
+        a_pod(main=waiting("r" * 300)),
+        a_pod(phase="Failed", reason="r" * 300),
+        a_pod(phase="Failed", conditions=(a_condition("DisruptionTarget", reason="r" * 300),)),
+    ],
+    ids=["waiting", "failed", "disrupted"],
+)
+def test_a_reason_that_is_too_long_for_the_api_is_shortened(pod):
+    row = fold(pod)
+    assert len(row.reason) == len(row.attempts[0].reason) == 128

@@ -1,0 +1,126 @@
+"""What a person is told, from what changed between two stored statuses."""
+
+from __future__ import annotations
+
+import pytest
+
+from kubedag.core import notes, rows
+from support.builders import a_finished_status, a_row, a_status, an_attempt, stamp
+
+NOTHING = rows.RunStatus()
+RUNNING = a_status(a_row("a", "Running"))
+
+
+def told(found):
+    return [(note.type, note.reason) for note in found]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "expected"),
+    [
+        pytest.param(NOTHING, NOTHING, [], id="nothing"),
+        pytest.param(NOTHING, RUNNING, [("Normal", "RunStarted")], id="it started"),
+        pytest.param(RUNNING, RUNNING, [], id="it goes on"),
+        pytest.param(
+            RUNNING, a_finished_status(a_row("a", "Succeeded")), [("Normal", "RunSucceeded")],
+            id="it succeeded",
+        ),
+        pytest.param(
+            RUNNING, a_finished_status(a_row("a", "Failed"), succeeded=False),
+            [("Warning", "TaskFailed"), ("Warning", "RunFailed")],
+            id="it failed, the task first",
+        ),
+        pytest.param(
+            RUNNING, a_finished_status(a_row("a", "Skipped"), succeeded=False, reason="TimedOut"),
+            [("Warning", "RunTimedOut")],
+            id="it took too long",
+        ),
+        pytest.param(
+            NOTHING, a_finished_status(a_row("a", "Succeeded")),
+            [("Normal", "RunStarted"), ("Normal", "RunSucceeded")],
+            id="all of it between two writes",
+        ),
+        pytest.param(
+            a_finished_status(a_row("a", "Failed"), succeeded=False),
+            a_finished_status(a_row("a", "Failed", message="late"), succeeded=False), [],
+            id="the end is told once",
+        ),
+        pytest.param(
+            RUNNING, a_status(a_row("a", "AwaitingRetry", attempt=1)),
+            [("Warning", "TaskRetryScheduled")], id="a task will be tried again",
+        ),
+        pytest.param(
+            a_status(a_row("a", "AwaitingRetry", attempt=1)),
+            a_status(a_row("a", "AwaitingRetry", attempt=1, message="waits for a place")), [],
+            id="which is told once for each attempt",
+        ),
+        pytest.param(
+            a_status(a_row("a", "AwaitingRetry", attempt=1)),
+            a_status(a_row("a", "AwaitingRetry", attempt=2)),
+            [("Warning", "TaskRetryScheduled")], id="and the next time again",
+        ),
+    ],
+)  # fmt: skip
+def test_what_is_told_of_a_run(old, new, expected):
+    assert told(notes.of_run(old, new)) == expected
+
+
+def test_a_failed_task_is_told_with_its_reason_and_the_end_of_its_log():
+    log = rows.LogTail("PodLog", "x" * 1000 + "the end")
+    row = a_row(
+        "a",
+        "Failed",
+        message="exit code 1",
+        attempt=2,
+        attempts=(an_attempt(2, "Failed", log=log),),
+    )
+    (note,) = notes.of_run(RUNNING, a_status(row))
+    assert note.message == (
+        "task a failed: exit code 1 (after 2 attempts); its log ends with: "
+        + "x" * 293
+        + "the end"
+    )
+
+
+def test_a_retry_is_told_with_its_time():
+    row = a_row("a", "AwaitingRetry", message="exit code 1", attempt=1, next_attempt_time=stamp(9))
+    (note,) = notes.of_run(RUNNING, a_status(row))
+    assert note.message == (
+        "task a: attempt 1 failed (exit code 1); next one at 2026-01-01T00:00:09Z"
+    )
+
+
+@pytest.mark.parametrize("failed", [5, 18, 19, 20, 21, 500])
+def test_of_many_changes_the_first_are_told_the_last_and_how_many_more_there_were(failed):
+    before = a_status(*[a_row(f"t{n}", "Running") for n in range(failed)])
+    after = a_finished_status(*[a_row(f"t{n}", "Failed") for n in range(failed)], succeeded=False)
+    found = notes.of_run(before, after)
+    assert len(found) <= notes.NOTES_MAX
+    assert found[-1].reason == "RunFailed"
+    named = sum(note.reason == "TaskFailed" for note in found)
+    more = [note.message for note in found if note.reason == "MoreEvents"]
+    assert more == ([f"{failed - named} more tasks changed"] if named < failed else [])
+
+
+# --- DAGs -------------------------------------------------------------------------------------
+
+
+def ready(status, message="m", reason="R"):
+    return rows.DAGStatus(conditions=(rows.Condition("Ready", status, reason, message),))
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "expected"),
+    [
+        pytest.param(rows.DAGStatus(), ready("Unknown"), [], id="it is being checked"),
+        pytest.param(rows.DAGStatus(), ready("True"), [("Normal", "DAGAccepted")], id="good"),
+        pytest.param(rows.DAGStatus(), ready("False", reason="Cycle"), [("Warning", "Cycle")],
+                     id="bad"),
+        pytest.param(ready("Unknown"), ready("True"), [("Normal", "DAGAccepted")], id="checked"),
+        pytest.param(ready("True"), ready("True"), [], id="still good"),
+        pytest.param(ready("False", "a"), ready("False", "b"), [("Warning", "R")], id="else bad"),
+        pytest.param(ready("True"), rows.DAGStatus(), [], id="no word"),
+    ],
+)  # fmt: skip
+def test_what_is_told_of_a_dag(old, new, expected):
+    assert told(notes.of_dag(old, new)) == expected
