@@ -82,7 +82,7 @@ def _up(options: argparse.Namespace) -> None:
     print(cluster.kubeconfig)
 
 
-def _down(_options: argparse.Namespace) -> None:
+def _down(_options: argparse.Namespace) -> int:
     existing.forget()
     kindcluster.down()
     left = everything_left()
@@ -90,6 +90,7 @@ def _down(_options: argparse.Namespace) -> None:
         say(f"left: {line}")
     if not left:
         say("nothing is left")
+    return 1 if left else 0
 
 
 def _status(_options: argparse.Namespace) -> int:
