@@ -57,19 +57,25 @@ def _run(old: rows.RunStatus, new: rows.RunStatus) -> Iterator[actions.Note]:
 def _tasks(old: rows.RunStatus, new: rows.RunStatus) -> Iterator[actions.Note]:
     before = old.tasks if len(old.tasks) == len(new.tasks) else (None,) * len(new.tasks)
     for was, row in zip(before, new.tasks, strict=True):
-        if was is row or (
-            was is not None and was.attempt == row.attempt and was.state == row.state
-        ):
+        if was is row:
             continue
-        if row.state == states.AWAITING_RETRY:
+        moved = was is None or (was.attempt, was.state) != (row.attempt, row.state)
+        if row.state == states.AWAITING_RETRY and moved:
             yield actions.Note(
                 WARNING,
                 "TaskRetryScheduled",
                 f"task {row.name}: attempt {row.attempt} failed ({row.message or row.reason}); "
                 f"next one at {row.next_attempt_time}",
             )
-        elif row.state == states.FAILED and (was is None or was.state != states.FAILED):
+        elif _failed_and_said_why(row) and not (was and _failed_and_said_why(was)):
             yield actions.Note(WARNING, "TaskFailed", _failure(row))
+
+
+def _failed_and_said_why(row: rows.TaskRow) -> bool:
+    """Its log is read a moment after the failure is known, and an Event is told but once."""
+    last = row.attempts[-1] if row.attempts else None
+    silent = last is not None and last.log is None and last.pod_name != ""
+    return row.state == states.FAILED and not silent
 
 
 def _failure(row: rows.TaskRow) -> str:

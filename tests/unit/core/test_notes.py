@@ -82,6 +82,19 @@ def test_a_failed_task_is_told_with_its_reason_and_the_end_of_its_log():
     )
 
 
+def test_a_failed_task_is_told_once_its_log_is_there():
+    def failed(log):
+        attempt = an_attempt(1, "Failed", pod_name="a-1", log=log)
+        return a_row("a", "Failed", message="exit code 1", attempt=1, attempts=(attempt,))
+
+    unread, read = a_status(failed(None)), a_status(failed(rows.LogTail("PodLog", "oh no")))
+
+    assert told(notes.of_run(RUNNING, unread)) == []
+    (note,) = notes.of_run(unread, read)
+    assert note.message == "task a failed: exit code 1; its log ends with: oh no"
+    assert told(notes.of_run(read, a_status(failed(rows.LogTail("PodLog", "oh no"))))) == []
+
+
 def test_a_retry_is_told_with_its_time():
     row = a_row("a", "AwaitingRetry", message="exit code 1", attempt=1, next_attempt_time=stamp(9))
     (note,) = notes.of_run(RUNNING, a_status(row))
