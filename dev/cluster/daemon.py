@@ -163,7 +163,7 @@ def _command() -> list[str]:
 
 def may_hand_out_sys_resource(status: str = "") -> bool:
     """Tell whether a container can be given CAP_SYS_RESOURCE (see /proc/self/status)."""
-    status = status or open("/proc/self/status").read()  # noqa: PTH123, SIM115
+    status = status or Path("/proc/self/status").read_text()
     bound = next(line.split()[1] for line in status.splitlines() if line.startswith("CapBnd"))
     return bool(int(bound, 16) >> SYS_RESOURCE & 1)
 
