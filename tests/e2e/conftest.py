@@ -7,11 +7,14 @@ from __future__ import annotations
 
 import contextlib
 import re
+import sys
 import threading
 import time
 
 import pytest
 
+from dev.cluster import kindcluster
+from dev.cluster.run import run
 from dev.demo import install
 from dev.demo.kubectl import Kubectl
 from e2e import kube
@@ -27,7 +30,8 @@ def pytest_collection_modifyitems(items):
 @pytest.fixture(scope="session")
 def cluster():
     """A cluster with the operator in it, installed as a user would."""
-    where = install.cluster()
+    run(sys.executable, "-m", "dev.cluster", "up", cwd=kube.ROOT)
+    where = kindcluster.find()
     install.image(where)
     install.helm(where)
     return where

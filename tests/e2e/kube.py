@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import pytest
+
 from dev.cluster.problem import Problem
 
 if TYPE_CHECKING:
@@ -93,7 +95,12 @@ class Namespace:
     def wait(self, what, condition, seconds=SECONDS_MAX):
         """Wait for a condition such as ``Finished`` or ``jsonpath={.a}=b``."""
         asked = condition if "=" in condition else f"condition={condition}"
-        self.kubectl("wait", what, f"--for={asked}", f"--timeout={seconds}s")
+        try:
+            self.kubectl("wait", what, f"--for={asked}", f"--timeout={seconds}s")
+        except Problem as problem:
+            seen = json.dumps(self.kubectl.get(what).get("status"), indent=1)
+            pods = self.kubectl("get", "pods")
+            pytest.fail(f"{problem.what}\n{what} says:\n{seen}\n{pods}", pytrace=False)
 
     def until(self, run_name, task_name, state):
         """Wait until a task of a run is in a state."""

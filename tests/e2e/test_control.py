@@ -23,7 +23,7 @@ def test_a_run_created_suspended_starts_when_it_is_let_go(examples, recorder):
     ended = namespace.finish(run)
 
     assert before == []
-    assert held == {"first": "Succeeded", "second": "Waiting"}
+    assert held == {"first": "Succeeded", "second": "Queued"}
     assert kube.states(ended) == {"first": "Succeeded", "second": "Succeeded"}
 
 

@@ -23,6 +23,22 @@ def test_a_failure_says_why_where_and_with_which_exit_code(namespace):
     assert attempt["log"]["tail"].splitlines() == ["reading", "disk full"]
 
 
+def test_a_sidecar_that_is_killed_at_the_end_is_not_blamed_for_the_task(namespace):
+    stubborn = {
+        "name": "sidecar",
+        "image": kube.BUSYBOX,
+        "restartPolicy": "Always",
+        "command": ["sleep", "3600"],  # the first process of a container ignores SIGTERM
+    }
+    template = {"spec": {"initContainers": [stubborn], "terminationGracePeriodSeconds": 1}}
+    failing = kube.task("load", "exit 3", podTemplate=template)
+
+    ended = namespace.finish(namespace.start(kube.dag("sidecar", failing)))
+
+    attempt = kube.row(ended, "load")["attempts"][-1]
+    assert (attempt["reason"], attempt["exitCode"]) == ("ExitCode", 3)
+
+
 def test_describe_tells_the_story_in_events(namespace):
     tasks = (
         kube.task("flaky", "test $KUBEDAG_ATTEMPT = 2", retry={"limit": 1, "backoffSeconds": 1}),

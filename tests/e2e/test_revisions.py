@@ -59,6 +59,15 @@ def test_a_dag_with_a_wrong_name_says_which_field_and_what_was_meant(namespace):
     assert "did you mean 'extract'" in message
 
 
+def test_a_dag_with_two_tasks_of_one_name_says_so(namespace):
+    namespace.apply(kube.dag("twice", kube.task("same"), kube.task("same")))
+
+    namespace.wait("dag/twice", "condition=Ready=False")
+
+    message = kube.condition(namespace.kubectl.get("dag", "twice"), "Ready")["message"]
+    assert message.startswith("spec.tasks[1].name: must")
+
+
 def test_a_broken_edit_does_not_end_the_run_of_the_good_generation(namespace):
     run = namespace.start(first_version())
     namespace.until(run, "slow", "Running")
