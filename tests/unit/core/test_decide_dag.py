@@ -1,0 +1,205 @@
+"""The whole decision about one DAG."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from kubedag.api import problems
+from kubedag.core import actions, decide_dag, rows, trials
+from support.builders import (
+    DAG,
+    NAMESPACE,
+    REVISION,
+    a_definition,
+    a_plan,
+    a_summary,
+    at,
+    stamp,
+)
+from support.objects import a_task
+
+PLAN = a_plan(a_task("a"), a_task("b"))
+TRIAL = trials.trials(PLAN, NAMESPACE, "uid-dag")[0]
+BAD = problems.Problem("spec.tasks[0]", "InvalidPodTemplate", "must be better")
+STORED = decide_dag.Revision(REVISION, "uid-rev", stamp(0))
+FINE = {TRIAL.key: decide_dag.TrialResult()}
+CREATE = actions.CreateRevision(REVISION, 1)
+TRY = actions.TryPod(TRIAL.key, TRIAL.manifest)
+
+
+def snap(definition=None, **facts):
+    plain = {"dag": definition or a_definition(PLAN, trials=(TRIAL,))}
+    return decide_dag.DAGSnapshot(DAG, NAMESPACE, **(plain | facts))
+
+
+def decide(found, now=20):
+    return decide_dag.decide(found, at(now))
+
+
+def word(decision):
+    condition = decision.status.condition(rows.READY)
+    return (condition.status, condition.reason, condition.message)
+
+
+CHECKING = ("Unknown", "Checking", "asks the API server about its Pods")
+STORING = ("Unknown", "Storing", "stores this generation for its runs")
+ACCEPTED = ("True", "Accepted", "2 tasks")
+REFUSED = ("False", "InvalidPodTemplate", "spec.tasks[0]: must be better")
+
+
+@pytest.mark.parametrize(
+    ("facts", "expected", "wanted"),
+    [
+        pytest.param({}, CHECKING, (TRY,), id="first its Pods are tried"),
+        pytest.param({"revisions": (STORED,)}, CHECKING, (TRY,), id="also when it is stored"),
+        pytest.param({"trial_results": FINE}, STORING, (CREATE,), id="then it is stored"),
+        pytest.param(
+            {"trial_results": FINE, "revisions": (STORED,)}, ACCEPTED, (), id="then it is ready",
+        ),
+        pytest.param(
+            {"trial_results": {TRIAL.key: decide_dag.TrialResult(BAD)}, "revisions": (STORED,)},
+            REFUSED, (), id="a Pod that the API server refuses makes it bad",
+        ),
+    ],
+)  # fmt: skip
+def test_a_dag_is_judged_step_by_step(facts, expected, wanted):
+    found = decide(snap(**facts))
+    assert (word(found), found.actions) == (expected, wanted)
+
+
+def ready(generation=1, revision=REVISION):
+    condition = rows.Condition("Ready", "True", "Accepted", "2 tasks", stamp(1), generation)
+    return rows.DAGStatus(
+        conditions=(condition,), revision=revision, observed_generation=generation, task_count=2
+    )
+
+
+@pytest.mark.parametrize(
+    ("status", "revisions", "expected"),
+    [
+        pytest.param(ready(), (STORED,), "Accepted", id="of this generation"),
+        pytest.param(ready(0), (STORED,), "Checking", id="of another generation"),
+        pytest.param(ready(), (), "Checking", id="whose revision has gone"),
+    ],
+)
+def test_a_dag_that_was_good_before_a_restart_is_not_asked_about_again(
+    status, revisions, expected
+):
+    assert word(decide(snap(status=status, revisions=revisions)))[1] == expected
+
+
+def test_a_bad_dag_says_what_is_wrong_and_asks_for_nothing():
+    found = decide(snap(a_definition(problems=[BAD], generation=2), status=ready()))
+    assert (word(found), found.actions) == (REFUSED, ())
+    assert (found.status.observed_generation, found.status.revision) == (2, REVISION)
+
+
+@pytest.mark.parametrize(
+    ("count", "end"), [(5, "must be better"), (6, "and 1 more"), (50, "and 45 more")]
+)
+def test_of_many_problems_the_first_are_named(count, end):
+    message = word(decide(snap(a_definition(problems=[BAD] * count))))[2]
+    assert message.count("must be better") == min(count, 5)
+    assert message.endswith(end)
+
+
+def test_one_task_is_not_two():
+    plan = a_plan()
+    found = decide(snap(a_definition(plan), trial_results=FINE, revisions=(STORED,)))
+    assert word(found)[2] == "1 task"
+
+
+def test_the_runs_of_a_dag_are_counted_and_the_last_that_ended_is_named():
+    runs = (
+        a_summary("a", 10),
+        a_summary("b", 30, succeeded=False, state="Failed"),
+        a_summary("c", 20),
+        a_summary("d"),
+        a_summary("e", started=False),
+        a_summary("f", started=False),
+    )
+    status = decide(snap(runs=runs)).status
+    assert (status.task_count, status.active_runs, status.queued_runs) == (2, 1, 2)
+    assert status.last_run == rows.LastRun("b", "Failed", stamp(30))
+
+
+def test_the_last_run_stays_known_when_it_is_deleted():
+    last = rows.LastRun("b", "Failed", stamp(30))
+    assert decide(snap(status=rows.DAGStatus(last_run=last))).status.last_run == last
+
+
+# --- What is over -----------------------------------------------------------------------------
+
+
+def revision(name, created=0):
+    return decide_dag.Revision(name, f"uid-{name}", stamp(created))
+
+
+@pytest.mark.parametrize(
+    ("facts", "doomed"),
+    [
+        pytest.param({}, ["old"], id="nobody needs it"),
+        pytest.param({"runs": (a_summary("a", 10, revision="old"),)}, [], id="a run was made of it"),
+        pytest.param({"runs": (a_summary("a", revision="old"),)}, [], id="a run goes on with it"),
+        pytest.param({"status": rows.DAGStatus(revision="old")}, [], id="it was the last good one"),
+        pytest.param({"dag": a_definition(PLAN, revision="old")}, [], id="the DAG is like that again"),
+        pytest.param({"dag": None}, ["old"], id="there is no DAG any more"),
+    ],
+)  # fmt: skip
+def test_a_revision_goes_when_nothing_needs_it(facts, doomed):
+    found = decide(snap(**({"revisions": (revision("old"),)} | facts)), now=1000)
+    names = [one.name for one in found.actions if isinstance(one, actions.DeleteRevision)]
+    assert names == doomed
+
+
+def test_a_young_revision_is_looked_at_again_later():
+    seen = snap(dag=None, revisions=(revision("a", 30), revision("b", 10)))
+    seen = replace(seen, dag=None)
+    found = decide(seen, now=20)
+    assert (found.status, found.actions, found.wake_at) == (None, (), at(70))
+
+
+def test_runs_are_deleted_by_the_retention_of_the_dag():
+    plan = a_plan(retention={"successfulRuns": 1})
+    found = decide(snap(a_definition(plan), runs=(a_summary("a", 1), a_summary("b", 2))))
+    assert found.actions[0] == actions.DeleteRun("a", "uid-a")
+
+
+def test_runs_without_a_dag_are_kept_as_long_as_the_defaults_say():
+    runs = tuple(a_summary(f"r{number:02}", number) for number in range(60))
+    orphans = replace(snap(runs=runs), dag=None)
+    names = [one.name for one in decide(orphans, now=1000).actions]
+    assert names == [f"r{number:02}" for number in range(10)]
+
+
+def test_only_so_much_is_deleted_at_once():
+    runs = tuple(a_summary(f"r{number:03}", number) for number in range(300))
+    orphans = replace(snap(runs=runs), dag=None)
+    assert len(decide(orphans, now=1000).actions) == decide_dag.DELETES_AT_ONCE_MAX
+
+
+# --- Is it good? ------------------------------------------------------------------------------
+
+
+def condition(status, generation):
+    return rows.DAGStatus(
+        conditions=(rows.Condition("Ready", status, "R", observed_generation=generation),)
+    )
+
+
+@pytest.mark.parametrize(
+    ("status", "is_ready", "is_checked"),
+    [
+        (rows.DAGStatus(), False, False),
+        (condition("Unknown", 2), False, False),
+        (condition("True", 1), False, False),
+        (condition("False", 1), False, False),
+        (condition("True", 2), True, True),
+        (condition("False", 2), False, True),
+    ],
+    ids=["no word", "being checked", "was good", "was bad", "good", "bad"],
+)
+def test_what_is_known_of_a_generation(status, is_ready, is_checked):
+    assert (decide_dag.ready(status, 2), decide_dag.checked(status, 2)) == (is_ready, is_checked)
