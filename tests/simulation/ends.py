@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import TYPE_CHECKING
 
 import msgspec
-from simulation import oracle
 
 from kubedag.core import actions, decide_run
+from simulation import oracle
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from datetime import datetime
 
+    from kubedag.core import rows, snapshot
     from simulation.facts import Facts, RunFacts
     from simulation.process import Operator
 
@@ -38,35 +40,26 @@ def unended(facts: Facts) -> Iterator[str]:
             yield f"{run.name} is over, and {run.live_pods()} of its Pods live"
 
 
-def _order(run: RunFacts, facts: Facts) -> tuple[str, str, str]:
-    obj = facts.cluster.objects["dagruns"][("ns", run.name)]
-    created = obj["metadata"]["creationTimestamp"]
-    return (run.spec.get("logicalTime") or created, created, run.name)
-
-
 def _can_end(facts: Facts, run: RunFacts) -> bool:
     """Only a DAG that is suspended, or a past that failed, may hold a run for ever."""
-    if run.started:
+    if run.name in facts.world.held:
+        return False
+    if run.remembered:
         return True
     dag = facts.dag_spec()
     if dag is None:
         return True
     if dag.get("suspend") and run.spec["runType"] != "Manual":
         return False
-    if not dag.get("dependsOnPast"):
-        return True
-    order = _order(run, facts)
-    before = [
-        other
-        for other in facts.runs.values()
-        if other.exists and other is not run and _order(other, facts) < order
-    ]
+    return not dag.get("dependsOnPast") or _past_is_good(facts, run)
+
+
+def _past_is_good(facts: Facts, run: RunFacts) -> bool:
+    before = [other for other in facts.runs.values() if other.exists and other.order < run.order]
     if not before:
         return True
-    last = max(before, key=lambda other: _order(other, facts))
-    if last.finished:
-        return bool(last.condition("Succeeded")["status"] == "True")
-    return False
+    last = max(before, key=lambda other: other.order)
+    return last.finished and last.condition("Succeeded")["status"] == "True"
 
 
 # --- How they ended --------------------------------------------------------------------------------
@@ -78,7 +71,7 @@ def judged(facts: Facts) -> Iterator[str]:
         if not run.finished:
             continue
         reason = run.condition("Succeeded")["reason"]
-        if reason in UNSTARTED_ENDS and not run.started:
+        if reason in UNSTARTED_ENDS and not run.remembered:
             yield from _unstarted(facts, run, reason)
         elif reason in ("Succeeded", "Failed"):
             yield from _ended_well(facts, run)
@@ -102,9 +95,7 @@ def _unstarted(facts: Facts, run: RunFacts, reason: str) -> Iterator[str]:
 def _ended_well(facts: Facts, run: RunFacts) -> Iterator[str]:
     if not facts.world.undisturbed:
         return
-    expected = oracle.may_end(
-        run.tasks, lambda node: facts.world.result_of(run.name, node)
-    )
+    expected = oracle.may_end(run.tasks, lambda node: facts.world.result_of(run.name, node))
     for row in run.status["tasks"]:
         said = oracle.WORDS[row["state"]]
         if said not in expected[row["name"]]:
@@ -139,22 +130,32 @@ def restless(operator: Operator, now: datetime) -> Iterator[str]:
             for action in first.actions
             if isinstance(action, actions.CreatePod) and snap.plan is not None
         }
-        done = msgspec.structs.replace if False else None
-        del done
         again = decide_run.decide(_applied(snap, first, creating), now)
         if again.status != first.status:
-            yield f"{entry.facts.name}: deciding twice gives {again.status}, after {first.status}"
+            changed = _difference(first.status, again.status)
+            yield f"{entry.facts.name}: deciding twice makes {changed}"
         creates = [a for a in again.actions if isinstance(a, actions.CreatePod)]
         if creates and creating:
             yield f"{entry.facts.name}: creates again {creates}"
 
 
-def _applied(snap: object, first: actions.RunDecision, creating: set[str]) -> object:
-    import dataclasses
+def _difference(one: rows.RunStatus, other: rows.RunStatus) -> str:
+    pairs = [("status", msgspec.to_builtins(one), msgspec.to_builtins(other))]
+    while pairs:
+        path, a, b = pairs.pop(0)
+        if isinstance(a, dict) and isinstance(b, dict):
+            pairs += [(f"{path}.{key}", a.get(key), b.get(key)) for key in (a | b)]
+        elif isinstance(a, list) and isinstance(b, list) and len(a) == len(b):
+            pairs += [(f"{path}[{n}]", *both) for n, both in enumerate(zip(a, b, strict=True))]
+        elif a != b:
+            return f"{path} {b!r}, which was {a!r}"
+    return "no difference"
 
-    return dataclasses.replace(
-        snap, status=first.status, creating=snap.creating | creating  # type: ignore[type-var,attr-defined]
-    )
+
+def _applied(
+    snap: snapshot.RunSnapshot, first: actions.RunDecision, creating: set[str]
+) -> snapshot.RunSnapshot:
+    return dataclasses.replace(snap, status=first.status, creating=snap.creating | creating)
 
 
 def storms(requests: list[tuple[float, str, str]]) -> Iterator[str]:

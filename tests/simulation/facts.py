@@ -6,11 +6,11 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import orjson
+
+from kubedag.core import pods as labels
 from simulation import oracle
 from simulation.cluster import ENDED, Change, Cluster, Object, stamp
 from simulation.kubelet import CLASS_OF_END, CONFIG, INFRA, TOLD_TO_END, USER
-
-from kubedag.core import pods as labels
 
 if TYPE_CHECKING:
     from simulation.world import World
@@ -58,6 +58,7 @@ class RunFacts:
     uid: str
     dag: str
     spec: Object
+    created: str
     status: Object = field(default_factory=dict)
     exists: bool = True
     deleted_at: float | None = None
@@ -69,8 +70,6 @@ class RunFacts:
     denied: set[str] = field(default_factory=set)
     stopped_at: float | None = None
     """When it was stored that it ends before its tasks have."""
-    holes: int = 0
-    """Pods that came and went without anybody who could have remembered them."""
 
     def condition(self, type_: str) -> Object:
         for condition in self.status.get("conditions", ()):
@@ -80,13 +79,23 @@ class RunFacts:
         return {}
 
     @property
+    def order(self) -> tuple[str, str, str]:
+        """Oldest first, by the time that a run stands for."""
+        return (self.spec.get("logicalTime") or self.created, self.created, self.name)
+
+    @property
     def finished(self) -> bool:
         return bool(self.condition("Finished").get("status") == "True")
-
 
     @property
     def started(self) -> bool:
         return bool(self.status.get("startTime") or self.pods)
+
+    @property
+    def remembered(self) -> bool:
+        """Is there anything that an operator could know of its start?"""
+        seen = (pod for pods in self.pods.values() for pod in pods)
+        return bool(self.status.get("startTime")) or any(pod.exists for pod in seen)
 
     def live_pods(self) -> int:
         return sum(pod.live for seen in self.pods.values() for pod in seen)
@@ -151,7 +160,7 @@ class Facts:
         if run is None:
             spec = change.obj["spec"]
             run = self.runs[meta["uid"]] = RunFacts(
-                meta["name"], meta["uid"], spec["dagName"], spec
+                meta["name"], meta["uid"], spec["dagName"], spec, meta["creationTimestamp"]
             )
         run.spec = change.obj["spec"]
         run.status = change.obj.get("status") or {}
@@ -160,11 +169,11 @@ class Facts:
         if run.stopped_at is None and run.condition("Succeeded").get("reason") in STOPS:
             run.stopped_at = self.cluster.time()
         if not run.revision and run.status.get("revision"):
-            self._pin(run, run.status["revision"])
+            self.pin(run, run.status["revision"])
         for row in run.status.get("tasks", ()):
             self._recorded(run, row)
 
-    def _pin(self, run: RunFacts, revision: str) -> None:
+    def pin(self, run: RunFacts, revision: str) -> None:
         run.revision = revision
         stored = self.cluster.objects["controllerrevisions"].get(("ns", revision))
         if stored is not None:
@@ -191,7 +200,7 @@ class Facts:
             run = self.runs[told[labels.LABEL_RUN_UID]]
             revision = told[labels.LABEL_REVISION]
             if not run.revision:
-                self._pin(run, revision)
+                self.pin(run, revision)
             pod = PodFacts(
                 meta["name"], meta["uid"], int(told[labels.LABEL_ATTEMPT]),
                 self.cluster.time(), revision,
@@ -236,7 +245,7 @@ class Facts:
     def dag_spec(self) -> Object | None:
         """The DAG as it is now."""
         dag = self.cluster.objects["dags"].get(("ns", "pipe"))
-        spec: Any = dag["spec"] if dag is not None else None
+        spec: Object | None = dag["spec"] if dag is not None else None
         return spec
 
 

@@ -72,7 +72,7 @@ class Faults:
 
 
 LEVELS: Mapping[str, tuple[float, ...]] = {
-    "kills": (1, 2, 4, 8),
+    "kills": (1, 2, 4, 8, 30),
     "feed_late": (0.2, 0.6),
     "feed_doubled": (0.2, 0.6),
     "feed_lost": (0.1, 0.4),
@@ -89,11 +89,16 @@ LEVELS: Mapping[str, tuple[float, ...]] = {
     "unsent": (0.05, 0.3),
     "hanging": (0.05, 0.2),
     "slow": (0.1, 0.5),
-    "pods_deleted": (0.1, 0.3),
+    "pods_deleted": (0.1, 0.3, 0.6),
     "quota": (0.2, 0.6),
     "outages": (1, 3),
 }
 """The settings a world can draw, by knob."""
+
+
+def alone(knob: str) -> Faults:
+    """One fault, as bad as it gets."""
+    return Faults(**{knob: LEVELS[knob][-1]}, ends_at=120.0)  # type: ignore[arg-type]
 
 
 def draw(chance: random.Random) -> Faults:
@@ -104,6 +109,8 @@ def draw(chance: random.Random) -> Faults:
         chosen = []
     elif mode < 0.4:
         chosen = [chance.choice(names)]
+    elif mode < 0.45:
+        chosen = ["kills", "pods_deleted"]
     elif mode < 0.6:
         chosen = ["kills", *chance.sample(["feed_lost", "feed_doubled", "watch_doubled"], 2)]
     else:

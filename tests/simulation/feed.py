@@ -59,7 +59,9 @@ class CustomResourceFeed:
     def _tell(self, plural: str, event_type: str | None, body: bytes, uid: str) -> None:
         net, loop = self._net, asyncio.get_running_loop()
         late = net.chance.uniform(0.5, 8) if net.happens("feed_late") else 0.0
-        due = max(self._due.get(uid, 0.0) + 1e-6, net.now() + net.chance.uniform(0.001, 0.02) + late)
+        due = max(
+            self._due.get(uid, 0.0) + 1e-6, net.now() + net.chance.uniform(0.001, 0.02) + late
+        )
         self._due[uid] = due
         loop.call_at(due, self._deliver, plural, event_type, body)
 

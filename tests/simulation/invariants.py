@@ -8,13 +8,12 @@ not see it (it was killed, or its watch had to begin anew). Its attempt is then 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from simulation import oracle
 from simulation.cluster import ENDED
-from simulation.facts import ASKS, CONFIG, INFRA, SUCCESS, USER, PodFacts, RunFacts, same
-
-from kubedag.core import pods as labels
+from simulation.facts import SUCCESS, PodFacts, RunFacts, same
+from simulation.kubelet import CONFIG, INFRA, USER
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -74,6 +73,9 @@ class Invariants:
         if not run.tasks:
             yield f"a Pod of revision {pod.revision!r}, which is not stored"
             return
+        if pod.revision != run.revision and self._all_unseen(run, pod):
+            self.holes += 1
+            self.facts.pin(run, pod.revision)
         if pod.revision != run.revision:
             yield f"a Pod of revision {pod.revision!r} in a run of {run.revision!r}"
         yield from self._one_after_the_other(run, task, pod)
@@ -109,6 +111,10 @@ class Invariants:
             and not pod.deleted_by.startswith("operator")
         )
 
+    def _all_unseen(self, run: RunFacts, pod: PodFacts) -> bool:
+        others = [old for seen in run.pods.values() for old in seen if old is not pod]
+        return not run.status.get("revision") and all(self._unseen(old) for old in others)
+
     def blind_to(self, pod: PodFacts) -> bool:
         """May the operator never have seen this Pod, or its end?"""
         del pod
@@ -117,7 +123,8 @@ class Invariants:
     def _within_budget(self, run: RunFacts, task: str, pod: PodFacts) -> Iterator[str]:
         node, earlier = run.tasks[task], run.pods[task][:-1]
         for cls, limit in ((USER, node.limit), (INFRA, node.infra_limit), (CONFIG, 0)):
-            failed = sum(old.may_count_as == {cls} for old in earlier)
+            last_of_each = {old.attempt: old for old in earlier}.values()
+            failed = sum(old.may_count_as == {cls} for old in last_of_each)
             if failed > limit:
                 yield f"attempt {pod.attempt} after {failed} failures of class {cls}"
         ended_at = earlier[-1].ended_at
@@ -249,9 +256,9 @@ class Invariants:
                 yield f"task {row['name']}: there never was a Pod {attempt['podName']}"
             elif attempt["state"] in ENDED:
                 yield from self._ended_so(row, attempt, seen)
-        if row["state"] == "Succeeded":
-            if not row.get("attempts") or row["attempts"][-1]["state"] != "Succeeded":
-                yield f"task {row['name']} succeeded without a Pod that did"
+        last = (row.get("attempts") or [{"state": ""}])[-1]
+        if row["state"] == "Succeeded" and last["state"] != "Succeeded":
+            yield f"task {row['name']} succeeded without a Pod that did"
 
     @staticmethod
     def _ended_so(row: Object, attempt: Object, seen: list[PodFacts]) -> Iterator[str]:
@@ -290,7 +297,3 @@ def _is_finished(status: Object) -> bool:
         condition["type"] == "Finished" and condition["status"] == "True"
         for condition in status.get("conditions", ())
     )
-
-
-def unused() -> Any:
-    return labels, ASKS

@@ -9,9 +9,8 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from simulation.cluster import ENDED, Change, Cluster, Object, stamp
-
 from kubedag.core import pods as labels
+from simulation.cluster import ENDED, Change, Cluster, Object, stamp
 
 if TYPE_CHECKING:
     import random
@@ -65,8 +64,9 @@ class Kubelet:
             life = self._lives[meta["uid"]] = self._life_of(change.obj)
             self._later(life.schedule_seconds, self._schedule, key)
             self._later(self._chance.uniform(1, 5), self._collect_if_orphan, key)
-        elif change.type == "MODIFIED" and meta.get("deletionTimestamp"):
-            if change.old is not None and not change.old["metadata"].get("deletionTimestamp"):
+        elif change.type == "MODIFIED" and change.old is not None:
+            before = change.old["metadata"].get("deletionTimestamp")
+            if meta.get("deletionTimestamp") and not before:
                 self._later(self._chance.uniform(0.05, 5), self._terminate, key)
 
     def _later(self, seconds: float, what: Callable[..., None], *args: Any) -> None:

@@ -8,17 +8,18 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter, deque
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import orjson
-from simulation import cluster as clusters
-from simulation.faults import Faults
 
 from kubedag.shell.errors import ApiError, Unreachable
+from simulation import cluster as clusters
 
 if TYPE_CHECKING:
     import random
     from collections.abc import AsyncIterator, Callable, Mapping
+
+    from simulation.faults import Faults
 
 WRITES = ("POST", "PUT", "PATCH", "DELETE")
 BOOKMARK_SECONDS = 60.0
@@ -38,7 +39,9 @@ class Network:
         self.told: Callable[[str], None] = lambda _: None
         self.outages = sorted(
             (at, at + chance.choice([5.0, 30.0, 60.0]))
-            for at in (start + chance.uniform(5, faults.ends_at) for _ in range(int(faults.outages)))
+            for at in (
+                start + chance.uniform(5, faults.ends_at) for _ in range(int(faults.outages))
+            )
         )
         self.met: Counter[str] = Counter()
         """How often each fault has happened."""
@@ -95,7 +98,8 @@ class Connection:
         self._net.requests.append((loop.time(), method, path))
         phase = self._phase_of_death(method)
         answer: asyncio.Future[bytes] = loop.create_future()
-        trip = _Trip(self, method, path, dict(params or {}), body, answer, phase, timeout_seconds)
+        asked = _Asked(method, path, dict(params or {}), body, timeout_seconds)
+        trip = _Trip(self, asked, answer, phase)
         if phase == "before":
             self.on_kill()
         else:
@@ -152,26 +156,27 @@ class Connection:
         return self._dead
 
 
+class _Asked(NamedTuple):
+    """A request."""
+
+    method: str
+    path: str
+    params: dict[str, str]
+    body: bytes | None
+    timeout_seconds: float
+
+
 class _Trip:
     """One request on its way there and back."""
 
     def __init__(
-        self,
-        connection: Connection,
-        method: str,
-        path: str,
-        params: dict[str, str],
-        body: bytes | None,
-        answer: asyncio.Future[bytes],
-        phase: str,
-        timeout_seconds: float,
+        self, connection: Connection, asked: _Asked, answer: asyncio.Future[bytes], phase: str
     ) -> None:
         self.connection = connection
         self.net = connection.net
-        self.method, self.path, self.params, self.body = method, path, params, body
+        self.asked = asked
         self.answer = answer
         self.phase = phase
-        self.timeout_seconds = timeout_seconds
         self.fate = self._fate()
         self.loop = asyncio.get_running_loop()
 
@@ -184,7 +189,9 @@ class _Trip:
     def begin(self) -> None:
         chance = self.net.chance
         if self.fate in ("unsent", "hanging") and (self.fate == "unsent" or chance.random() < 0.5):
-            wait = self.timeout_seconds if self.fate == "hanging" else chance.uniform(0.01, 1.0)
+            wait = (
+                self.asked.timeout_seconds if self.fate == "hanging" else chance.uniform(0.01, 1.0)
+            )
             self.loop.call_later(wait, self._fail, Unreachable("no answer", maybe_applied=True))
             return
         there = chance.uniform(0.3, 1.5) if self.fate == "slow" else chance.uniform(0.001, 0.02)
@@ -201,7 +208,9 @@ class _Trip:
             self._die("applied")
             return
         if self.fate in ("unanswered", "hanging"):
-            wait = self.timeout_seconds if self.fate == "hanging" else chance.uniform(0.01, 1.0)
+            wait = (
+                self.asked.timeout_seconds if self.fate == "hanging" else chance.uniform(0.01, 1.0)
+            )
             self.loop.call_later(wait, self._fail, Unreachable("no answer", maybe_applied=True))
         else:
             back = chance.uniform(0.3, 1.5) if self.fate == "slow" else chance.uniform(0.001, 0.02)
@@ -210,15 +219,14 @@ class _Trip:
 
     def _handled(self) -> bytes:
         if self.net.down():
+            self.net.met["outages"] += 1
             raise ApiError(503, "ServiceUnavailable", "the API server is down")
         if self.fate == "refused":
             status = self.net.chance.choice([429, 500, 503, 504])
             raise ApiError(status, "InternalError", "etcdserver: request timed out")
-        if self.fate == "conflicts" and self.method in WRITES:
+        if self.fate == "conflicts" and self.asked.method in WRITES:
             raise ApiError(409, "Conflict", "please apply your changes to the latest version")
-        return self.net.cluster.handle(
-            self.method, self.path, self.params, self.body, self.connection.actor
-        )
+        return self.net.cluster.handle(*self.asked[:4], self.connection.actor)
 
     def _answer(self, said: bytes) -> None:
         if not self.answer.done():
@@ -238,9 +246,7 @@ class _Trip:
 class _Stream:
     """One watch: what happened since a version, and then what happens."""
 
-    def __init__(
-        self, net: Network, where: clusters.Place, params: Mapping[str, str]
-    ) -> None:
+    def __init__(self, net: Network, where: clusters.Place, params: Mapping[str, str]) -> None:
         self._net = net
         self._where = where
         self._params = params

@@ -125,9 +125,7 @@ def may_start(tasks: Mapping[str, Node], states: Mapping[str, set[str]], name: s
     )
 
 
-def may_end(
-    tasks: Mapping[str, Node], result_of: Callable[[Node], str]
-) -> dict[str, set[str]]:
+def may_end(tasks: Mapping[str, Node], result_of: Callable[[Node], str]) -> dict[str, set[str]]:
     """The states that each task may have at the end of a run that nothing disturbs."""
     found: dict[str, set[str]] = {}
     for name, node in tasks.items():

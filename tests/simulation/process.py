@@ -12,12 +12,11 @@ import random
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
+from kubedag.shell.engine import Engine
+from kubedag.shell.recorder import Recorder
 from simulation.cluster import EPOCH
 from simulation.feed import CustomResourceFeed
 from simulation.network import Connection, Network
-
-from kubedag.shell.engine import Engine
-from kubedag.shell.recorder import Recorder
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
@@ -113,9 +112,10 @@ class Operator:
         found = []
         if engine.reconciler.bugs or engine.tasks.bugs:
             found.append(f"{engine.reconciler.bugs} + {engine.tasks.bugs} bugs counted")
-        for part in self._parts:
-            if self.alive and part.done() and (part.cancelled() or part.exception()):
-                found.append(f"a part of the engine has ended: {part}")
-        if self.alive and (self._parts[0].done() or self._parts[1].done()):
-            found.append("the engine or the recorder has ended")
+        if self.alive:
+            # Only the beginning of the term may end.
+            deciding, telling, beginning = self._parts
+            failed = beginning.done() and (beginning.cancelled() or beginning.exception())
+            if deciding.done() or telling.done() or failed:
+                found.append(f"a part has ended: {self._parts}")
         return found

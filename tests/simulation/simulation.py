@@ -12,7 +12,10 @@ import random
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from simulation import ends, oracle, world as worlds
+from kubedag.core import pods as labels
+from kubedag.shell.errors import ApiError
+from simulation import ends, oracle
+from simulation import world as worlds
 from simulation.cluster import Change, Cluster
 from simulation.facts import Facts
 from simulation.invariants import Invariants
@@ -20,9 +23,6 @@ from simulation.kubelet import Kubelet
 from simulation.network import KILL_PHASES, Network
 from simulation.process import LoopClock, Operator, make_tasks
 from support import virtual_loop
-
-from kubedag.core import pods as labels
-from kubedag.shell.errors import ApiError
 
 if TYPE_CHECKING:
     from simulation.cluster import Object
@@ -68,9 +68,7 @@ class Simulation:
         self.clock = LoopClock(self.loop.time)
         self.facts = Facts(self.cluster, world)
         self.invariants = Invariants(self.facts)
-        self.kubelet = Kubelet(
-            self.cluster, world.life_of, random.Random(f"{world.seed}/kubelet")
-        )
+        self.kubelet = Kubelet(self.cluster, world.life_of, random.Random(f"{world.seed}/kubelet"))
         self.verdict = Verdict(world.seed)
         self.operators: list[Operator] = []
         self.log = _Log(self._tell)
@@ -128,7 +126,8 @@ class Simulation:
                 ):
                     cluster.create("dags", manifest, "human")
             case "run":
-                cluster.create("dagruns", self.world.run(act.name, act.value), "human")
+                if (space, act.name) not in cluster.objects[plural]:
+                    cluster.create("dagruns", self.world.run(act.name, act.value), "human")
             case "suspend-run" | "suspend-dag":
                 cluster.edit(
                     plural, space, act.name,
@@ -204,7 +203,7 @@ class Simulation:
         for operator in self.operators:
             operator.connection.kill_at = None
         for (_, name), run in list(self.cluster.objects["dagruns"].items()):
-            if run["spec"].get("suspend"):
+            if run["spec"].get("suspend") and name not in self.world.held:
                 self._act(worlds.Act(0, "suspend-run", name, value=False))
 
     async def _end(self) -> None:

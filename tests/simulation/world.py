@@ -6,13 +6,12 @@ import random
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from kubedag.api import group
+from kubedag.core import pods as labels
 from simulation import faults as knobs
 from simulation import oracle
 from simulation.cluster import Object, stamp
 from simulation.kubelet import CLASS_OF_END, Life
-
-from kubedag.api import group
-from kubedag.core import pods as labels
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -42,6 +41,8 @@ class World:
     """Tasks whose Pods an admission policy refuses for ever."""
     undisturbed: bool = True
     """Nobody ends a Pod but the operator and the script, and the operator sees how far they are."""
+    held: set[str] = field(default_factory=set)
+    """Runs that are suspended for ever, before they can start."""
     tendencies: dict[str, float] = field(default_factory=dict)
     may_hang: set[str] = field(default_factory=set)
     may_miss_images: set[str] = field(default_factory=set)
@@ -202,12 +203,18 @@ def _add_run(world: World, chance: random.Random, number: int, spec: Object) -> 
     if chance.random() < 0.15:
         given["suspend"] = True
         world.acts.append(Act(at + chance.uniform(1, 100), "suspend-run", name, value=False))
+    elif chance.random() < 0.05:
+        given["suspend"] = True
+        world.held.add(name)
     elif chance.random() < 0.15:
         held = at + chance.uniform(0, 40)
         world.acts.append(Act(held, "suspend-run", name, value=True))
         world.acts.append(Act(held + chance.uniform(0, 60), "suspend-run", name, value=False))
-    if chance.random() < 0.05:
-        world.acts.append(Act(at + chance.uniform(0, 60), "delete-run", name))
+    if chance.random() < 0.08:
+        gone = at + chance.uniform(0, 60)
+        world.acts.append(Act(gone, "delete-run", name))
+        if chance.random() < 0.5:
+            world.acts.append(Act(gone + chance.uniform(0.01, 20), "run", name, given))
     world.acts.append(Act(at, "run", name, given))
 
 
@@ -222,5 +229,8 @@ def _add_edits(world: World, chance: random.Random, spec: Object) -> None:
         world.acts.append(Act(at, "apply", DAG, _spec(world, chance)))
         if chance.random() < 0.4:
             world.acts.append(Act(at + chance.uniform(0, 100), "apply", DAG, spec))
-    if chance.random() < 0.04:
-        world.acts.append(Act(chance.uniform(5, 60), "delete-dag", DAG))
+    if chance.random() < 0.06:
+        gone = chance.uniform(5, 60)
+        world.acts.append(Act(gone, "delete-dag", DAG))
+        if chance.random() < 0.5:
+            world.acts.append(Act(gone + chance.uniform(0.01, 60), "apply", DAG, spec))
