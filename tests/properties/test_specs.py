@@ -60,7 +60,7 @@ def check_pod(pod):
     containers = [*spec.get("initContainers", ()), *spec["containers"]]
     names = [container["name"] for container in containers]
     volumes = [volume["name"] for volume in spec.get("volumes", ())]
-    mounts = [mount["name"] for item in containers for mount in item.get("volumeMounts", ())]
+    mounts = [mount["name"] for item in containers for mount in item.get("volumeMounts") or ()]
     assert len(names) == len(set(names))
     assert len(volumes) == len(set(volumes))
     assert set(mounts) <= set(volumes)

@@ -94,6 +94,7 @@ def test_an_event_is_named_after_what_it_tells_of_what():
         naming.event_name("run", "other", "RunStarted", "a"),
     }
     assert len(names) == 4
+    assert len(naming.event_name("r" * 200, UID, "RunStarted", "a")) == 63
     assert {name[:4] for name in names} == {"run-"}
 
 

@@ -169,6 +169,14 @@ MAIN = f"{SPEC}.containers[0]"
             id="an init container that requests more than its limit",
         ),
         pytest.param(
+            {"tasks": [task(resources={"requests": {"cpu": 1}}, podTemplate=pod({"containers": [
+                {"name": "a", "resources": {"requests": {"cpu": 1}}},
+                {"name": "b"},
+                {"name": "c", "resources": {"requests": {"cpu": 2}, "limits": {"cpu": 1}}}]}))]},
+            [f"{SPEC}.containers[2].resources.requests[cpu]: must be at most the limit, which is 1"],
+            id="one of several containers that requests more than its limit",
+        ),
+        pytest.param(
             main(resources={"requests": {"cpu": "two"}, "limits": "none", "claims": [{}]}),
             [f"{MAIN}.resources.requests[cpu]: must be a quantity such as 500m, 0.5 or 2Gi",
              f"{MAIN}.resources.limits: must be an object",

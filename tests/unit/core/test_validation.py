@@ -103,6 +103,31 @@ def main(**fields):
         pytest.param(
             {"tasks": [task(retry={"backoffSecondsMax": 5})]}, id="a longest pause below the default"
         ),
+        pytest.param(
+            {"tasks": [task(retry={"backoffSeconds": 600})]}, id="a first pause as long as the longest"
+        ),
+        pytest.param(
+            {"tasks": [task(
+                env=[{"name": "A", "value": "", "valueFrom": {"fieldRef": {}}}],
+                envFrom=[{"secretRef": {"name": "s"}}, {"configMapRef": {"name": "c"}}],
+                resources={"requests": {"cpu": "0"}},
+            )]},
+            id="variables from elsewhere and no CPU at all",
+        ),
+        pytest.param(
+            {"tasks": [task(serviceAccountName="a", podTemplate=pod({"serviceAccountName": "a"}))]},
+            id="the same account twice",
+        ),
+        pytest.param(
+            {"taskDefaults": {"podTemplate": {"spec": {"containers": [{"name": "main", **IMAGE}]}}},
+             "tasks": [{"name": "a"}, {"name": "b"}, {"name": "c"}]},
+            id="an image for all from the podTemplate of taskDefaults",
+        ),
+        pytest.param(
+            templated({"containers": [{"name": "c" * 63, "image": "x"}],
+                       "tolerations": [{"operator": "Exists"}] * 500}, labels={"a": "x" * 63}),
+            id="names and lists as long as they may be",
+        ),
     ],
 )  # fmt: skip
 def test_nothing_is_said_about_a_sound_spec(spec):
@@ -123,6 +148,11 @@ def test_nothing_is_said_about_a_sound_spec(spec):
             [("spec.tasks[1].dependsOn[1]: must name a task of this DAG;"
              " 'completely-different' is none")],
             id="an unknown upstream, without one",
+        ),
+        pytest.param(
+            {"tasks": [task("load-1", dependsOn=["load-2"])]},
+            ["spec.tasks[0].dependsOn[0]: must name a task of this DAG; 'load-2' is none"],
+            id="a task is never taken for its own upstream",
         ),
         pytest.param(
             chain("a:a"), ["spec.tasks[0].dependsOn[0]: must not be the task itself"],
@@ -200,6 +230,11 @@ def test_names_that_the_types_would_refuse_are_told_as_well():
             {"tasks": [task(envFrom=[{"prefix": "X_"}])]},
             ["spec.tasks[0].envFrom[0]: must have either a configMapRef or a secretRef"],
             id="variables from nowhere",
+        ),
+        pytest.param(
+            {"tasks": [task(envFrom=[{"secretRef": {"name": "s"}, "configMapRef": {"name": "c"}}])]},
+            ["spec.tasks[0].envFrom[0]: must have either a configMapRef or a secretRef"],
+            id="variables from two places at once",
         ),
         pytest.param(
             {"tasks": [task(volumeMounts=[{"name": "dta", "mountPath": "/data"}],
