@@ -105,7 +105,10 @@ def _observe(step: Step) -> None:
 
 
 def lacks_log(row: rows.TaskRow) -> bool:
-    return row.state == states.FAILED and any(
+    """Is the log of a failed attempt still to be read? Also of one that a retry made good."""
+    if len(row.attempts) < 2 and row.state != states.FAILED:
+        return False
+    return any(
         attempt.log is None and attempt.pod_name and attempt.state == states.FAILED
         for attempt in row.attempts
     )

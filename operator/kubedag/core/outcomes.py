@@ -255,7 +255,8 @@ def _cannot_start(evidence: Evidence) -> Outcome | None:
         if waiting is None or waiting.reason in ("", "ContainerCreating", "PodInitializing"):
             continue
         if waiting.reason in ASKS:
-            return Outcome(states.TERMINATING, waiting.reason, rows.clip(waiting.message), CONFIG)
+            message = waiting.message or ASKS[waiting.reason].message
+            return Outcome(states.TERMINATING, waiting.reason, rows.clip(message), CONFIG)
         return Outcome(states.PENDING, waiting.reason, rows.clip(waiting.message))
     return None
 

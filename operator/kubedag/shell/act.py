@@ -172,7 +172,9 @@ class RunActor:
         try:
             await self._api.request("DELETE", path, params=params, body=body)
         except ApiError as error:
-            if not error.not_found and not error.conflict:
+            if error.conflict:
+                pause = 1.0  # it has changed; whatever tells of that may be late
+            elif not error.not_found:
                 pause = 1.0
                 log.warning("Could not delete %s: %s", path, error)
         except ClusterError as error:
