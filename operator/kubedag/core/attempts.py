@@ -6,6 +6,7 @@ seen, never because it was intended; a Pod that should exist and does not has be
 
 from __future__ import annotations
 
+import operator
 from typing import TYPE_CHECKING, Final
 
 import msgspec
@@ -15,6 +16,7 @@ from kubedag.core import plan as plans
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from collections.abc import Set as AbstractSet
 
 replace = msgspec.structs.replace
 
@@ -31,15 +33,20 @@ def fold(
     fresh = dict(recorded)
     # Those before the oldest one that is kept have been counted, and their Pods may still be there.
     oldest = row.attempts[0].number if row.attempts else 1
+    present = set()
     for pod in seen:
-        number = attempt_number(pod)
-        if number >= oldest:
-            fresh[number] = _observe(fresh.get(number), number, pod, snap.logs, now)
-    _miss_the_missing(fresh, seen, now)
+        now_seen = snap.observed.get(pod.metadata.uid) or observe(pod)
+        present.add(now_seen.number)
+        if now_seen.number >= oldest:
+            old = fresh.get(now_seen.number)
+            fresh[now_seen.number] = _observe(old, now_seen, pod, snap.logs, now)
+    _miss_the_missing(fresh, present, now)
     _refuse(fresh, snap.refusals.get(row.name))
     if not fresh:
         return row
     ordered = tuple(fresh[number] for number in sorted(fresh))
+    if len(ordered) == len(row.attempts) and all(map(operator.is_, ordered, row.attempts)):
+        return row  # nothing has changed, which is so for most tasks at most times
     return _summarise(row, recorded, ordered, task)
 
 
@@ -62,33 +69,49 @@ def attempt_number(pod: pods.Pod) -> int:
 
 def _observe(
     old: rows.Attempt | None,
-    number: int,
+    fresh: rows.Attempt,
     pod: pods.Pod,
     logs: Mapping[str, snapshot.CapturedLog],
     now: str,
 ) -> rows.Attempt:
-    if old is not None and old.state in states.ATTEMPT_ENDS:
-        return _with_log(old, pod, logs)
-    ask = old.reason if old is not None and old.state == states.TERMINATING else ""
+    if old is not None:
+        if old.state in states.ATTEMPT_ENDS:
+            return _with_log(old, pod, logs)
+        if old.state == states.TERMINATING and old.reason in outcomes.ASKS:
+            fresh = observe(pod, old)
+        if old.deps_met_time is not None:
+            fresh = replace(fresh, deps_met_time=old.deps_met_time)
+        if fresh == old:
+            return old
+    if fresh.state in states.ATTEMPT_ENDS and fresh.finish_time is None:
+        fresh = replace(fresh, finish_time=min(pod.metadata.deletion_timestamp or now, now))
+    return _with_log(fresh, pod, logs)
+
+
+def observe(pod: pods.Pod, old: rows.Attempt | None = None) -> rows.Attempt:
+    """What a Pod says of its attempt; `old` is given for one that we asked to end.
+
+    An attempt that has ended lacks a finish time where no container tells of one.
+    """
+    ask = old.reason if old is not None else ""
     outcome = outcomes.classify(pod, ask)
-    attempt = rows.Attempt(
-        number=number,
+    message = outcome.message
+    if old is not None and ask in outcomes.ASKS and outcome.reason == ask:
+        message = old.message  # what was said when it was asked to end
+    return rows.Attempt(
+        number=attempt_number(pod),
         state=outcome.state,
         reason=rows.clip(outcome.reason, rows.REASON_CHARS_MAX),
-        message=outcome.message,
-        failure_class=outcome.failure_class,
+        message=message,
+        failure_class=outcome.failure_class if outcome.state == states.FAILED else "",
         exit_code=outcome.exit_code,
         node_name=pod.spec.node_name,
         pod_name=pod.metadata.name,
-        deps_met_time=old.deps_met_time if old else None,
         create_time=pod.metadata.creation_timestamp,
         schedule_time=_scheduled(pod),
         start_time=_started(pod),
-        finish_time=_finished(pod, now) if outcome.state in states.ATTEMPT_ENDS else None,
+        finish_time=_finished(pod) if outcome.state in states.ATTEMPT_ENDS else None,
     )
-    if outcome.state == states.FAILED:
-        attempt = _with_log(attempt, pod, logs)
-    return attempt
 
 
 def _with_log(
@@ -121,9 +144,8 @@ _NOTHING_LEFT: Final = rows.LogTail(logtail.TERMINATION_MESSAGE)
 """The log of a Pod that went before it could be read."""
 
 
-def _miss_the_missing(fresh: dict[int, rows.Attempt], seen: Sequence[pods.Pod], now: str) -> None:
+def _miss_the_missing(fresh: dict[int, rows.Attempt], present: AbstractSet[int], now: str) -> None:
     """End the attempts whose Pods are recorded and no longer there, or were overtaken."""
-    present = {attempt_number(pod) for pod in seen}
     for number, attempt in fresh.items():
         if number in present:
             continue
@@ -221,8 +243,8 @@ def _started(pod: pods.Pod) -> str | None:
     return None
 
 
-def _finished(pod: pods.Pod, now: str) -> str:
-    """When the last container ended; failing that, the last thing that the API knows of it."""
+def _finished(pod: pods.Pod) -> str | None:
+    """When the last container ended."""
     ends = [
         status.state.terminated.finished_at
         for status in (*pod.status.container_statuses, *pod.status.init_container_statuses)
@@ -230,4 +252,4 @@ def _finished(pod: pods.Pod, now: str) -> str:
         and status.state.terminated is not None
         and status.state.terminated.finished_at
     ]
-    return max(ends) if ends else min(pod.metadata.deletion_timestamp or now, now)
+    return max(ends) if ends else None

@@ -95,6 +95,8 @@ class RunSnapshot:
     plan_revision: str = ""
     pods: Mapping[str, Sequence[pods.Pod]] = field(default_factory=dict)
     """By task name; in order of attempt."""
+    observed: Mapping[str, rows.Attempt] = field(default_factory=dict)
+    """By the Pod's UID: `attempts.observe` of the Pods, worked out once when each was seen."""
     creating: frozenset[str] = frozenset()
     """Names of the tasks for which the creation of a Pod is under way."""
     logs: Mapping[str, CapturedLog] = field(default_factory=dict)

@@ -7,8 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from kubedag.core import decide_dag, plan, pods, retention, rows, snapshot, states
-from kubedag.core.attempts import attempt_number
+from kubedag.core import attempts, decide_dag, plan, pods, retention, rows, snapshot, states
 
 PodsByTask = dict[str, tuple[pods.Pod, ...]]
 
@@ -138,18 +137,26 @@ class PodIndex:
     def __init__(self) -> None:
         self._by_run: dict[str, PodsByTask] = {}
         self._gone: dict[str, int] = {}
+        self._observed: dict[str, dict[str, rows.Attempt]] = {}
 
     def of(self, run_uid: str) -> PodsByTask:
         """The Pods of a run, by task, in order of attempt."""
         return self._by_run.get(run_uid, _NONE)
 
+    def observed(self, run_uid: str) -> dict[str, rows.Attempt]:
+        """What the Pods of a run say of their attempts, by the Pod's UID."""
+        return self._observed.get(run_uid, {})
+
     def put(self, run_uid: str, pod: pods.Pod) -> None:
         """Remember a Pod as it is now, or as it was last."""
+        self._observed.setdefault(run_uid, {})[pod.metadata.uid] = attempts.observe(pod)
         tasks = self._by_run.setdefault(run_uid, {})
         task = pod.label(pods.LABEL_TASK)
         others = [old for old in tasks.get(task, ()) if old.metadata.uid != pod.metadata.uid]
         others.append(pod)
-        others.sort(key=lambda one: (attempt_number(one), one.metadata.creation_timestamp or ""))
+        others.sort(
+            key=lambda one: (attempts.attempt_number(one), one.metadata.creation_timestamp or "")
+        )
         tasks[task] = tuple(others)
         if pod.gone:
             self._gone[run_uid] = self._gone.get(run_uid, 0) + 1
@@ -157,6 +164,7 @@ class PodIndex:
     def forget(self, run_uid: str, pod: pods.Pod) -> None:
         """A Pod that is gone and of which nothing is left to record."""
         tasks = self._by_run.get(run_uid, {})
+        self._observed.get(run_uid, {}).pop(pod.metadata.uid, None)
         task = pod.label(pods.LABEL_TASK)
         left = tuple(one for one in tasks.get(task, ()) if one.metadata.uid != pod.metadata.uid)
         if left:
@@ -169,6 +177,7 @@ class PodIndex:
     def forget_run(self, run_uid: str) -> None:
         """The run is gone, and its Pods matter to nobody."""
         self._by_run.pop(run_uid, None)
+        self._observed.pop(run_uid, None)
         self._gone.pop(run_uid, None)
 
     def forget_recorded(self, run_uid: str, status: rows.RunStatus) -> None:
@@ -185,8 +194,11 @@ class PodIndex:
             over = row.state in states.TERMINAL or status.finished
             kept = tuple(
                 pod for pod in seen
-                if not pod.gone or not (over or attempt_number(pod) in ended)
+                if not pod.gone or not (over or attempts.attempt_number(pod) in ended)
             )  # fmt: skip
+            for pod in seen:
+                if pod not in kept:
+                    self._observed[run_uid].pop(pod.metadata.uid, None)
             left += sum(pod.gone for pod in kept)
             if kept:
                 tasks[row.name] = kept

@@ -209,6 +209,7 @@ class Store:
             plan=plan_of_run,
             plan_revision=revision,
             pods=pods_of_run,
+            observed=self.pods.observed(facts.uid),
             creating=frozenset(entry.creating),
             logs=entry.logs,
             refusals=entry.refusals,
