@@ -78,9 +78,7 @@ def _script(path: str, source: str) -> Iterator[Problem]:
 
 def _lists(path: str, template: TaskTemplate) -> Iterator[Problem]:
     for index, variable in enumerate(template.env):
-        if variable.get("value") and "valueFrom" in variable:
-            must = "must not be set beside value"
-            yield Problem(f"{path}.env[{index}].valueFrom", "Contradiction", must)
+        yield from podchecks.two_values(f"{path}.env[{index}]", variable)
     for index, source in enumerate(template.env_from):
         if sum(key in source for key in _SOURCES) != 1:
             must = "must have either a configMapRef or a secretRef"

@@ -147,10 +147,8 @@ def _container(path: str, container: Mapping[str, Any], *, is_init: bool) -> Ite
     yield from _name(path, name)
     if name == MAIN_CONTAINER and is_init:
         yield Problem(f"{path}.name", "NotYours", "must not be main: that is the task's container")
-    if name == MAIN_CONTAINER and container.get("restartPolicy") not in (None, "Never"):
-        yield Problem(
-            f"{path}.restartPolicy", "NotYours", "must be Never: use the task's retry instead"
-        )
+    if name == MAIN_CONTAINER:
+        yield from _never_restarted(path, container)
     yield from _objects(path, container, _CONTAINER_OBJECTS)
     yield from _strings(path, container, _CONTAINER_STRINGS)
     for key in _CONTAINER_LISTS_OF_OBJECTS:
@@ -158,20 +156,34 @@ def _container(path: str, container: Mapping[str, Any], *, is_init: bool) -> Ite
     for key in _CONTAINER_LISTS_OF_STRINGS:
         yield from _list_of_strings(f"{path}.{key}", container.get(key))
     for place, variable in _items(f"{path}.env", container.get("env")):
-        yield from _variable(f"{place}.name", variable.get("name"))
+        yield from _variable(place, variable)
     resources = container.get("resources")
     if isinstance(resources, dict):
         yield from quantities.problems(f"{path}.resources", resources)
         yield from _list_of_objects(f"{path}.resources.claims", "claims", resources.get("claims"))
 
 
-def _variable(path: str, name: Any) -> Iterator[Problem]:
+def _never_restarted(path: str, container: Mapping[str, Any]) -> Iterator[Problem]:
+    """Kubernetes can restart single containers (KEP-5307); an attempt is to run only once."""
+    must = "use the task's retry instead"
+    if container.get("restartPolicy") not in (None, "Never"):
+        yield Problem(f"{path}.restartPolicy", "NotYours", f"must be Never: {must}")
+    if container.get("restartPolicyRules"):
+        yield Problem(f"{path}.restartPolicyRules", "NotYours", f"must not be set: {must}")
+
+
+def _variable(path: str, variable: Mapping[str, Any]) -> Iterator[Problem]:
+    name = variable.get("name")
     if isinstance(name, str) and name.startswith(RESERVED_ENV_PREFIX):
-        yield Problem(
-            path,
-            "NotYours",
-            f"must not begin with {RESERVED_ENV_PREFIX}: these variables are kubedag's own",
-        )
+        must = f"must not begin with {RESERVED_ENV_PREFIX}: these variables are kubedag's own"
+        yield Problem(f"{path}.name", "NotYours", must)
+    yield from two_values(path, variable)
+
+
+def two_values(path: str, variable: Mapping[str, Any]) -> Iterator[Problem]:
+    """A variable has a value of its own or one from elsewhere."""
+    if variable.get("value") and variable.get("valueFrom") is not None:
+        yield Problem(f"{path}.valueFrom", "Contradiction", "must not be set beside value")
 
 
 def _name(path: str, name: Any) -> Iterator[Problem]:

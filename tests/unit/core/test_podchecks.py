@@ -133,11 +133,15 @@ MAIN = f"{SPEC}.containers[0]"
             id="the volume of the script",
         ),
         pytest.param(
-            templated({"containers": [{"name": "main", "restartPolicy": "Always"},
-                                      {"name": "b", "env": [{"name": "KUBEDAG_RUN"}]}]}),
+            templated({"containers": [{"name": "main", "restartPolicy": "Always",
+                                       "restartPolicyRules": [{}]},
+                                      {"name": "b", "env": [
+                                          {"name": "KUBEDAG_RUN", "value": "x", "valueFrom": {}}]}]}),
             [f"{MAIN}.restartPolicy: must be Never: use the task's retry instead",
+             f"{MAIN}.restartPolicyRules: must not be set: use the task's retry instead",
              (f"{SPEC}.containers[1].env[0].name: must not begin with KUBEDAG_: these variables are"
-             " kubedag's own")],
+             " kubedag's own"),
+             f"{SPEC}.containers[1].env[0].valueFrom: must not be set beside value"],
             id="what is kubedag's own in containers",
         ),
         pytest.param(
