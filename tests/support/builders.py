@@ -252,3 +252,35 @@ def a_definition(of: plan.Plan | None = None, **fields: Any) -> decide_dag.Defin
 def encoded(pod: pods.Pod) -> bytes:
     """As the API server says it."""
     return msgspec.json.encode(pod)
+
+
+def as_stored(
+    document: dict[str, Any],
+    version: int = 1,
+    *,
+    uid: str = "",
+    generation: int = 1,
+    status: rows.RunStatus | rows.DAGStatus | None = None,
+    deleting: bool = False,
+) -> dict[str, Any]:
+    """What a user wrote, as the API has it."""
+    name = document["metadata"]["name"]
+    metadata: dict[str, Any] = {
+        "name": name,
+        "namespace": NAMESPACE,
+        "uid": uid or f"uid-{name}",
+        "resourceVersion": str(version),
+        "generation": generation,
+        "creationTimestamp": stamp(0),
+    }
+    if deleting:
+        metadata["deletionTimestamp"] = stamp(1)
+    found = document | {"metadata": metadata}
+    if status is not None:
+        found["status"] = msgspec.json.decode(msgspec.json.encode(status))
+    return found
+
+
+def a_ready_status(generation: int = 1) -> rows.DAGStatus:
+    condition = rows.Condition("Ready", "True", "Accepted", "1 task", stamp(0), generation)
+    return rows.DAGStatus(conditions=(condition,), observed_generation=generation)

@@ -92,7 +92,7 @@ class Engine:
         meta = raw["metadata"]
         if event_type == "DELETED":
             if kind == "DAG":
-                self.store.drop_dag(meta["namespace"], meta["name"])
+                self.store.drop_dag(meta["namespace"], meta["name"], meta["uid"])
             else:
                 self.store.drop_run(meta["namespace"], meta["name"], meta["uid"])
         elif kind == "DAG":

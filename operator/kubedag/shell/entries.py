@@ -185,7 +185,6 @@ class PodIndex:
         if not self._gone.get(run_uid):
             return
         tasks = self._by_run.get(run_uid, {})
-        left = 0
         for row in status.tasks:
             seen = tasks.get(row.name)
             if seen is None or not any(pod.gone for pod in seen):
@@ -199,12 +198,12 @@ class PodIndex:
             for pod in seen:
                 if pod not in kept:
                     self._observed[run_uid].pop(pod.metadata.uid, None)
-            left += sum(pod.gone for pod in kept)
             if kept:
                 tasks[row.name] = kept
             else:
                 del tasks[row.name]
-        if left:
+        # Also those of tasks that the status does not tell of yet.
+        if left := sum(pod.gone for seen in tasks.values() for pod in seen):
             self._gone[run_uid] = left
         else:
             del self._gone[run_uid]

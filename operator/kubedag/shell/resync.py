@@ -68,5 +68,8 @@ async def _kind(
             break
         params["continue"] = token
     for name, its_version in before.items():
-        if name not in seen and not wire.older(version, its_version):
+        now_known = known.get(name)
+        if name in seen or now_known is None or now_known.resource_version != its_version:
+            continue  # what has changed while we were listing is not what we have missed
+        if not wire.older(version, its_version):
             drop(*name)

@@ -102,11 +102,11 @@ class Store:
         self._wake(entry.key)
         self.wake_waiting(*name, started=entry.definition is not old)
 
-    def drop_dag(self, namespace: str, name: str) -> None:
+    def drop_dag(self, namespace: str, name: str, uid: str | None = None) -> None:
         """A DAG that is gone. Its runs stay, and so does what they were started from."""
         entry = self.dags.get((namespace, name))
-        if entry is None:
-            return
+        if entry is None or (uid is not None and entry.uid != uid):
+            return  # of two of one name, kopf may tell of the new one before the old one's end
         del self.dags[(namespace, name)]
         if self.runs_of(namespace, name) or self.revisions.of(namespace, name):
             self._dag(namespace, name)
@@ -174,10 +174,15 @@ class Store:
                 self._wake(entry.key)
 
     def wake_all(self) -> None:
-        """Everything that is not over: the first look after a start or a change of leader."""
+        """Everything that is not over: the first look after a start or a change of leader.
+
+        What was decided in an earlier term and never stored is void: another may have led since.
+        """
         for run in self.runs.values():
+            run.decided = None
             self._wake(run.key)
         for dag in self.dags.values():
+            dag.decided = None
             self._wake(dag.key)
 
     # --- Snapshots ----------------------------------------------------------------------------
@@ -192,7 +197,9 @@ class Store:
         dag = self.dags.get((facts.namespace, facts.dag_name))
         pods_of_run = self.pods.of(facts.uid)
         # In this order: what is stored, what is about to be, and what a crash has left of it.
-        revision = entry.newest.revision or self.pods.revision(facts.uid)
+        revision = (
+            entry.status.revision or entry.newest.revision or self.pods.revision(facts.uid)
+        )
         current = dag.plan() if dag is not None else None
         if revision:
             plan_of_run = self.revisions.plan(facts.namespace, facts.dag_name, revision)
