@@ -14,6 +14,24 @@ import msgspec
 from kubedag.core import plan as plans
 from kubedag.core import pods, podspec
 
+_PLAIN: Final = frozenset(
+    {
+        "name",
+        "description",
+        "depends_on",
+        "trigger_rule",
+        "command",
+        "args",
+        "script",
+        "env",
+        "retry",
+        "timeout_seconds",
+        "pending_timeout_seconds",
+        "priority",
+    }
+)
+"""The fields that do not change the shape of a task's Pod, but for whether there is a script."""
+
 TRIALS_MAX: Final = 32
 """Of a DAG with more shapes of Pod than this, the first are asked about; a run tells the rest."""
 
@@ -39,7 +57,14 @@ def trials(plan: plans.Plan, namespace: str, dag_uid: str) -> tuple[Trial, ...]:
         interval_end=None,
     )
     found: dict[str, Trial] = {}
+    plain: set[bool] = set()
     for task in plan.tasks:
+        said = task.template.model_fields_set
+        if said <= _PLAIN:
+            scripted = "script" in said
+            if scripted in plain:
+                continue  # ten thousand alike must not cost ten thousand Pods
+            plain.add(scripted)
         manifest = podspec.build(plan, task, run, 1)
         key = shape(manifest)
         if key not in found:

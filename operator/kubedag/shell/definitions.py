@@ -99,9 +99,8 @@ def run_facts(raw: Mapping[str, Any]) -> snapshot.RunFacts:
 
 
 def of_dag(raw: Mapping[str, Any]) -> tuple[bytes, decide_dag.Definition]:
-    """A DAG's spec in its canonical form, and what it defines or what is wrong with it."""
+    """A DAG's spec in its canonical form if it is good, and what it defines or is wrong with it."""
     meta, given = raw["metadata"], raw.get("spec") or {}
-    canonical = orjson.dumps(given, option=orjson.OPT_SORT_KEYS)
     spec = parse.parse(api.DAGSpec, given, "spec")
     common = {
         "uid": meta["uid"],
@@ -110,9 +109,10 @@ def of_dag(raw: Mapping[str, Any]) -> tuple[bytes, decide_dag.Definition]:
         "task_count": len(given.get("tasks") or ()),
     }
     if isinstance(spec, tuple):
-        return canonical, decide_dag.Definition(retention=api.Retention(), problems=spec, **common)
+        return b"", decide_dag.Definition(retention=api.Retention(), problems=spec, **common)
     if found := plans.validate(spec):
-        return canonical, decide_dag.Definition(retention=spec.retention, problems=found, **common)
+        return b"", decide_dag.Definition(retention=spec.retention, problems=found, **common)
+    canonical = orjson.dumps(given, option=orjson.OPT_SORT_KEYS)
     plan = plans.compile_plan(meta["name"], spec)
     return canonical, decide_dag.Definition(
         retention=spec.retention,
