@@ -42,13 +42,11 @@ def unended(facts: Facts) -> Iterator[str]:
 
 def _can_end(facts: Facts, run: RunFacts) -> bool:
     """Only a DAG that is suspended, or a past that failed, may hold a run for ever."""
+    dag = facts.dag_spec()
+    if run.remembered or dag is None:
+        return True
     if run.name in facts.world.held:
         return False
-    if run.remembered:
-        return True
-    dag = facts.dag_spec()
-    if dag is None:
-        return True
     if dag.get("suspend") and run.spec["runType"] != "Manual":
         return False
     return not dag.get("dependsOnPast") or _past_is_good(facts, run)

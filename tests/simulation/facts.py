@@ -239,8 +239,9 @@ class Facts:
         if pod.ended_at is None:
             pod.ended_at = self.cluster.time()
             pod.may_count_as = {pod.asked} if pod.asked else {INFRA}
-        if not pod.recorded and not pod.deleted_by.startswith("operator"):
-            pod.may_count_as.add(INFRA)  # nobody may have seen how it ended
+        if not pod.recorded:  # nobody may have seen how it ended
+            by_operator = pod.deleted_by.startswith("operator")
+            pod.may_count_as.add(pod.asked if by_operator and pod.asked else INFRA)
 
     def dag_spec(self) -> Object | None:
         """The DAG as it is now."""

@@ -153,7 +153,10 @@ class Invariants:
         others = [
             other.name
             for other in self.facts.runs.values()
-            if other is not run and other.exists and other.started and not other.may_be_over(now)
+            if other is not run
+            and other.exists
+            and other.remembered
+            and not other.may_be_over(now)
         ]
         if len(others) >= spec["maxActiveRuns"]:
             yield f"the run starts beside {others}, of at most {spec['maxActiveRuns']}"

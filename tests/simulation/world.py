@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import random
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -113,6 +114,8 @@ def draw(seed: str, faults: knobs.Faults | None = None) -> World:
         _add_run(world, chance, number, spec)
     _add_edits(world, chance, spec)
     world.acts.sort(key=lambda act: act.at)
+    ends_at = max(world.faults.ends_at, world.acts[-1].at + 1)
+    world.faults = dataclasses.replace(world.faults, ends_at=ends_at)
     return world
 
 
@@ -214,7 +217,8 @@ def _add_run(world: World, chance: random.Random, number: int, spec: Object) -> 
         gone = at + chance.uniform(0, 60)
         world.acts.append(Act(gone, "delete-run", name))
         if chance.random() < 0.5:
-            world.acts.append(Act(gone + chance.uniform(0.01, 20), "run", name, given))
+            again = {key: value for key, value in given.items() if key != "suspend"}
+            world.acts.append(Act(gone + chance.uniform(0.01, 20), "run", name, again))
     world.acts.append(Act(at, "run", name, given))
 
 
