@@ -16,8 +16,8 @@ import pytest
 import kubedag.core
 from kubedag.api import common, dag, dagrun, enums
 from kubedag.core import logtail, outcomes, refusals, rows, states
-from support import structural
-from support.builders import a_finished_status, a_row, an_attempt, stamp
+from support import full_status, structural
+from support.builders import a_finished_status, a_row, an_attempt
 
 PAIRS = [
     (rows.LogTail, dagrun.LogTail),
@@ -119,44 +119,11 @@ def test_a_reason_is_one_camel_case_word(reason):
 # --- Statuses ---------------------------------------------------------------------------------
 
 
-def full(record, **known):
-    """A record in which every field is said."""
-    values = {
-        int: 1, str: "Word", bool: True, int | None: 1, str | None: stamp(1),
-    }  # fmt: skip
-    fields = msgspec.structs.fields(record)
-    return record(**{one.name: known.get(one.name, values.get(one.type)) for one in fields})
-
-
-def everything():
-    """A status of a run with every field filled."""
-    attempt = full(
-        rows.Attempt, state="Failed", failure_class="User", node_name="node-1", pod_name="pod-1",
-        log=full(rows.LogTail, source="PodLog"),
-    )  # fmt: skip
-    row = full(rows.TaskRow, name="a", state="Failed", attempts=(attempt,))
-    condition = full(rows.Condition, status="True", last_transition_time=stamp(1))
-    return full(
-        rows.RunStatus, conditions=(condition,), tasks=(row,), counts=full(rows.Counts),
-        revision="pipeline-rev",
-    )  # fmt: skip
-
-
-def everything_of_a_dag():
-    condition = full(rows.Condition, type="Ready", status="True", last_transition_time=stamp(1))
-    last = full(rows.LastRun, name="run")
-    return full(rows.DAGStatus, conditions=(condition,), last_run=last, revision="pipeline-rev")
-
-
-def stored(status):
-    return msgspec.json.decode(msgspec.json.encode(status))
-
-
 @pytest.mark.parametrize(
     ("status", "plural", "model"),
     [
-        (everything(), "dagruns", dagrun.DAGRunStatus),
-        (everything_of_a_dag(), "dags", dag.DAGStatus),
+        (full_status.of_a_run(), "dagruns", dagrun.DAGRunStatus),
+        (full_status.of_a_dag(), "dags", dag.DAGStatus),
         (rows.RunStatus(), "dagruns", dagrun.DAGRunStatus),
         (rows.DAGStatus(), "dags", dag.DAGStatus),
         (
@@ -168,16 +135,16 @@ def stored(status):
     ids=["full run", "full DAG", "new run", "new DAG", "finished run"],
 )
 def test_the_api_takes_a_status_whole(status, plural, model):
-    written = stored(status)
+    written = full_status.stored(status)
     assert list(structural.complaints(written, structural.status_schema(plural))) == []
     read = model.model_validate(written).model_dump(mode="json", exclude_unset=True)
     assert read == written
 
 
 def test_a_full_status_leaves_nothing_out():
-    assert len(stored(everything())) == len(rows.RunStatus.__struct_fields__)
-    assert len(stored(everything_of_a_dag())) == len(rows.DAGStatus.__struct_fields__)
-    (row,) = stored(everything())["tasks"]
+    assert len(full_status.stored(full_status.of_a_run())) == len(rows.RunStatus.__struct_fields__)
+    assert len(full_status.stored(full_status.of_a_dag())) == len(rows.DAGStatus.__struct_fields__)
+    (row,) = full_status.stored(full_status.of_a_run())["tasks"]
     assert len(row) == len(rows.TaskRow.__struct_fields__)
     assert len(row["attempts"][0]) == len(rows.Attempt.__struct_fields__)
 
@@ -189,13 +156,18 @@ def test_a_full_status_leaves_nothing_out():
 )
 def test_the_longest_words_of_the_core_fit(text, field):
     status = rows.RunStatus(tasks=(rows.TaskRow("a", "Failed", **{field: text}),))
-    assert list(structural.complaints(stored(status), structural.status_schema("dagruns"))) == []
+    assert (
+        list(
+            structural.complaints(full_status.stored(status), structural.status_schema("dagruns"))
+        )
+        == []
+    )
 
 
 def test_the_longest_log_fits():
     tail = logtail.trim(b"\xff" * 10_000, logtail.POD_LOG)
     row = a_row("a", "Failed", attempts=(an_attempt(1, "Failed", log=tail),))
-    written = stored(rows.RunStatus(tasks=(row,)))
+    written = full_status.stored(rows.RunStatus(tasks=(row,)))
     assert list(structural.complaints(written, structural.status_schema("dagruns"))) == []
 
 

@@ -118,6 +118,11 @@ class RunActor:
         path = client.PODS.path(entry.facts.namespace, action.name)
         try:
             pod = self._pod.decode(await self._api.request("GET", path))
+        except ApiError as error:
+            # Most likely it went between the two requests, which says nothing against the task.
+            again = ApiError(409, "Conflict", error.message)
+            self._refuse(entry, task, action, again)
+            return
         except ClusterError as error:
             self._refuse(entry, task, action, error)
             return

@@ -1,0 +1,45 @@
+"""Statuses in which every field is said: whatever the API would prune or refuse shows here."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from kubedag.core import rows
+from support.builders import stamp
+
+
+def full(record: Any, **known: Any) -> Any:
+    """A record in which every field is said."""
+    values = {
+        int: 1, str: "Word", bool: True, int | None: 1, str | None: stamp(1),
+    }  # fmt: skip
+    fields = msgspec.structs.fields(record)
+    return record(**{one.name: known.get(one.name, values.get(one.type)) for one in fields})
+
+
+def of_a_run() -> rows.RunStatus:
+    """A status of a run with every field filled."""
+    attempt = full(
+        rows.Attempt, state="Failed", failure_class="User", node_name="node-1", pod_name="pod-1",
+        log=full(rows.LogTail, source="PodLog"),
+    )  # fmt: skip
+    row = full(rows.TaskRow, name="a", state="Failed", attempts=(attempt,))
+    condition = full(rows.Condition, status="True", last_transition_time=stamp(1))
+    return full(
+        rows.RunStatus, conditions=(condition,), tasks=(row,), counts=full(rows.Counts),
+        revision="pipeline-rev",
+    )  # fmt: skip
+
+
+def of_a_dag() -> rows.DAGStatus:
+    """The same of a DAG."""
+    condition = full(rows.Condition, type="Ready", status="True", last_transition_time=stamp(1))
+    last = full(rows.LastRun, name="run")
+    return full(rows.DAGStatus, conditions=(condition,), last_run=last, revision="pipeline-rev")
+
+
+def stored(status: rows.RunStatus | rows.DAGStatus) -> dict[str, Any]:
+    """As the API has it."""
+    return msgspec.json.decode(msgspec.json.encode(status))

@@ -1,0 +1,227 @@
+"""What becomes of the actions of a run: one API call each, and a fact in return."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+
+import pytest
+
+from kubedag.core import actions, rows, snapshot
+from kubedag.shell import act
+from kubedag.shell.entries import RunEntry
+from kubedag.shell.errors import ApiError, Unreachable
+from kubedag.shell.tasks import Tasks
+from support import virtual_loop
+from support.answering_api import AnsweringApi, Known, LoopClock
+from support.builders import a_plan, a_pod, a_snapshot, encoded, run_facts, stamp
+from support.objects import a_task
+
+PLAN = a_plan(a_task("a"), a_task("b"))
+SNAP = a_snapshot(PLAN)
+POD = a_pod()
+CREATE = actions.CreatePod(POD.metadata.name, 0, 1)
+PODS = "/api/v1/namespaces/ns/pods"
+EXISTS = ApiError(409, "AlreadyExists", "exists")
+CUT = Unreachable("cut", maybe_applied=True)
+
+
+class Done:
+    """What there is to see after some actions."""
+
+    def __init__(self, api, *wanted, again=(), seconds=10.0):
+        self.api, self.pods, self.woken = api, Known(), []
+        self.entry = RunEntry(run_facts(), "1", rows.RunStatus())
+        self.under_way = None
+        virtual_loop.run(self._do(wanted, again, seconds))
+
+    async def _do(self, wanted, again, seconds):
+        tasks = Tasks()
+        actor = act.RunActor(self.api, self.pods, self.woken.append, LoopClock(), tasks)
+        actor.start(self.entry, SNAP, wanted)
+        self.under_way = set(self.entry.creating)
+        actor.start(self.entry, SNAP, again)
+        await asyncio.sleep(seconds)
+        assert (len(tasks), tasks.bugs) == (0, 0)
+
+    @property
+    def refusal(self):
+        return self.entry.refusals.get("a")
+
+
+# --- Creating ---------------------------------------------------------------------------------
+
+
+def test_a_pod_is_created_and_known_from_the_answer():
+    done = Done(AnsweringApi(encoded(POD)), CREATE)
+    (call,) = done.api.calls
+    assert (call.method, call.path) == ("POST", PODS)
+    assert call.body["metadata"]["name"] == POD.metadata.name
+    assert (done.pods.names, done.woken) == ([POD.metadata.name], [done.entry.key])
+    assert (done.under_way, done.entry.creating, done.refusal) == ({"a"}, set(), None)
+
+
+def test_a_creation_that_is_under_way_is_not_started_again():
+    done = Done(AnsweringApi(encoded(POD), seconds=1), CREATE, again=[CREATE])
+    assert len(done.api.calls) == 1
+
+
+def test_only_so_many_creations_are_under_way_at_once():
+    plan = a_plan(*[a_task(f"t{number}") for number in range(100)])
+    most = []
+
+    class Counting(AnsweringApi):
+        busy = 0
+
+        async def request(self, *arguments, **rest):
+            self.busy += 1
+            most.append(self.busy)
+            try:
+                return await super().request(*arguments, **rest)
+            finally:
+                self.busy -= 1
+
+    async def scenario():
+        tasks = Tasks()
+        api = Counting(encoded(POD), seconds=1)
+        actor = act.RunActor(api, Known(), lambda _key: None, LoopClock(), tasks)
+        entry = RunEntry(run_facts(), "1", rows.RunStatus())
+        wanted = [actions.CreatePod(f"p{number}", number, 1) for number in range(100)]
+        actor.start(entry, a_snapshot(plan), wanted)
+        await asyncio.sleep(10)
+
+    virtual_loop.run(scenario())
+    assert (len(most), max(most)) == (100, act.CREATES_AT_ONCE_MAX)
+
+
+@pytest.mark.parametrize(
+    ("error", "reason", "transient"),
+    [
+        pytest.param(CUT, "APIUnreachable", True, id="no answer"),
+        pytest.param(ApiError(403, "", "exceeded quota"), "WaitingForQuota", True, id="quota"),
+        pytest.param(ApiError(422, "Invalid", "bad"), "InvalidPodSpec", False, id="invalid"),
+    ],
+)
+def test_a_refusal_becomes_a_fact(error, reason, transient):
+    done = Done(AnsweringApi(error), CREATE)
+    found = done.refusal
+    assert (found.attempt, found.reason, found.transient) == (1, reason, transient)
+    assert (found.time, found.retry_time) == (stamp(0), stamp(1))
+    assert (done.entry.creating, done.woken) == (set(), [done.entry.key])
+
+
+def test_each_refusal_in_a_row_waits_longer_until_a_pod_is_created():
+    entry = RunEntry(run_facts(), "1", rows.RunStatus())
+    waits = []
+
+    async def scenario():
+        tasks = Tasks()
+        api = AnsweringApi(CUT, CUT, CUT, encoded(POD), CUT)
+        actor = act.RunActor(api, Known(), lambda _key: None, LoopClock(), tasks)
+        for _ in range(5):
+            entry.refusals.clear()
+            actor.start(entry, SNAP, [CREATE])
+            await asyncio.sleep(0.5)
+            waits.append("a" in entry.refusals and entry.refusal_tries["a"])
+
+    virtual_loop.run(scenario())
+    assert waits == [1, 2, 3, False, 1]
+
+
+# --- Adopting ---------------------------------------------------------------------------------
+
+
+def test_a_pod_of_ours_that_is_there_already_is_adopted():
+    done = Done(AnsweringApi(EXISTS, encoded(POD)), CREATE)
+    assert done.api.asked == [f"POST {PODS}", f"GET {PODS}/{POD.metadata.name}"]
+    assert (done.pods.names, done.refusal) == ([POD.metadata.name], None)
+
+
+@pytest.mark.parametrize(
+    "pod",
+    [a_pod(run_uid="other"), a_pod(run="other", run_uid="uid-other")],
+    ids=["of a run of that name before", "of somebody else"],
+)
+def test_a_pod_of_somebody_else_is_never_adopted(pod):
+    done = Done(AnsweringApi(EXISTS, encoded(pod)), CREATE)
+    assert (done.refusal.reason, done.refusal.transient) == ("NameConflict", False)
+    assert done.pods.names == []
+
+
+@pytest.mark.parametrize(
+    "error", [ApiError(404, "NotFound", "gone"), CUT, ApiError(500)], ids=["gone", "cut", "500"]
+)
+def test_a_pod_that_cannot_be_looked_at_is_asked_for_again(error):
+    """It may have been deleted between the two requests; that is no fault of the task."""
+    done = Done(AnsweringApi(EXISTS, error), CREATE)
+    assert (done.refusal.transient, done.entry.creating) == (True, set())
+
+
+# --- Deleting ---------------------------------------------------------------------------------
+
+DELETE = actions.DeletePod("p", "uid-p", "7")
+
+
+def test_a_pod_is_deleted_only_as_it_was_seen():
+    done = Done(AnsweringApi(), DELETE, again=[DELETE])
+    (call,) = done.api.calls
+    assert (call.method, call.path) == ("DELETE", f"{PODS}/p")
+    assert call.body == {"preconditions": {"uid": "uid-p", "resourceVersion": "7"}}
+    assert done.entry.deleting == set()
+
+
+def test_the_ended_pods_of_a_run_are_deleted_by_one_call():
+    done = Done(AnsweringApi(), actions.DeletePods("uid-run", "Succeeded"))
+    (call,) = done.api.calls
+    assert (call.method, call.path, call.params) == (
+        "DELETE",
+        PODS,
+        {
+            "labelSelector": "kubedag.dev/run-uid=uid-run",
+            "fieldSelector": "status.phase=Succeeded",
+        },
+    )
+
+
+@pytest.mark.parametrize(
+    ("error", "woken"),
+    [(ApiError(404), 0), (ApiError(409, "Conflict"), 1), (ApiError(500), 1), (CUT, 1)],
+    ids=["gone", "changed", "500", "cut"],
+)
+def test_a_deletion_that_failed_is_decided_again_a_little_later(error, woken):
+    done = Done(AnsweringApi(error), DELETE)
+    assert (len(done.woken), done.entry.deleting) == (woken, set())
+
+
+# --- Logs -------------------------------------------------------------------------------------
+
+CAPTURE = actions.CaptureLog("p", "uid-p", "main")
+
+
+def test_the_end_of_a_log_is_read():
+    done = Done(AnsweringApi(b"last words"), CAPTURE, again=[CAPTURE])
+    (call,) = done.api.calls
+    assert (call.path, call.params) == (
+        f"{PODS}/p/log",
+        {"container": "main", "tailLines": "80", "limitBytes": "65536"},
+    )
+    assert done.entry.logs == {"uid-p": snapshot.CapturedLog(b"last words")}
+    assert (done.entry.capturing, done.woken) == (set(), [done.entry.key])
+
+
+def test_a_log_that_cannot_be_read_is_given_up_after_two_tries():
+    done = Done(AnsweringApi(ApiError(500)), CAPTURE)
+    assert (len(done.api.calls), done.entry.logs) == (2, {"uid-p": snapshot.CapturedLog(None)})
+
+
+def test_a_log_that_can_be_read_the_second_time_is_read():
+    done = Done(AnsweringApi(CUT, b"x"), CAPTURE)
+    assert done.entry.logs == {"uid-p": snapshot.CapturedLog(b"x")}
+
+
+def test_a_log_of_long_lines_is_asked_for_again_with_fewer():
+    """The limit cuts off the end, and the end is what is wanted."""
+    full = base64.b64encode(bytes(act.LOG_BYTES_MAX))[: act.LOG_BYTES_MAX]
+    done = Done(AnsweringApi(full, b"x" * 5000), CAPTURE)
+    assert [call.params["tailLines"] for call in done.api.calls] == ["80", "5"]
+    assert done.entry.logs == {"uid-p": snapshot.CapturedLog(b"x" * act.LOG_BYTES_KEPT, cut=True)}

@@ -1,0 +1,169 @@
+"""What becomes of the actions of a DAG."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from kubedag.core import actions, decide_dag, trials
+from kubedag.shell import act_dag
+from kubedag.shell.entries import DAGEntry
+from kubedag.shell.errors import ApiError, Cause, Unreachable
+from kubedag.shell.tasks import Tasks
+from support import virtual_loop
+from support.answering_api import AnsweringApi, Known
+from support.builders import DAG, NAMESPACE, a_definition, a_plan
+from support.objects import a_task
+
+PLAN = a_plan(a_task("a"), a_task("b", image="other"))
+TRIALS = trials.trials(PLAN, NAMESPACE, "uid-dag")
+TRY = actions.TryPod(TRIALS[1].key, TRIALS[1].manifest)
+STORE = actions.CreateRevision("p-1", 3)
+FORGET = actions.DeleteRevision("p-1", "uid-p-1")
+RETIRE = actions.DeleteRun("run", "uid-run")
+REVISIONS = "/apis/apps/v1/namespaces/ns/controllerrevisions"
+A_REVISION = {"metadata": {"name": "p-1", "namespace": "ns"}, "revision": 3, "data": {}}
+CUT = Unreachable("cut", maybe_applied=True)
+
+
+class Done:
+    """What there is to see after some actions."""
+
+    def __init__(self, api, *wanted, seconds=10.0, edited=False):
+        self.api, self.revisions = api, Known()
+        self.woken, self.forgotten = [], []
+        definition = a_definition(PLAN, trials=TRIALS)
+        self.entry = DAGEntry(NAMESPACE, DAG, spec_json=b'{"tasks":[]}', definition=definition)
+        virtual_loop.run(self._do(wanted, seconds, edited))
+
+    async def _do(self, wanted, seconds, edited):
+        tasks = Tasks()
+        actor = act_dag.DAGActor(
+            self.api, self.revisions, self._wake, lambda *name: self.forgotten.append(name), tasks
+        )
+        actor.start(self.entry, wanted)
+        actor.start(self.entry, wanted)  # decided again before it is done
+        await asyncio.sleep(0.5)
+        if edited:
+            self.entry.definition = a_definition(PLAN, trials=TRIALS, generation=2)
+        await asyncio.sleep(seconds)
+        assert (len(tasks), tasks.bugs, self.entry.busy) == (0, 0, set())
+
+    def _wake(self, key):
+        self.woken.append((key, asyncio.get_running_loop().time()))
+
+    @property
+    def problem(self):
+        result = self.entry.trial_results.get(TRY.key)
+        return result and result.problem
+
+
+# --- Trials -----------------------------------------------------------------------------------
+
+
+def test_a_pod_is_tried_without_being_created():
+    done = Done(AnsweringApi({}), TRY)
+    (call,) = done.api.calls
+    assert (call.method, call.path) == ("POST", "/api/v1/namespaces/ns/pods")
+    assert call.params == {"dryRun": "All", "fieldValidation": "Strict"}
+    assert done.entry.trial_results == {TRY.key: decide_dag.TrialResult()}
+    assert [key for key, _ in done.woken] == [done.entry.key]
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        pytest.param(
+            ApiError(422, "Invalid", "m", (
+                Cause("FieldValueInvalid", "must be one of", "spec.dnsPolicy"),
+                Cause("X", "no field"))),
+            "spec.dnsPolicy: must be one of; no field", id="with its causes",
+        ),
+        pytest.param(ApiError(400, "BadRequest", "unknown field"), "unknown field", id="without"),
+    ],
+)  # fmt: skip
+def test_a_pod_that_is_refused_is_a_problem_of_its_task(error, said):
+    problem = Done(AnsweringApi(error), TRY).problem
+    assert (problem.path, problem.reason) == ("spec.tasks[1]", "InvalidPodTemplate")
+    assert problem.message == f"must make a Pod that the API server takes; it says: {said}"
+
+
+def test_what_may_be_there_in_time_is_no_problem_of_the_dag():
+    done = Done(AnsweringApi(ApiError(403, "Forbidden", "exceeded quota")), TRY)
+    assert done.entry.trial_results == {TRY.key: decide_dag.TrialResult()}
+
+
+@pytest.mark.parametrize("error", [CUT, ApiError(500), ApiError(429)], ids=["cut", "500", "429"])
+def test_no_answer_is_no_answer_and_is_asked_for_again_a_little_later(error):
+    done = Done(AnsweringApi(error), TRY)
+    assert done.entry.trial_results == {}
+    assert done.woken == [(done.entry.key, act_dag.PAUSE_SECONDS)]
+
+
+def test_an_answer_about_an_older_generation_is_not_kept():
+    done = Done(AnsweringApi({}, seconds=1), TRY, edited=True)
+    assert done.entry.trial_results == {}
+
+
+# --- Revisions --------------------------------------------------------------------------------
+
+
+def test_a_revision_is_stored_with_the_spec_as_it_is_and_no_owner():
+    done = Done(AnsweringApi(A_REVISION), STORE)
+    (call,) = done.api.calls
+    assert (call.method, call.path) == ("POST", REVISIONS)
+    assert call.body == {
+        "apiVersion": "apps/v1",
+        "kind": "ControllerRevision",
+        "metadata": {
+            "name": "p-1",
+            "namespace": "ns",
+            "labels": {"app.kubernetes.io/managed-by": "kubedag", "kubedag.dev/dag": "pipeline"},
+        },
+        "revision": 3,
+        "data": {"tasks": []},
+    }
+    assert done.revisions.names == ["p-1"]
+
+
+def test_a_revision_that_is_there_already_is_taken_as_it_is():
+    done = Done(AnsweringApi(ApiError(409, "AlreadyExists"), A_REVISION), STORE)
+    assert done.api.asked == [f"POST {REVISIONS}", f"GET {REVISIONS}/p-1"]
+    assert done.revisions.names == ["p-1"]
+
+
+def test_a_revision_that_could_not_be_stored_is_stored_later():
+    done = Done(AnsweringApi(CUT), STORE)
+    assert (done.revisions.names, len(done.woken)) == ([], 1)
+
+
+# --- Deletions --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("action", "path", "uid"),
+    [
+        (FORGET, f"{REVISIONS}/p-1", "uid-p-1"),
+        (RETIRE, "/apis/kubedag.dev/v1alpha1/namespaces/ns/dagruns/run", "uid-run"),
+    ],
+    ids=["revision", "run"],
+)
+def test_what_is_deleted_is_what_was_meant(action, path, uid):
+    (call,) = Done(AnsweringApi({}), action).api.calls
+    assert (call.method, call.path) == ("DELETE", path)
+    assert call.body == {"preconditions": {"uid": uid}, "propagationPolicy": "Background"}
+
+
+@pytest.mark.parametrize("error", [ApiError(404), ApiError(409, "Conflict")])
+def test_a_run_that_is_gone_already_is_forgotten(error):
+    assert Done(AnsweringApi(error), RETIRE).forgotten == [("ns", "run", "uid-run")]
+
+
+def test_a_run_that_is_being_deleted_is_not_forgotten_before_it_is_gone():
+    assert Done(AnsweringApi({}), RETIRE).forgotten == []
+
+
+def test_a_deletion_that_failed_is_decided_again():
+    done = Done(AnsweringApi(ApiError(500)), FORGET)
+    assert [key for key, _ in done.woken] == [done.entry.key]
