@@ -197,9 +197,7 @@ class Store:
         dag = self.dags.get((facts.namespace, facts.dag_name))
         pods_of_run = self.pods.of(facts.uid)
         # In this order: what is stored, what is about to be, and what a crash has left of it.
-        revision = (
-            entry.status.revision or entry.newest.revision or self.pods.revision(facts.uid)
-        )
+        revision = entry.status.revision or entry.newest.revision or self.pods.revision(facts.uid)
         current = dag.plan() if dag is not None else None
         if revision:
             plan_of_run = self.revisions.plan(facts.namespace, facts.dag_name, revision)
