@@ -1,0 +1,182 @@
+"""The loop: one key at a time, a bug stops one object only, and costly keys rest."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from kubedag.core import actions, rows
+from kubedag.shell.queue import KeyedQueue
+from kubedag.shell.reconciler import REST_SECONDS_MAX, Pace, Reconciler
+from kubedag.shell.store import Store
+from support import virtual_loop
+from support.answering_api import LoopClock
+from support.builders import a_finished_status, a_ready_status, as_stored
+from support.objects import a_dag, a_run, a_task
+
+RUN, DAG = ("run", "ns", "run"), ("dag", "ns", "pipeline")
+A_DAG = a_dag(a_task("a", image="i"))
+
+
+class Bench:
+    """A reconciler whose actors and writer only note what they are asked for."""
+
+    def __init__(self, *, may_act=lambda: True, cpu_seconds=lambda: 0.0):
+        self.queue = KeyedQueue()
+        self.pace = Pace(self.queue)
+        self.store = Store(self.pace.wake)
+        self.wanted, self.decided, self.looks = [], [], []
+        self.clock = LoopClock()
+        self.reconciler = Reconciler(
+            self.store, self.queue, self.pace, self, self, self, self.clock,
+            may_act=may_act, cpu_seconds=cpu_seconds,
+        )  # fmt: skip
+
+    def start(self, entry, *facts_and_wanted):
+        self.looks.append((entry.key, asyncio.get_running_loop().time()))
+        self.wanted += facts_and_wanted[-1]
+
+    def run_decided(self, entry, *, urgent):
+        self.decided.append((entry.key, urgent))
+
+    def dag_decided(self, entry):
+        self.decided.append((entry.key, False))
+
+    def times(self, key):
+        return [at for looked, at in self.looks if looked == key]
+
+
+def on_bench(story, seconds=10.0, **options):
+    async def scenario():
+        bench = Bench(**options)
+        task = asyncio.create_task(bench.reconciler.run())
+        story(bench)
+        await asyncio.sleep(seconds)
+        bench.queue.close()
+        await asyncio.wait_for(task, 1)
+        return bench
+
+    return virtual_loop.run(scenario())
+
+
+def test_what_is_decided_is_handed_over():
+    def story(bench):
+        bench.store.put_dag(as_stored(A_DAG, status=a_ready_status()))
+        bench.store.put_run(as_stored(a_run()))
+
+    bench = on_bench(story)
+    assert (RUN, False) in bench.decided
+    assert any(isinstance(action, actions.CreatePod) for action in bench.wanted)
+    assert bench.store.runs["ns", "run"].newest.start_time is not None
+
+
+def test_nothing_is_decided_by_a_replica_that_does_not_lead():
+    bench = on_bench(lambda bench: bench.store.put_run(as_stored(a_run())), may_act=lambda: False)
+    assert (bench.looks, bench.reconciler.decisions) == ([], 0)
+
+
+def test_a_key_is_looked_at_again_when_time_alone_can_change_the_decision():
+    bench = on_bench(lambda bench: bench.store.put_run(as_stored(a_run())), seconds=700)
+    assert bench.times(RUN)[-1] == 600.0
+    assert bench.store.runs["ns", "run"].newest.finished
+
+
+def test_what_is_gone_is_nothing_to_decide_on():
+    def story(bench):
+        bench.queue.add(("run", "ns", "gone"))
+        bench.queue.add(("dag", "ns", "gone"))
+
+    assert on_bench(story).looks == []
+
+
+def test_the_start_of_a_run_wakes_its_dag():
+    def story(bench):
+        bench.store.put_dag(as_stored(A_DAG, status=a_ready_status()))
+        bench.store.put_run(as_stored(a_run()))
+
+    bench = on_bench(story)
+    keys = [key for key, _ in bench.looks]
+    assert DAG in keys[keys.index(RUN) + 1 :]
+
+
+def test_a_dag_of_which_nothing_is_left_is_forgotten():
+    def story(bench):
+        bench.store.put_run(as_stored(a_run(), status=a_finished_status()))
+        bench.store.drop_run("ns", "run")
+
+    assert on_bench(story).store.dags == {}
+
+
+def test_a_bug_that_one_object_meets_is_logged_and_does_not_stop_the_others(caplog):
+    def story(bench):
+        bench.store.put_run(as_stored(a_run()))
+        bench.store.put_run(as_stored(a_run("healthy")))
+        bench.store.runs["ns", "run"].status = None
+
+    bench = on_bench(story)
+    assert bench.times(("run", "ns", "healthy")) != []
+    assert bench.reconciler.bugs > 1
+    assert "Decision on run/ns/run failed" in caplog.text
+
+
+def test_a_bug_is_met_less_and_less_often():
+    def story(bench):
+        bench.store.put_run(as_stored(a_run()))
+        bench.store.runs["ns", "run"].status = None
+
+    assert on_bench(story, seconds=100).reconciler.bugs < 30
+
+
+# --- Pace -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("cost", "rest"),
+    [(0.0, 0.0), (0.0001, 0.0), (0.01, 0.08), (0.05, 0.4), (3.0, REST_SECONDS_MAX)],
+    ids=["nothing", "next to nothing", "a little", "some", "very much"],
+)
+def test_a_key_rests_in_proportion_to_what_its_last_look_cost(cost, rest):
+    async def scenario():
+        queue = KeyedQueue()
+        pace = Pace(queue)
+        pace.worked(RUN, cost)
+        pace.wake(RUN)
+        await asyncio.wait_for(queue.get(), 60)
+        return asyncio.get_running_loop().time()
+
+    assert virtual_loop.run(scenario()) == pytest.approx(rest)
+
+
+def test_a_key_that_has_rested_is_looked_at_at_once():
+    async def scenario():
+        queue = KeyedQueue()
+        pace = Pace(queue)
+        pace.worked(RUN, 0.05)
+        await asyncio.sleep(1)
+        pace.wake(RUN)
+        return queue.depth
+
+    assert virtual_loop.run(scenario()) == 1
+
+
+def test_a_run_that_is_woken_all_the_time_does_not_use_up_the_loop():
+    cost = iter(range(100_000))
+
+    async def scenario():
+        bench = Bench(cpu_seconds=lambda: next(cost) * 0.05)
+        task = asyncio.create_task(bench.reconciler.run())
+        bench.store.put_run(as_stored(a_run()))
+        for _ in range(770):
+            bench.pace.wake(RUN)
+            await asyncio.sleep(0.013)
+        bench.queue.close()
+        await task
+        return len(bench.times(RUN))
+
+    assert virtual_loop.run(scenario()) <= 30
+
+
+def test_a_status_that_was_never_decided_is_that_which_is_stored():
+    bench = on_bench(lambda bench: bench.store.put_run(as_stored(a_run())), may_act=lambda: False)
+    assert bench.store.runs["ns", "run"].newest == rows.RunStatus()
