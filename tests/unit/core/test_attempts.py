@@ -162,7 +162,8 @@ def test_a_recorded_pod_that_is_no_longer_there_has_ended(recorded, reason, fail
 
 def test_our_reason_for_ending_a_pod_outlives_what_the_pod_says():
     recorded = an_attempt(1, "Terminating", reason="TaskTimedOut")
-    row = fold(a_pod(phase="Failed", exit_code=137), row=a_row(attempts=(recorded,)))
+    pod = a_pod(phase="Failed", exit_code=137, deleted=15)
+    row = fold(pod, row=a_row(attempts=(recorded,)))
     assert (row.state, row.reason) == ("Failed", "TaskTimedOut")
 
 
