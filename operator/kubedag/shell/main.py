@@ -130,8 +130,10 @@ class Operator:
             term = await self.election.term()
             beginning = asyncio.ensure_future(self.engine.begin_term())
             ended = asyncio.ensure_future(term.ended.wait())
-            await asyncio.wait({beginning, ended}, return_when=asyncio.FIRST_COMPLETED)
-            _freeze_garbage()
+            done, _ = await asyncio.wait({beginning, ended}, return_when=asyncio.FIRST_COMPLETED)
+            if beginning in done:
+                beginning.result()  # a bug must not leave a leader that does nothing
+                _freeze_garbage()
             await ended
             beginning.cancel()
             self.engine.end_term()
