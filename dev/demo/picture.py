@@ -129,11 +129,16 @@ def milliseconds(gap: float) -> str:
 
 def describe(row: dict[str, Any]) -> str:
     """A task's state in words: what happened, and what is waited for."""
-    words = [row["state"]]
+    return f"{row['state']} {note(row)}".rstrip()
+
+
+def note(row: dict[str, Any]) -> str:
+    """What there is to say about a state."""
+    words = []
     if row.get("attempt", 0) > 1:
         words.append(f"at attempt {row['attempt']}")
-    if note := row.get("message") or row.get("reason"):
-        words.append(f"({note.strip().splitlines()[0]})")
+    if why := row.get("message") or row.get("reason"):
+        words.append(f"({why.strip().splitlines()[0]})")
     if row["state"] == "AwaitingRetry":
         words.append(f"next attempt at {row.get('nextAttemptTime', '?')}")
     return " ".join(words)

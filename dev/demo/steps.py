@@ -37,6 +37,9 @@ class Steps:
         try:
             yield
             outcome = "done in"
+        except KeyboardInterrupt:
+            outcome = "\n      stopped after"
+            raise
         finally:
             self.took.append((what, time.monotonic() - began))
             self.say(f"      {outcome} {seconds(self.took[-1][1])}")

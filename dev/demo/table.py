@@ -8,7 +8,7 @@ import time
 from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING
 
-from .picture import describe
+from .picture import note
 
 if TYPE_CHECKING:
     from .picture import Picture
@@ -29,18 +29,18 @@ REDRAW_SECONDS = 0.1
 
 
 def lines(picture: Picture) -> list[tuple[str, str]]:
-    """The table as (text, colour), one pair a line."""
+    """The table as (text, colour), one pair a line; what matters most is left of column 80."""
     width = max(len(name) for name in picture.upstreams)
-    after = max(len(", ".join(names)) for names in picture.upstreams.values())
-    head = f"    {'TASK':<{width}}  {'AFTER':<{after}}  {'POD':<42}  STATE"
-    table = [(head, "1")]
+    table = [(f"    {'TASK':<{width}}  {'STATE':<14}  POD", "1")]
     for name, upstreams in picture.upstreams.items():
         row = picture.rows.get(name, {"state": "Waiting"})
         glyph, colour = GLYPHS.get(row["state"], ("?", "0"))
         pod = picture.pod_of(name)
-        shown = pod.name if pod else ""
-        text = f"  {glyph} {name:<{width}}  {', '.join(upstreams):<{after}}  {shown:<42}  "
-        table.append((text + describe(row), colour))
+        remark = note(row)
+        if row["state"] == "Waiting" and upstreams:
+            remark = f"after {', '.join(upstreams)}"
+        shown = f"{pod.name:<40}  {remark}" if pod else remark
+        table.append((f"  {glyph} {name:<{width}}  {row['state']:<14}  {shown}", colour))
     return table
 
 

@@ -12,7 +12,7 @@ def instant(text):
 
 
 def test_a_failure_says_why_where_and_with_which_exit_code(namespace):
-    failing = kube.task("load", "echo reading; echo 'disk full' >&2; exit 7")
+    failing = kube.task("load", "exec 2>&1; echo reading; echo 'disk full'; exit 7")
     ended = namespace.finish(namespace.start(kube.dag("failure", failing)))
 
     attempt = kube.row(ended, "load")["attempts"][-1]
