@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 from types import SimpleNamespace
 
 import pytest
 
 from kubedag.shell import main, settings
 from support import virtual_loop
+
+
+@pytest.fixture(autouse=True)
+def _garbage_as_before():
+    before = gc.get_threshold()
+    yield
+    gc.unfreeze()
+    gc.set_threshold(*before)
 
 
 class Parts:

@@ -1,0 +1,213 @@
+"""One step of an active run: what must end, and when to look again."""
+
+from __future__ import annotations
+
+import pytest
+
+from kubedag.core import actions, advance, rows, snapshot
+from support.builders import (
+    a_plan,
+    a_pod,
+    a_row,
+    a_snapshot,
+    a_status,
+    an_attempt,
+    at,
+    ended,
+)
+from support.objects import a_task
+
+
+def step(of, *seen, now=20, stop="", **facts):
+    return advance.advance(a_snapshot(of, *seen, **facts), of, at(now), stop)
+
+
+def started(found):
+    return [
+        (action.task_index, action.attempt)
+        for action in found.actions
+        if isinstance(action, actions.CreatePod)
+    ]
+
+
+def deleted(found):
+    return [action.name for action in found.actions if isinstance(action, actions.DeletePod)]
+
+
+def said(found):
+    return {row.name: (row.state, row.reason) for row in found.tasks}
+
+
+# --- Time -------------------------------------------------------------------------------------
+
+TIMED = a_plan(a_task("a", timeoutSeconds=10, pendingTimeoutSeconds=50))
+
+
+@pytest.mark.parametrize(
+    ("pod", "deadline", "reason"),
+    [
+        pytest.param(a_pod(phase="Running", started=2), 12, "TaskTimedOut", id="running"),
+        pytest.param(a_pod(phase="Pending", created=1), 51, "PendingTimedOut", id="pending"),
+    ],
+)
+def test_an_attempt_that_takes_too_long_is_ended(pod, deadline, reason):
+    early, due = step(TIMED, pod, now=deadline - 1), step(TIMED, pod, now=deadline)
+    assert (advance.wake(early), early.tasks[0].state) == (at(deadline), pod.status.phase)
+    assert (advance.wake(due), said(due)) == (None, {"a": ("Terminating", reason)})
+    assert due.tasks[0].attempts[0].reason == reason
+
+
+def test_a_task_without_a_timeout_runs_for_as_long_as_it_takes():
+    found = step(a_plan(a_task("a")), a_pod(phase="Running"), now=10_000_000)
+    assert (advance.wake(found), said(found)) == (None, {"a": ("Running", "")})
+
+
+def test_a_pod_that_nobody_started_gets_fifteen_minutes():
+    found = step(a_plan(a_task("a")), a_pod(), now=20)
+    assert advance.wake(found) == at(900)
+
+
+def test_the_next_look_is_at_the_earliest_of_all_that_time_can_change():
+    plan = a_plan(a_task("a", timeoutSeconds=100), a_task("b", timeoutSeconds=50))
+    found = step(plan, a_pod("a", phase="Running"), a_pod("b", phase="Running"))
+    assert advance.wake(found) == at(52)
+
+
+# --- Ending -----------------------------------------------------------------------------------
+
+TIMED_OUT = a_row(
+    state="Terminating",
+    reason="TaskTimedOut",
+    attempt=1,
+    attempts=(an_attempt(1, "Terminating", reason="TaskTimedOut"),),
+)
+
+
+def test_a_pod_is_deleted_only_once_the_reason_for_it_is_stored():
+    pod = a_pod(phase="Running")
+    before = step(TIMED, pod, status=a_status(a_row(state="Running")))
+    after = step(TIMED, pod, status=a_status(TIMED_OUT))
+    assert (deleted(before), deleted(after)) == ([], [pod.metadata.name])
+
+
+def test_the_delete_is_of_the_pod_that_was_seen():
+    pod = a_pod(phase="Running")
+    found = step(TIMED, pod, status=a_status(TIMED_OUT))
+    assert found.actions == [
+        actions.DeletePod(pod.metadata.name, pod.metadata.uid, pod.metadata.resource_version)
+    ]
+
+
+@pytest.mark.parametrize(
+    "pod",
+    [
+        a_pod(phase="Running", deleted=15),
+        a_pod(phase="Running", gone=True),
+        a_pod(attempt=2, phase="Running"),
+    ],
+    ids=["is being deleted", "is gone", "is another attempt"],
+)
+def test_nothing_is_deleted_twice_or_by_mistake(pod):
+    assert deleted(step(TIMED, pod, status=a_status(TIMED_OUT))) == []
+
+
+def test_a_pod_that_somebody_else_deletes_is_left_to_them():
+    recorded = a_row(
+        state="Terminating",
+        reason="PodDeleted",
+        attempts=(an_attempt(1, "Terminating", reason="PodDeleted"),),
+    )
+    assert deleted(step(TIMED, a_pod(phase="Running"), status=a_status(recorded))) == []
+
+
+def test_a_run_that_is_stopped_ends_what_runs_and_starts_nothing_more():
+    plan = a_plan(*[a_task(name) for name in "abcd"], a_task("e", dependsOn=["a"]))
+    failed = a_pod("b", phase="Failed", exit_code=1, finished=19)
+    plan = a_plan(
+        a_task("a"),
+        a_task("b", retry={"limit": 1}),
+        a_task("c"),
+        a_task("d"),
+        a_task("e", dependsOn=["a"]),
+    )
+    seen = (a_pod("a", phase="Running"), failed, a_pod("c", phase="Succeeded"))
+    found = step(plan, *seen, stop="RunTimedOut", creating=frozenset("d"))
+    assert started(found) == []
+    assert said(found) == {
+        "a": ("Terminating", "RunTimedOut"),
+        "b": ("Failed", "ExitCode"),
+        "c": ("Succeeded", ""),
+        "d": ("Waiting", ""),
+        "e": ("Skipped", "RunTimedOut"),
+    }
+
+
+def test_a_pod_that_appears_after_its_run_was_stopped_is_ended_too():
+    status = a_status(a_row(state="Queued", reason="CreatingPod"))
+    found = step(a_plan(a_task("a")), a_pod(), status=status, stop="RunReplaced")
+    assert said(found) == {"a": ("Terminating", "RunReplaced")}
+
+
+# --- Logs -------------------------------------------------------------------------------------
+
+
+def captured(found):
+    return [
+        (action.pod_name, action.container)
+        for action in found.actions
+        if isinstance(action, actions.CaptureLog)
+    ]
+
+
+FAILED = a_pod(phase="Failed", main=ended(1))
+
+
+@pytest.mark.parametrize(
+    ("pod", "facts", "expected"),
+    [
+        pytest.param(FAILED, {}, [(FAILED.metadata.name, "main")], id="of a failed Pod"),
+        pytest.param(
+            FAILED, {"logs": {FAILED.metadata.uid: snapshot.CapturedLog(b"x")}}, [],
+            id="that was not read before",
+        ),
+        pytest.param(
+            FAILED, {"logs": {FAILED.metadata.uid: snapshot.CapturedLog(None)}}, [],
+            id="even if that told nothing",
+        ),
+        pytest.param(a_pod(phase="Failed", gone=True), {}, [], id="that still exists"),
+        pytest.param(a_pod(phase="Succeeded"), {}, [], id="of none that succeeded"),
+        pytest.param(a_pod(phase="Running"), {}, [], id="of none that runs"),
+    ],
+)  # fmt: skip
+def test_the_log_is_read(pod, facts, expected):
+    assert captured(step(a_plan(a_task("a")), pod, **facts)) == expected
+
+
+def test_a_recorded_failure_whose_log_is_missing_is_looked_at_again():
+    row = a_row(state="Failed", attempt=1, attempts=(an_attempt(1, "Failed"),))
+    assert captured(step(a_plan(a_task("a")), FAILED, status=a_status(row))) == [
+        (FAILED.metadata.name, "main")
+    ]
+
+
+@pytest.mark.parametrize(
+    ("row", "expected"),
+    [
+        pytest.param(a_row(state="Failed", attempts=(an_attempt(1, "Failed"),)), True, id="none"),
+        pytest.param(
+            a_row(state="Failed", attempts=(
+                an_attempt(1, "Failed", log=rows.LogTail("PodLog")),)),
+            False, id="there",
+        ),
+        pytest.param(
+            a_row(state="Failed", attempts=(rows.Attempt(1, "Failed"),)), False, id="no Pod",
+        ),
+        pytest.param(
+            a_row(state="AwaitingRetry", attempts=(an_attempt(1, "Failed"),)), False,
+            id="not over yet",
+        ),
+        pytest.param(a_row(state="UpstreamFailed"), False, id="never tried"),
+    ],
+)  # fmt: skip
+def test_whether_a_failed_task_lacks_a_log(row, expected):
+    assert advance.lacks_log(row) is expected

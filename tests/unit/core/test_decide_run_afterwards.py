@@ -1,0 +1,94 @@
+"""What is left to decide about a run that has finished."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import msgspec
+import pytest
+
+from kubedag.core import actions, decide_run, rows, snapshot
+from support.builders import (
+    PROGRAM_FAILED,
+    a_finished_status,
+    a_plan,
+    a_pod,
+    a_row,
+    a_snapshot,
+    an_attempt,
+    at,
+)
+from support.objects import a_task
+
+ONE = a_plan(a_task("a"))
+NO_RETRY = {"image": "i", "retry": {"limit": 0, "infraLimit": 0}}
+
+
+def decide(snap, now=20):
+    return decide_run.decide(snap, at(now))
+
+
+NEWER = snapshot.Peer("z", ("2099", "2099", "z"))
+
+
+def test_a_run_that_has_finished_stays_as_it_is():
+    status = a_finished_status(a_row(state="Succeeded"))
+    snap = a_snapshot(ONE, status=status, suspend=True, dag=None, peers=(NEWER,))
+    found = decide(snap)
+    assert found == actions.RunDecision(msgspec.structs.replace(status, observed_generation=1))
+
+
+SUCCEEDED, FAILED = a_pod("a", phase="Succeeded"), a_pod("b", phase="Failed", exit_code=1)
+
+
+@pytest.mark.parametrize(
+    ("keep", "phases"),
+    [("None", ["Succeeded", "Failed"]), ("Failed", ["Succeeded"]), ("All", [])],
+)
+def test_the_pods_that_are_not_to_be_kept_go_some_time_after_the_run(keep, phases):
+    plan = a_plan(
+        a_task("a"), a_task("b"), retention={"keepPods": keep, "podTtlSecondsAfterFinished": 50}
+    )
+    log = rows.LogTail("PodLog")
+    failed = a_row("b", "Failed", attempts=(an_attempt(1, "Failed", task="b", log=log),))
+    status = a_finished_status(a_row("a", "Succeeded"), failed, completed=100, succeeded=False)
+    snap = a_snapshot(plan, SUCCEEDED, FAILED, status=status)
+    early, due = decide(snap, 149), decide(snap, 150)
+    assert (early.actions, early.wake_at) == ((), at(150) if phases else None)
+    assert due.actions == tuple(actions.DeletePods("uid-run", phase) for phase in phases)
+    assert due.wake_at is None
+
+
+@pytest.mark.parametrize(
+    "pod",
+    [
+        a_pod(phase="Succeeded", gone=True),
+        a_pod(phase="Succeeded", deleted=120),
+    ],
+    ids=["gone", "on its way out"],
+)
+def test_pods_that_go_already_are_not_deleted_again(pod):
+    status = a_finished_status(a_row(state="Succeeded"))
+    assert decide(a_snapshot(ONE, pod, status=status), now=10_000_000).actions == ()
+
+
+@pytest.mark.parametrize("has_plan", [True, False])
+def test_a_pod_that_lives_on_after_its_run_is_ended(has_plan):
+    pod = a_pod(phase="Running")
+    status = a_finished_status(a_row(state="Skipped"), succeeded=False)
+    found = decide(a_snapshot(ONE if has_plan else None, pod, status=status))
+    meta = pod.metadata
+    assert found.actions == (actions.DeletePod(meta.name, meta.uid, meta.resource_version),)
+
+
+def test_a_late_log_is_still_taken_in():
+    pod = a_pod(**PROGRAM_FAILED)
+    status = a_finished_status(
+        a_row(state="Failed", attempts=(an_attempt(1, "Failed"),)), succeeded=False
+    )
+    snap = a_snapshot(ONE, pod, status=status)
+    asks = decide(snap, now=10_000_000)
+    assert [type(action) for action in asks.actions] == [actions.CaptureLog]
+    assert asks.wake_at is None
+    read = decide(replace(snap, logs={pod.metadata.uid: snapshot.CapturedLog(b"why")}))
+    assert read.status.tasks[0].attempts[0].log == rows.LogTail("PodLog", "why")
