@@ -21,7 +21,6 @@ from support.builders import (
 from support.objects import a_task
 
 ONE = a_plan(a_task("a"))
-NO_RETRY = {"image": "i", "retry": {"limit": 0, "infraLimit": 0}}
 
 
 def decide(snap, now=20):
