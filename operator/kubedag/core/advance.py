@@ -338,7 +338,7 @@ def _end_pods(step: Step) -> None:
         for pod in step.snap.pods.get(row.name, ()):
             if pod.gone:
                 continue
-            if stored:
+            if stored and row.state == states.TERMINATING:
                 _delete_if_stored(step, stored[index], pod)
             if pod.status.phase == "Failed":
                 _capture(step, row, pod)

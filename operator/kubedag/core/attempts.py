@@ -36,9 +36,11 @@ def fold(
     present = set()
     for pod in seen:
         now_seen = snap.observed.get(pod.metadata.uid) or observe(pod)
+        if pod.gone and row.name in snap.creating and now_seen.number > row.attempt:
+            continue  # it went unrecorded, and its attempt is being made anew
         present.add(now_seen.number)
         if now_seen.number >= oldest:
-            old = fresh.get(now_seen.number)
+            old = recorded.get(now_seen.number)
             fresh[now_seen.number] = _observe(old, now_seen, pod, snap.logs, now)
     _miss_the_missing(fresh, present, now)
     _refuse(fresh, snap.refusals.get(row.name))
@@ -77,7 +79,7 @@ def _observe(
     if old is not None:
         if old.state in states.ATTEMPT_ENDS:
             return _with_log(old, pod, logs)
-        if old.state == states.TERMINATING and old.reason in outcomes.ASKS:
+        if old.state == states.TERMINATING and old.reason in outcomes.ASKS and _stands(old, pod):
             fresh = observe(pod, old)
         if old.deps_met_time is not None:
             fresh = replace(fresh, deps_met_time=old.deps_met_time)
@@ -86,6 +88,15 @@ def _observe(
     if fresh.state in states.ATTEMPT_ENDS and fresh.finish_time is None:
         fresh = replace(fresh, finish_time=min(pod.metadata.deletion_timestamp or now, now))
     return _with_log(fresh, pod, logs)
+
+
+def _stands(old: rows.Attempt, pod: pods.Pod) -> bool:
+    """Is it still to end? A look that was late may have asked a Pod to that had moved on."""
+    if pod.metadata.deletion_timestamp:
+        return True
+    if pod.status.phase == "Running":
+        return old.reason not in outcomes.ASKED_BEFORE_THE_START
+    return pod.status.phase not in ("Succeeded", "Failed")
 
 
 def observe(pod: pods.Pod, old: rows.Attempt | None = None) -> rows.Attempt:

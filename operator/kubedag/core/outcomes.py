@@ -125,6 +125,10 @@ ASKS: Final[Mapping[str, Ask]] = {
 }
 
 
+ASKED_BEFORE_THE_START: Final = ASKS.keys() - {TASK_TIMED_OUT, RUN_TIMED_OUT, RUN_REPLACED}
+"""Why a Pod is ended that has not started."""
+
+
 def _disrupted(evidence: Evidence) -> Outcome | None:
     """Something outside of the task ended it: preemption, taint, drain, API eviction."""
     condition = evidence.condition("DisruptionTarget")

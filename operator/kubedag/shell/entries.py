@@ -154,9 +154,7 @@ class PodIndex:
         task = pod.label(pods.LABEL_TASK)
         others = [old for old in tasks.get(task, ()) if old.metadata.uid != pod.metadata.uid]
         others.append(pod)
-        others.sort(
-            key=lambda one: (attempts.attempt_number(one), one.metadata.creation_timestamp or "")
-        )
+        others.sort(key=lambda one: (attempts.attempt_number(one), not one.gone))
         tasks[task] = tuple(others)
         if pod.gone:
             self._gone[run_uid] = self._gone.get(run_uid, 0) + 1

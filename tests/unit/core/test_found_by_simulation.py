@@ -22,12 +22,15 @@ def a_plan(*tasks: dict[str, Any], **more: Any) -> plans.Plan:
     return plans.compile_plan("dag", spec)
 
 
-def a_pod(task: str, attempt: int, phase: str, exit_code: int | None = None) -> pods.Pod:
+def a_pod(
+    task: str, attempt: int, phase: str, exit_code: int | None = None, *, started: bool = False
+) -> pods.Pod:
     stamp = "2026-01-01T11:30:00Z"
     ended = None
     if exit_code is not None:
         ended = pods.Terminated(exit_code, started_at=stamp, finished_at=stamp)
-    state = pods.ContainerState(terminated=ended)
+    runs = pods.Running(stamp) if started else None
+    state = pods.ContainerState(terminated=ended, running=runs)
     return pods.Pod(
         pods.Metadata(
             f"run-{task}-{attempt}",
@@ -150,6 +153,66 @@ def test_an_attempt_that_never_had_a_pod_has_no_log() -> None:
     denied = dataclasses.replace(A_REFUSAL, transient=False)
     snap = stored(a_snapshot(plan, refusals={"a": denied}))
     assert decided(snap).status.tasks[0].attempts[0].log is None
+
+
+def test_what_the_kubelet_said_stays_told_while_the_pod_ends() -> None:
+    waiting = pods.ContainerState(waiting=pods.Waiting("InvalidImageName", "no such thing: A:B"))
+    pod = msgspec.structs.replace(
+        a_pod("a", 1, "Pending"),
+        status=pods.PodStatus(
+            "Pending", container_statuses=(pods.ContainerStatus("main", 0, waiting),)
+        ),
+    )
+    snap = stored(a_snapshot(a_plan({"name": "a"}), pod))
+    assert decided(snap).status == snap.status
+    gone = dataclasses.replace(snap, pods={"a": (msgspec.structs.replace(pod, gone=True),)})
+    attempt = decided(gone).status.tasks[0].attempts[0]
+    assert (attempt.state, attempt.failure_class) == (states.FAILED, "Config")
+    assert attempt.message == "no such thing: A:B"
+
+
+def test_a_pod_that_failed_by_itself_before_it_was_told_to_end_failed_by_itself() -> None:
+    plan = a_plan({"name": "a", "timeoutSeconds": 60})
+    asked = stored(a_snapshot(plan, a_pod("a", 1, "Running", started=True)))
+    assert [row.reason for row in asked.status.tasks] == ["TaskTimedOut"]
+    ended = dataclasses.replace(asked, pods={"a": (a_pod("a", 1, "Failed", 3),)})
+    assert decided(ended).status.tasks[0].attempts[0].reason == "ExitCode"
+
+
+def test_a_pod_that_started_after_all_is_not_ended_for_being_late() -> None:
+    plan = a_plan({"name": "a"})
+    asked = stored(a_snapshot(plan, a_pod("a", 1, "Pending")))
+    assert [row.reason for row in asked.status.tasks] == ["PendingTimedOut"]
+    runs = dataclasses.replace(asked, pods={"a": (a_pod("a", 1, "Running", started=True),)})
+    assert states_of(decided(runs)) == {"a": states.RUNNING}
+    assert decided(runs).actions == ()
+
+
+def test_an_attempt_that_had_to_be_made_anew_is_judged_by_its_newer_pod() -> None:
+    gone = msgspec.structs.replace(a_pod("a", 1, "Pending"), gone=True)
+    again = a_pod("a", 1, "Running", started=True)
+    again = msgspec.structs.replace(
+        again, metadata=msgspec.structs.replace(again.metadata, uid="uid-new")
+    )
+    assert states_of(decided(a_snapshot(a_plan({"name": "a"}), gone, again))) == {
+        "a": states.RUNNING
+    }
+
+
+def test_an_attempt_does_not_end_while_it_is_being_made_anew() -> None:
+    gone = msgspec.structs.replace(a_pod("a", 1, "Pending"), gone=True)
+    decision = decided(a_snapshot(a_plan({"name": "a"}), gone, creating=frozenset({"a"})))
+    assert states_of(decision) == {"a": states.QUEUED}
+    assert decision.actions == ()
+
+
+def test_a_run_ends_only_when_the_logs_of_all_failed_attempts_are_read() -> None:
+    plan = a_plan({"name": "a", "retry": {"limit": 1}})
+    snap = a_snapshot(plan, a_pod("a", 1, "Failed", 1), a_pod("a", 2, "Succeeded", 0))
+    assert not decided(snap).status.finished
+    assert [type(action) for action in decided(snap).actions] == [actions.CaptureLog]
+    read = dataclasses.replace(snap, logs={"uid-a-1": snapshot.CapturedLog(b"why")})
+    assert decided(read).status.finished
 
 
 def test_a_finished_run_does_not_wake_for_a_time_that_is_past() -> None:
