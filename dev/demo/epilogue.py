@@ -79,7 +79,7 @@ The umbrella pipeline, with real code, a volume and a prediction (examples/umbre
   kubectl apply -k examples/umbrella-sales
   run=$(kubectl create -f examples/umbrella-sales/run.yaml -o name)
   kubectl wait $run --for=condition=Succeeded --timeout=120s
-  kubectl logs -l kubedag.dev/run=${{run#*/}},kubedag.dev/task=publish
+  kubectl logs -l kubedag.dev/run=${{run#*/}},kubedag.dev/task=publish --tail=-1
 
 End it, and everything in it:
   make cluster-down"""
