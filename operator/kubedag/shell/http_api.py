@@ -30,6 +30,8 @@ KEEP_ALIVE_SECONDS: Final = 30.0
 THROTTLED_TRIES_MAX: Final = 5
 THROTTLED_SECONDS_MAX: Final = 30.0
 THROTTLED_SECONDS_DEFAULT: Final = 1.0
+TLS_GOODBYE_SECONDS: Final = 0.25
+"""What aiohttp's documentation says to wait, so that TLS connections can say good-bye."""
 WATCH_LINE_BYTES_MAX: Final = 32 << 20
 WATCH_BUFFER_BYTES: Final = 256 << 10  # bounds how long one burst can hold the loop
 NO_ANSWER: Final = 0
@@ -128,9 +130,12 @@ class HttpApi:
 
     async def close(self) -> None:
         """Close every connection; watches end with an error."""
+        opened = bool(self._sessions)
         while self._sessions:
             _, session = self._sessions.popitem()
             await session.close()
+        if opened:
+            await asyncio.sleep(TLS_GOODBYE_SECONDS)
 
     async def request(
         self,
@@ -177,6 +182,9 @@ class HttpApi:
         except (aiohttp.ClientError, OSError, TimeoutError) as error:
             raise Unreachable(_said(call, error), maybe_applied=False) from error
         finally:
+            connection = response.connection
+            if connection is not None and connection.transport is not None:
+                connection.transport.abort()  # a stream has no good-bye worth waiting for
             response.close()
 
     async def _open_watch(self, call: _Call) -> aiohttp.ClientResponse:
@@ -328,8 +336,12 @@ async def _lines(response: aiohttp.ClientResponse) -> AsyncGenerator[bytes, None
             if rest:
                 yield rest
             rest = line
-        if len(rest) > WATCH_LINE_BYTES_MAX:
-            raise aiohttp.ClientPayloadError(f"a line longer than {WATCH_LINE_BYTES_MAX} bytes")
+        if len(rest) > TLS_GOODBYE_SECONDS: Final = 0.25
+"""What aiohttp's documentation says to wait, so that TLS connections can say good-bye."""
+WATCH_LINE_BYTES_MAX:
+            raise aiohttp.ClientPayloadError(f"a line longer than {TLS_GOODBYE_SECONDS: Final = 0.25
+"""What aiohttp's documentation says to wait, so that TLS connections can say good-bye."""
+WATCH_LINE_BYTES_MAX} bytes")
 
 
 def _said(call: _Call, error: BaseException) -> str:
