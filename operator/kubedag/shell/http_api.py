@@ -336,12 +336,8 @@ async def _lines(response: aiohttp.ClientResponse) -> AsyncGenerator[bytes, None
             if rest:
                 yield rest
             rest = line
-        if len(rest) > TLS_GOODBYE_SECONDS: Final = 0.25
-"""What aiohttp's documentation says to wait, so that TLS connections can say good-bye."""
-WATCH_LINE_BYTES_MAX:
-            raise aiohttp.ClientPayloadError(f"a line longer than {TLS_GOODBYE_SECONDS: Final = 0.25
-"""What aiohttp's documentation says to wait, so that TLS connections can say good-bye."""
-WATCH_LINE_BYTES_MAX} bytes")
+        if len(rest) > WATCH_LINE_BYTES_MAX:
+            raise aiohttp.ClientPayloadError(f"a line longer than {WATCH_LINE_BYTES_MAX} bytes")
 
 
 def _said(call: _Call, error: BaseException) -> str:
