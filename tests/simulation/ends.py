@@ -143,7 +143,7 @@ def _difference(one: rows.RunStatus, other: rows.RunStatus) -> str:
         path, a, b = pairs.pop(0)
         if isinstance(a, dict) and isinstance(b, dict):
             pairs += [(f"{path}.{key}", a.get(key), b.get(key)) for key in (a | b)]
-        elif isinstance(a, list) and isinstance(b, list) and len(a) == len(b):
+        elif isinstance(a, (list, tuple)) and isinstance(b, (list, tuple)) and len(a) == len(b):
             pairs += [(f"{path}[{n}]", *both) for n, both in enumerate(zip(a, b, strict=True))]
         elif a != b:
             return f"{path} {b!r}, which was {a!r}"
