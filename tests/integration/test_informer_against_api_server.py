@@ -137,6 +137,8 @@ class Outdated:
 
 
 def test_what_is_deleted_while_history_is_lost_is_found_out(api_server, namespace):
+    api_server.restart_apiserver()  # what its watch cache remembers begins now
+
     async def scenario() -> tuple[list[str], informer.InformerStats]:
         def wrap(api: client.Api) -> client.Api:
             return Outdated(api, delete_unseen)
