@@ -25,6 +25,7 @@ REGRESSIONS = {
     "1511": "A deletion that met a conflict was never repeated.",
     "31135": "A Pod that failed by itself was called timed out, because the look at it was late.",
     "40804": "A Pod was called pending for too long that had run and ended by then.",
+    "481": "An attempt that was over was not counted while the next one was being created.",
     "41773": "An attempt had to be made anew; its success was lost to the Pod that was gone before.",
 }
 """Seeds of worlds that were broken once; a change of `world` or `faults` makes new worlds of them,

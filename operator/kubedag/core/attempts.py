@@ -36,8 +36,8 @@ def fold(
     present = set()
     for pod in seen:
         now_seen = snap.observed.get(pod.metadata.uid) or observe(pod)
-        if pod.gone and row.name in snap.creating and now_seen.number > row.attempt:
-            continue  # it went unrecorded, and its attempt is being made anew
+        if pod.gone and pod.metadata.name in snap.creating_pods:
+            continue  # it went unseen, and its attempt is being made anew
         present.add(now_seen.number)
         if now_seen.number >= oldest:
             old = recorded.get(now_seen.number)

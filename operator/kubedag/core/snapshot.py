@@ -93,10 +93,14 @@ class RunSnapshot:
     dag: DAGFacts | None = None
     plan: plans.Plan | None = None
     plan_revision: str = ""
+    plan_generation: int = 0
+    """The generation of the DAG that the revision was made of."""
     pods: Mapping[str, Sequence[pods.Pod]] = field(default_factory=dict)
     """By task name; in order of attempt."""
     observed: Mapping[str, rows.Attempt] = field(default_factory=dict)
     """By the Pod's UID: `attempts.observe` of the Pods, worked out once when each was seen."""
+    creating_pods: frozenset[str] = frozenset()
+    """The names of the Pods whose creation is under way."""
     creating: frozenset[str] = frozenset()
     """Names of the tasks for which the creation of a Pod is under way."""
     logs: Mapping[str, CapturedLog] = field(default_factory=dict)

@@ -68,6 +68,7 @@ class RunActor:
                     task = snap.plan.tasks[action.task_index]
                     if task.name not in entry.creating:
                         entry.creating.add(task.name)
+                        entry.creating_pods.add(action.name)
                         identity = _identity(snap)
                         self._tasks.start(
                             self._create_pod(entry, snap.plan, task, identity, action)
@@ -109,9 +110,11 @@ class RunActor:
                 self._refuse(entry, task.name, action, error)
         except ClusterError as error:
             self._refuse(entry, task.name, action, error)
-        finally:
-            entry.creating.discard(task.name)
-            self._wake(entry.key)
+
+    def _creation_over(self, entry: RunEntry, task: str, pod: str) -> None:
+        entry.creating.discard(task)
+        entry.creating_pods.discard(pod)
+        self._wake(entry.key)
 
     async def _adopt(self, entry: RunEntry, task: str, action: actions.CreatePod) -> None:
         """The name is taken: by our own earlier request, or by somebody else's Pod."""
@@ -212,7 +215,9 @@ class RunActor:
                 break
             params["tailLines"] = "5"  # long lines: the limit cut off the end that is wanted
         entry.logs[action.pod_uid] = captured
-        entry.capturing.discard(action.pod_uid)
+
+    def _capture_over(self, entry: RunEntry, uid: str) -> None:
+        entry.capturing.discard(uid)
         self._wake(entry.key)
 
 

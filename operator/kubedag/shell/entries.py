@@ -23,6 +23,7 @@ class RunEntry:
     decided: rows.RunStatus | None = None
     """As it will be stored next."""
     creating: set[str] = field(default_factory=set)
+    creating_pods: set[str] = field(default_factory=set)
     capturing: set[str] = field(default_factory=set)
     deleting: set[str] = field(default_factory=set)
     logs: dict[str, snapshot.CapturedLog] = field(default_factory=dict)

@@ -201,7 +201,8 @@ def test_an_attempt_that_had_to_be_made_anew_is_judged_by_its_newer_pod() -> Non
 
 def test_an_attempt_does_not_end_while_it_is_being_made_anew() -> None:
     gone = msgspec.structs.replace(a_pod("a", 1, "Pending"), gone=True)
-    decision = decided(a_snapshot(a_plan({"name": "a"}), gone, creating=frozenset({"a"})))
+    under_way = {"creating": frozenset({"a"}), "creating_pods": frozenset({"run-a-1"})}
+    decision = decided(a_snapshot(a_plan({"name": "a"}), gone, **under_way))
     assert states_of(decision) == {"a": states.QUEUED}
     assert decision.actions == ()
 
