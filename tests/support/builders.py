@@ -180,6 +180,7 @@ def a_snapshot(
         "dag": snapshot.DAGFacts(generation=1, ready=True, revision=REVISION),
         "plan": of,
         "plan_revision": REVISION if of is not None else "",
+        "plan_generation": 1 if of is not None else 0,
         "pods": by_task,
     }
     return snapshot.RunSnapshot(**(plain | fields))

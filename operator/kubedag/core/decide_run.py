@@ -13,7 +13,7 @@ from typing import Final
 
 import msgspec
 
-from kubedag.core import actions, admission, instants, outcomes, result, rows, states
+from kubedag.core import actions, admission, fit, instants, outcomes, result, rows, states
 from kubedag.core import advance as advances
 from kubedag.core import plan as plans
 from kubedag.core import snapshot as snapshots
@@ -103,11 +103,11 @@ def _runs(snap: snapshots.RunSnapshot, now: datetime) -> actions.RunDecision:
     base = replace(
         snap.status,
         revision=snap.status.revision or snap.plan_revision,
-        dag_generation=snap.status.dag_generation or (snap.dag.generation if snap.dag else 0),
+        dag_generation=snap.status.dag_generation or snap.plan_generation,
         start_time=started,
     )
     tasks = tuple(_with_deps_met(step, started))
-    status = _described(snap, base, step.plan, tasks, now, stop)
+    status = fit.fit(_described(snap, base, step.plan, tasks, now, stop), instants.text(now))
     wakes = [moment for moment in (advances.wake(step), deadline) if moment is not None]
     return actions.RunDecision(
         status=status,
@@ -331,7 +331,7 @@ def _tidy(
     """Take late logs, then delete the Pods that are not to be kept, once they have lingered."""
     step = advances.Step(snap, plan, now)
     advances.fill_logs(step)
-    status = replace(status, tasks=tuple(step.tasks))
+    status = fit.fit(replace(status, tasks=tuple(step.tasks)), instants.text(now))
     dispose = DISPOSED[plan.retention.keep_pods.value]
     ended = {
         pod.status.phase

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from datetime import timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Final, assert_never
 
 import msgspec
@@ -71,20 +72,30 @@ class RunActor:
                         entry.creating_pods.add(action.name)
                         identity = _identity(snap)
                         self._tasks.start(
-                            self._create_pod(entry, snap.plan, task, identity, action)
+                            self._create_pod(entry, snap.plan, task, identity, action),
+                            partial(self._creation_over, entry, task.name, action.name),
                         )
                 case actions.DeletePod():
                     if action.uid not in entry.deleting:
                         entry.deleting.add(action.uid)
-                        self._tasks.start(self._delete_pod(entry, action))
+                        self._tasks.start(
+                            self._delete_pod(entry, action),
+                            partial(entry.deleting.discard, action.uid),
+                        )
                 case actions.DeletePods():
                     if action.phase not in entry.deleting:
                         entry.deleting.add(action.phase)
-                        self._tasks.start(self._delete_pods(entry, action))
+                        self._tasks.start(
+                            self._delete_pods(entry, action),
+                            partial(entry.deleting.discard, action.phase),
+                        )
                 case actions.CaptureLog():
                     if action.pod_uid not in entry.capturing:
                         entry.capturing.add(action.pod_uid)
-                        self._tasks.start(self._capture_log(entry, action))
+                        self._tasks.start(
+                            self._capture_log(entry, action),
+                            partial(self._capture_over, entry, action.pod_uid),
+                        )
                 case _:
                     assert_never(action)
 
@@ -163,7 +174,7 @@ class RunActor:
         # A Pod that has ended in the meantime is looked at again first.
         same = {"uid": action.uid, "resourceVersion": action.resource_version}
         body = orjson.dumps({"preconditions": same})
-        await self._delete(entry, action.uid, path, body, {})
+        await self._delete(entry, path, body, {})
 
     async def _delete_pods(self, entry: RunEntry, action: actions.DeletePods) -> None:
         path = client.PODS.path(entry.facts.namespace)
@@ -171,10 +182,10 @@ class RunActor:
             "labelSelector": f"{pods.LABEL_RUN_UID}={action.run_uid}",
             "fieldSelector": f"status.phase={action.phase}",
         }
-        await self._delete(entry, action.phase, path, None, selectors)
+        await self._delete(entry, path, None, selectors)
 
     async def _delete(
-        self, entry: RunEntry, what: str, path: str, body: bytes | None, params: dict[str, str]
+        self, entry: RunEntry, path: str, body: bytes | None, params: dict[str, str]
     ) -> None:
         pause = 0.0
         try:
@@ -190,9 +201,8 @@ class RunActor:
             log.debug("Could not delete %s: %s", path, error)
         if pause:
             await asyncio.sleep(pause)
-        entry.deleting.discard(what)
-        if pause:
-            self._wake(entry.key)
+            # After this task has ended, so that the deletion can be asked for again.
+            asyncio.get_running_loop().call_soon(self._wake, entry.key)
 
     async def _capture_log(self, entry: RunEntry, action: actions.CaptureLog) -> None:
         path = client.PODS.path(entry.facts.namespace, action.pod_name, "log")

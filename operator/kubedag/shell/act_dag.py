@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from functools import partial
 from typing import TYPE_CHECKING, Final, assert_never
 
 import msgspec
@@ -72,12 +73,13 @@ class DAGActor:
     ) -> None:
         if what not in entry.busy:
             entry.busy.add(what)
-            self._tasks.start(self._guarded(entry, what, work, *arguments))
+            self._tasks.start(
+                self._guarded(entry, work, *arguments), partial(self._over, entry, what)
+            )
 
     async def _guarded(
         self,
         entry: DAGEntry,
-        what: str,
         work: Callable[..., Coroutine[Any, Any, object]],
         *arguments: object,
     ) -> None:
@@ -86,9 +88,10 @@ class DAGActor:
         except ClusterError as error:
             log.info("DAG %s/%s: %s", entry.namespace, entry.name, error)
             await asyncio.sleep(PAUSE_SECONDS)
-        finally:
-            entry.busy.discard(what)
-            self._wake(entry.key)
+
+    def _over(self, entry: DAGEntry, what: str) -> None:
+        entry.busy.discard(what)
+        self._wake(entry.key)
 
     async def _try_pod(self, entry: DAGEntry, action: actions.TryPod) -> None:
         definition = entry.definition

@@ -61,6 +61,11 @@ class Revisions:
             for one in self._by_dag.get((namespace, dag), {}).values()
         )
 
+    def generation(self, namespace: str, dag: str, name: str) -> int:
+        """The generation of the DAG that a revision was made of; 0 if it is not there."""
+        revision = self._by_dag.get((namespace, dag), {}).get(name)
+        return revision.revision if revision is not None else 0
+
     def plan(self, namespace: str, dag: str, name: str) -> plans.Plan | None:
         """The plan of a stored revision; None if it is not there or cannot be read."""
         known = self._plans.get((namespace, name))
@@ -112,7 +117,9 @@ def of_dag(raw: Mapping[str, Any]) -> tuple[bytes, decide_dag.Definition]:
         return b"", decide_dag.Definition(retention=api.Retention(), problems=spec, **common)
     if found := plans.validate(spec):
         return b"", decide_dag.Definition(retention=spec.retention, problems=found, **common)
-    canonical = orjson.dumps(given, option=orjson.OPT_SORT_KEYS)
+    # To suspend a DAG, or to describe it better, makes no other pipeline of it.
+    kept = {key: value for key, value in given.items() if key not in ("suspend", "description")}
+    canonical = orjson.dumps(kept, option=orjson.OPT_SORT_KEYS)
     plan = plans.compile_plan(meta["name"], spec)
     return canonical, decide_dag.Definition(
         retention=spec.retention,

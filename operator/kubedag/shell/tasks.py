@@ -11,9 +11,12 @@ import logging
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine
+    from collections.abc import Callable, Coroutine
 
 log: Final = logging.getLogger(__name__)
+
+BUG_PAUSE_SECONDS: Final = 10.0
+"""Whatever met a bug will be asked for again, and must not spin."""
 
 
 class Tasks:
@@ -26,17 +29,23 @@ class Tasks:
     def __len__(self) -> int:
         return len(self._running)
 
-    def start(self, work: Coroutine[Any, Any, None]) -> None:
-        """Have something done."""
+    def start(
+        self, work: Coroutine[Any, Any, None], after: Callable[[], None] = lambda: None
+    ) -> None:
+        """Have something done, and then `after` called, however it ended."""
         task = asyncio.get_running_loop().create_task(work)
         self._running.add(task)
-        task.add_done_callback(self._ended)
+        task.add_done_callback(lambda ended: self._ended(ended, after))
 
-    def _ended(self, task: asyncio.Task[None]) -> None:
+    def _ended(self, task: asyncio.Task[None], after: Callable[[], None]) -> None:
         self._running.discard(task)
-        if not task.cancelled() and (error := task.exception()) is not None:
-            self.bugs += 1
-            log.error("Background work failed", exc_info=error)
+        error = None if task.cancelled() else task.exception()
+        if error is None:
+            after()
+            return
+        self.bugs += 1
+        log.error("Background work failed; it may be asked for again", exc_info=error)
+        task.get_loop().call_later(BUG_PAUSE_SECONDS, after)
 
     async def stop(self, seconds_max: float) -> None:
         """Let what is under way end, for a while; then cancel it."""
