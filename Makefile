@@ -74,6 +74,10 @@ test-e2e: $(READY) ## Stage 5: image, chart and Pods on kind
 test-demo: $(READY) ## Stage 6: the demo, read by a test
 	@$(BIN)/python -m dev.test demo
 
+.PHONY: test-cluster
+test-cluster: $(READY) ## Stage 7: the throw-away cluster, and that nothing is left of it
+	@$(BIN)/python -m dev.test cluster
+
 .PHONY: verify
 verify: $(READY) ## Regenerate CRDs, chart copies and reference; fail if that changes a file
 	@$(BIN)/python -m dev.generate --verify

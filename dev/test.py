@@ -115,7 +115,7 @@ STAGES = (
     ),
     Stage(
         "e2e",
-        (_python("-m", "dev.cluster", "up"), _pytest("e2e", "tests/e2e")),
+        (_python("-m", "dev.cluster", "up"), _pytest("e2e", "--maxfail=5", "tests/e2e")),
         leaves=CLUSTER_STAYS,
     ),
     Stage(
@@ -123,6 +123,7 @@ STAGES = (
         (_python("-m", "dev.demo", output="demo.txt"), _pytest("demo", "tests/demo")),
         leaves=CLUSTER_STAYS,
     ),
+    Stage("cluster", (_pytest("cluster", "--maxfail=2", "tests/cluster"),)),
 )
 
 
