@@ -210,7 +210,7 @@ class DAGRunStatus(Status):
     duration: Word | None = None
     """duration is, for people, how long the run took once it is over, such as 3m7s."""
     progress: Word | None = None
-    """progress is, for people, the tasks that are done and all there are, such as 7/12."""
+    """progress is, for people, the tasks that have succeeded and all there are, such as 7/12."""
     counts: Counts | None = None
     """counts is how many tasks are in which state."""
     retries: Amount | None = None

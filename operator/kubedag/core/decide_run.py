@@ -169,25 +169,37 @@ _STOP_REASONS: Final = {stop: reason for reason, stop in STOPS.items()}
 
 
 def _with_deps_met(step: advances.Step, started: str) -> list[rows.TaskRow]:
-    """Record when each first attempt could have started: when its last upstream ended."""
-    plan, tasks = step.plan, step.tasks
-    filled = list(tasks)
+    """Record when each attempt could have started, had there been no limits."""
+    filled = list(step.tasks)
     for index in step.folded:
-        row = tasks[index]
+        row = filled[index]
         if not row.attempts or row.attempts[-1].deps_met_time is not None:
             continue
         last = row.attempts[-1]
-        met = started
-        if last.number == 1:
-            for above in plan.tasks[index].upstream:
-                ended = tasks[above].attempts[-1].finish_time if tasks[above].attempts else None
-                met = max(met, ended or met)
-        elif len(row.attempts) > 1:
-            met = row.attempts[-2].finish_time or met
+        met = _upstreams_ended(step, index, started) if last.number == 1 else started
+        if last.number > 1 and len(row.attempts) > 1:
+            stored = step.snap.status.tasks[index] if step.snap.status.tasks else row
+            met = stored.next_attempt_time or row.attempts[-2].finish_time or met
         filled[index] = replace(
             row, attempts=(*row.attempts[:-1], replace(last, deps_met_time=met))
         )
     return filled
+
+
+def _upstreams_ended(step: advances.Step, index: int, started: str) -> str:
+    """When the last of them ended; one without a Pod ended with what decided about it."""
+    met, seen, open_ = started, {index}, list(step.plan.tasks[index].upstream)
+    while open_:
+        above = open_.pop()
+        if above in seen:
+            continue
+        seen.add(above)
+        attempts = step.tasks[above].attempts
+        if attempts:
+            met = max(met, attempts[-1].finish_time or met)
+        else:
+            open_ += step.plan.tasks[above].upstream
+    return met
 
 
 # --- Words -----------------------------------------------------------------------------------

@@ -15,6 +15,7 @@ from support.builders import (
     a_row,
     a_snapshot,
     a_status,
+    an_attempt,
     at,
     run_facts,
     stamp,
@@ -347,3 +348,19 @@ def test_conditions_say_which_generation_they_judge_and_when_they_changed():
         ("Succeeded", "Unknown", "Running", stamp(20), 3),
         ("Finished", "False", "Active", stamp(20), 3),
     ]
+
+
+def test_a_task_could_start_when_what_decided_about_its_upstreams_had_ended():
+    plan = a_plan(
+        a_task("a"),
+        a_task("b", dependsOn=["a"]),
+        a_task("c", dependsOn=["b"], triggerRule="AllDone"),
+    )
+    failed = an_attempt(state="Failed", finish_time=stamp(30), log=rows.LogTail("PodLog"))
+    status = a_status(
+        a_row("a", "Failed", attempt=1, user_failures=1, attempts=(failed,)),
+        a_row("b", "UpstreamFailed"),
+        a_row("c", "Queued"),
+    )
+    found = decide(a_snapshot(plan, a_pod("c"), status=status))
+    assert found.status.tasks[2].attempts[-1].deps_met_time == stamp(30)
