@@ -8,6 +8,7 @@ from __future__ import annotations
 import http.client
 import json
 import ssl
+import threading
 import urllib.parse
 from typing import TYPE_CHECKING, Any
 
@@ -31,12 +32,13 @@ class ApiError(Exception):
 
 
 class Client:
-    """JSON over one kept connection. Not for several threads at once."""
+    """JSON over one kept connection; threads wait for each other."""
 
     def __init__(self, url: str, ca_file: Path, token: str) -> None:
         self._netloc = urllib.parse.urlsplit(url).netloc
         self._ca_file = ca_file
         self._token = token
+        self._one_at_a_time = threading.RLock()
         self._context: ssl.SSLContext | None = None
         self._connection: http.client.HTTPSConnection | None = None
 
@@ -68,14 +70,15 @@ class Client:
         """Send it once; a connection the server has closed while idle is not the caller's fault."""
         headers = {"Authorization": f"Bearer {self._token}", "Content-Type": content_type}
         payload = None if body is None else json.dumps(body).encode()
-        reused = self._connection is not None
-        try:
-            status, text = self._send(method, path, payload, headers)
-        except (OSError, http.client.HTTPException):
-            self.close()
-            if not reused:
-                raise
-            status, text = self._send(method, path, payload, headers)
+        with self._one_at_a_time:
+            reused = self._connection is not None
+            try:
+                status, text = self._send(method, path, payload, headers)
+            except (OSError, http.client.HTTPException):
+                self.close()
+                if not reused:
+                    raise
+                status, text = self._send(method, path, payload, headers)
         if status >= http.client.BAD_REQUEST:
             raise ApiError(status, text)
         return json.loads(text) if text.startswith(("{", "[")) else text
