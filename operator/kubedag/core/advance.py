@@ -141,6 +141,10 @@ def _expire(step: Step) -> None:
 
 def _terminating(row: rows.TaskRow, reason: str) -> rows.TaskRow:
     message = outcomes.ASKS[reason].message
+    if reason == outcomes.PENDING_TIMED_OUT:
+        # What it waited for is known now, and nobody can tell once the Pod is gone.
+        last = row.attempts[-1]
+        message = rows.clip(": ".join(filter(None, (message, last.reason, last.message))))
     last = replace(row.attempts[-1], state=states.TERMINATING, reason=reason, message=message)
     return replace(
         row,

@@ -169,7 +169,7 @@ def _miss_the_missing(fresh: dict[int, rows.Attempt], present: AbstractSet[int],
             attempt,
             state=states.FAILED,
             reason=attempt.reason if asked else "PodDeleted",
-            message=ask.message if ask and asked else "the Pod was deleted before it had ended",
+            message=attempt.message if asked else "the Pod was deleted before it had ended",
             failure_class=ask.failure_class if ask and asked else outcomes.INFRA,
             finish_time=now,
             log=_NOTHING_LEFT,
@@ -250,8 +250,13 @@ def _started(pod: pods.Pod) -> str | None:
             if status.state.running is not None:
                 return status.state.running.started_at
             if status.state.terminated is not None:
-                return status.state.terminated.started_at
+                began = status.state.terminated.started_at
+                return began if began != _NEVER else None
     return None
+
+
+_NEVER: Final = "1970-01-01T00:00:00Z"
+"""What the kubelet says of a program that could not be started."""
 
 
 def _finished(pod: pods.Pod) -> str | None:

@@ -6,6 +6,7 @@ import pytest
 
 from kubedag.core import actions, advance, rows, snapshot
 from support.builders import (
+    a_condition,
     a_plan,
     a_pod,
     a_row,
@@ -14,6 +15,7 @@ from support.builders import (
     an_attempt,
     at,
     ended,
+    waiting,
 )
 from support.objects import a_task
 
@@ -55,6 +57,29 @@ def test_an_attempt_that_takes_too_long_is_ended(pod, deadline, reason):
     assert (advance.wake(early), early.tasks[0].state) == (at(deadline), pod.status.phase)
     assert (advance.wake(due), said(due)) == (None, {"a": ("Terminating", reason)})
     assert due.tasks[0].attempts[0].reason == reason
+
+
+@pytest.mark.parametrize(
+    ("pod", "why"),
+    [
+        pytest.param(a_pod(), "", id="nothing is known"),
+        pytest.param(
+            a_pod(main=waiting("ErrImagePull", "no such host")),
+            ": ErrImagePull: no such host",
+            id="the image",
+        ),
+        pytest.param(a_pod(main=waiting("Odd")), ": Odd", id="a bare word"),
+        pytest.param(
+            a_pod(conditions=(a_condition("PodScheduled", "False", "Unschedulable", "no node"),)),
+            ": Unschedulable: no node",
+            id="no node",
+        ),
+    ],
+)
+def test_a_pod_that_did_not_start_says_what_it_waited_for(pod, why):
+    (row,) = step(TIMED, pod, now=50).tasks
+    assert row.message == "did not start within its pendingTimeoutSeconds" + why
+    assert row.attempts[0].message == row.message
 
 
 def test_a_task_without_a_timeout_runs_for_as_long_as_it_takes():

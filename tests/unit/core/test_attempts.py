@@ -360,3 +360,19 @@ def test_a_recorded_failure_whose_pod_is_gone_has_no_log_to_wait_for():
 def test_a_reason_that_is_too_long_for_the_api_is_shortened(pod):
     row = fold(pod)
     assert len(row.reason) == len(row.attempts[0].reason) == 128
+
+
+def test_a_program_that_could_not_be_started_has_no_start_time():
+    """The kubelet then says 1970."""
+    main = pods.ContainerState(
+        terminated=pods.Terminated(
+            128, "StartError", "no such file", started_at="1970-01-01T00:00:00Z"
+        )
+    )
+    assert fold(a_pod(phase="Failed", main=main)).attempts[0].start_time is None
+
+
+def test_why_a_pod_was_asked_to_end_is_kept_when_it_is_gone():
+    old = an_attempt(state="Terminating", reason="PendingTimedOut", message="x: ErrImagePull")
+    row = a_row(state="Terminating", reason="PendingTimedOut", attempt=1, attempts=(old,))
+    assert fold(row=row).message == "x: ErrImagePull"
