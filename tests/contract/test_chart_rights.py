@@ -14,7 +14,7 @@ MAY = {
     ("", "pods"): {"get", "list", "watch", "create", "delete", "deletecollection"},
     ("", "pods/log"): {"get"},
     ("apps", "controllerrevisions"): {"get", "list", "watch", "create", "delete"},
-    ("", "events"): {"create", "patch"},
+    ("", "events"): {"create", "get", "patch"},
 }
 MAY_AT_HOME = {
     ("coordination.k8s.io", "leases"): {"create"},

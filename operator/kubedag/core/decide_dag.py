@@ -118,11 +118,19 @@ def judge(dag: Definition, snap: DAGSnapshot) -> Verdict:
         return _bad(refused)
     if asked:
         tries = tuple(actions.TryPod(trial.key, trial.manifest) for trial in asked)
-        return Verdict(rows.UNKNOWN, "Checking", "asks the API server about its Pods", tries)
+        return _asking(dag, snap.status)._replace(actions=tries)
     if dag.revision not in known:
         create = actions.CreateRevision(dag.revision, dag.generation)
         return Verdict(rows.UNKNOWN, "Storing", "stores this generation for its runs", (create,))
     return Verdict(rows.TRUE, "Accepted", _accepted(dag))
+
+
+def _asking(dag: Definition, status: rows.DAGStatus) -> Verdict:
+    """A generation that was refused before a restart stays so until the answer is another."""
+    told = status.condition(rows.READY)
+    if told is not None and _is_ready(status, dag.generation) == rows.FALSE:
+        return Verdict(told.status, told.reason, told.message)
+    return Verdict(rows.UNKNOWN, "Checking", "asks the API server about its Pods")
 
 
 def ready(status: rows.DAGStatus, generation: int) -> bool:

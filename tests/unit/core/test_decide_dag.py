@@ -90,6 +90,21 @@ def test_a_dag_that_was_good_before_a_restart_is_not_asked_about_again(
     assert word(decide(snap(status=status, revisions=revisions)))[1] == expected
 
 
+@pytest.mark.parametrize(
+    ("generation", "expected"),
+    [
+        pytest.param(1, REFUSED, id="of this generation"),
+        pytest.param(0, CHECKING, id="of another generation"),
+    ],
+)
+def test_a_dag_that_was_bad_before_a_restart_stays_so_until_the_api_says_otherwise(
+    generation, expected
+):
+    condition = rows.Condition("Ready", *REFUSED, stamp(1), generation)
+    found = decide(snap(status=rows.DAGStatus(conditions=(condition,))))
+    assert (word(found), found.actions) == (expected, (TRY,))
+
+
 def test_a_bad_dag_says_what_is_wrong_and_asks_for_nothing():
     found = decide(snap(a_definition(problems=[BAD], generation=2), status=ready()))
     assert (word(found), found.actions) == (REFUSED, ())
