@@ -33,6 +33,9 @@ log: Final = logging.getLogger(__name__)
 
 LOG_LINES: Final = 80
 LOG_BYTES_MAX: Final = 64 * 1024
+LOG_LINES_IF_LONG: Final = "3"
+"""The container runtime cuts lines into pieces of 16 KiB, and it is pieces that the kubelet counts:
+this many are always within the limit, so that the very end is."""
 LOG_BYTES_KEPT: Final = 2 * rows.LOG_TAIL_BYTES_MAX
 LOG_TRIES_MAX: Final = 2
 LOG_SECONDS_MAX: Final = 5.0
@@ -190,12 +193,14 @@ class RunActor:
         pause = 0.0
         try:
             await self._api.request("DELETE", path, params=params, body=body)
+            entry.delete_tries = 0
         except ApiError as error:
             if error.conflict:
                 pause = 1.0  # it has changed; whatever tells of that may be late
             elif not error.not_found:
-                pause = 1.0
-                log.warning("Could not delete %s: %s", path, error)
+                entry.delete_tries += 1
+                pause = float(refusals.wait_seconds(entry.delete_tries))
+                log.warning("Could not delete %s, next try in %d s: %s", path, pause, error)
         except ClusterError as error:
             pause = 1.0
             log.debug("Could not delete %s: %s", path, error)
@@ -223,7 +228,7 @@ class RunActor:
             captured = snapshot.CapturedLog(text[-LOG_BYTES_KEPT:], len(text) > LOG_BYTES_KEPT)
             if len(text) < LOG_BYTES_MAX:
                 break
-            params["tailLines"] = "5"  # long lines: the limit cut off the end that is wanted
+            params["tailLines"] = LOG_LINES_IF_LONG  # the limit cut off the end that is wanted
         entry.logs[action.pod_uid] = captured
 
     def _capture_over(self, entry: RunEntry, uid: str) -> None:

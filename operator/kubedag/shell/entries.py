@@ -29,6 +29,7 @@ class RunEntry:
     logs: dict[str, snapshot.CapturedLog] = field(default_factory=dict)
     refusals: dict[str, snapshot.Refusal] = field(default_factory=dict)
     refusal_tries: dict[str, int] = field(default_factory=dict)
+    delete_tries: int = 0
     writing: bool = False
     written_at: float | None = None
     write_failures: int = 0

@@ -193,6 +193,30 @@ def test_a_deletion_that_failed_is_decided_again_a_little_later(error, woken):
     assert (len(done.woken), done.entry.deleting) == (woken, set())
 
 
+def test_a_deletion_that_is_refused_again_and_again_is_asked_for_ever_less_often():
+    """Without the right to delete, every finished run would ask once a second, and log it."""
+    entry = RunEntry(run_facts(), "1", rows.RunStatus())
+    pauses = []
+
+    async def scenario():
+        loop = asyncio.get_running_loop()
+        woken = []
+        refused = ApiError(403, "Forbidden")
+        api = AnsweringApi(refused, refused, refused, b"{}", refused)
+        actor = act.RunActor(
+            api, Known(), lambda _key: woken.append(loop.time()), LoopClock(), Tasks()
+        )
+        for _ in range(5):
+            woken.clear()
+            began = loop.time()
+            actor.start(entry, SNAP, [DELETE])
+            await asyncio.sleep(10)
+            pauses.append([round(moment - began) for moment in woken])
+
+    virtual_loop.run(scenario())
+    assert pauses == [[1], [2], [4], [], [1]]
+
+
 # --- Logs -------------------------------------------------------------------------------------
 
 CAPTURE = actions.CaptureLog("p", "uid-p", "main")
@@ -223,5 +247,5 @@ def test_a_log_of_long_lines_is_asked_for_again_with_fewer():
     """The limit cuts off the end, and the end is what is wanted."""
     full = base64.b64encode(bytes(act.LOG_BYTES_MAX))[: act.LOG_BYTES_MAX]
     done = Done(AnsweringApi(full, b"x" * 5000), CAPTURE)
-    assert [call.params["tailLines"] for call in done.api.calls] == ["80", "5"]
+    assert [call.params["tailLines"] for call in done.api.calls] == ["80", "3"]
     assert done.entry.logs == {"uid-p": snapshot.CapturedLog(b"x" * act.LOG_BYTES_KEPT, cut=True)}
