@@ -131,8 +131,11 @@ class RunFacts:
             return False
         if self.stopped_at is not None or self.dag_spec.get("concurrencyPolicy") == "Replace":
             return True
-        limit, start = self.dag_spec.get("timeoutSeconds"), self.status.get("startTime", "")
-        if limit is not None and start and start <= stamp(now - limit):
+        limit = self.dag_spec.get("timeoutSeconds")
+        created = [pod.created_at for seen in self.pods.values() for pod in seen]
+        first = min(created, default=now)
+        start = self.status.get("startTime") or stamp(first)
+        if limit is not None and start <= stamp(now - limit):
             return True
         return bool(self.tasks) and all(found != {"-"} for found in self.states().values())
 
@@ -191,7 +194,8 @@ class Facts:
                 pod.recorded = True
             elif attempt["state"] == "Terminating" and attempt.get("reason") in ASKS:
                 pod.asked = ASKS[attempt["reason"]]
-                if pod.ended_at is not None and SUCCESS not in pod.may_count_as:
+                success_to_be_seen = SUCCESS in pod.may_count_as and pod.exists
+                if pod.ended_at is not None and not success_to_be_seen:
                     pod.may_count_as.add(pod.asked)
 
     def _pod(self, change: Change) -> None:
