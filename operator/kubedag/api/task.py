@@ -56,7 +56,7 @@ class RetrySpec(Ruled, Spec):
     """limit is how many failures of the task's own program are retried. Without one: 0."""
     infra_limit: Attempts | None = None
     """infraLimit is how many failures of the cluster are retried beside them: a lost node, an
-    eviction, an image that cannot be pulled just now. Without one: 3."""
+    eviction. Without one: 3."""
     backoff_seconds: Seconds | None = None
     """backoffSeconds is the pause before the first retry. Without one: 30."""
     backoff_factor: Annotated[int, Field(strict=True, ge=1, le=10)] | None = None

@@ -246,7 +246,7 @@ def _blockers(task: plans.TaskPlan, step: Step) -> str:
 def _start(step: Step) -> None:
     """Create the Pods that may exist now, highest priority first, within the limits."""
     _retry(step)
-    step.active = sum(step.tasks[index].state in states.ACTIVE for index in step.folded)
+    step.active = _active(step)
     most = step.plan.max_active_tasks or len(step.tasks)
     in_flight = len(step.snap.creating)
     tasks = step.plan.tasks
@@ -266,6 +266,15 @@ def _start(step: Step) -> None:
             step.active += 1
             step.tasks[index] = _queued(row, "CreatingPod", "")
             step.actions.append(_create(step, index, row.attempt + 1))
+
+
+def _active(step: Step) -> int:
+    """How many tasks have a Pod that may be alive, or one on its way that `ready` does not have."""
+    ready, position = set(step.ready), step.plan.index
+    coming = [position[name] for name in step.snap.creating if name in position]
+    return sum(step.tasks[index].state in states.ACTIVE for index in step.folded) + sum(
+        index not in ready and step.tasks[index].state not in states.ACTIVE for index in coming
+    )
 
 
 def _under_way(step: Step, index: int) -> bool:

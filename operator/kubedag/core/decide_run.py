@@ -6,14 +6,13 @@ late or doubled; the names of what it asks for make a repetition harmless.
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from datetime import datetime
 from typing import Final
 
 import msgspec
 
-from kubedag.core import actions, admission, fit, instants, outcomes, result, rows, states
+from kubedag.core import actions, admission, describe, fit, instants, outcomes, rows
 from kubedag.core import advance as advances
 from kubedag.core import plan as plans
 from kubedag.core import snapshot as snapshots
@@ -60,7 +59,7 @@ def _has_no_plan(snap: snapshots.RunSnapshot, now: datetime) -> actions.RunDecis
         return None
     if snap.plan_revision:
         message = f"the ControllerRevision {snap.plan_revision!r} that it started with is gone"
-        return _ended_unstarted(snap, "RevisionNotFound", message, now)
+        return _ended_early(snap, "RevisionNotFound", message, now)
     if snap.dag is None:
         reason = "DAGNotFound"
         message = f"DAG {snap.run.dag_name!r} must exist in namespace {snap.run.namespace!r}"
@@ -71,7 +70,7 @@ def _has_no_plan(snap: snapshots.RunSnapshot, now: datetime) -> actions.RunDecis
             return _held(snap, reason, message, now)
     deadline = instants.after(snap.run.created, DAG_WAIT_SECONDS)
     if now >= deadline:
-        return _ended_unstarted(snap, reason, message, now)
+        return _ended_early(snap, reason, message, now)
     return _held(snap, reason, message, now, deadline)
 
 
@@ -88,7 +87,7 @@ def _may_not_start(snap: snapshots.RunSnapshot, now: datetime) -> actions.RunDec
     if verdict.admitted:
         return None
     if verdict.final:
-        return _ended_unstarted(snap, verdict.reason, verdict.message, now)
+        return _ended_early(snap, verdict.reason, verdict.message, now)
     return _held(snap, verdict.reason, verdict.message, now)
 
 
@@ -107,7 +106,9 @@ def _runs(snap: snapshots.RunSnapshot, now: datetime) -> actions.RunDecision:
         start_time=started,
     )
     tasks = tuple(_with_deps_met(step, started))
-    status = fit.fit(_described(snap, base, step.plan, tasks, now, stop), instants.text(now))
+    status = fit.fit(
+        describe.described(snap, base, step.plan, tasks, now, stop), instants.text(now)
+    )
     wakes = [moment for moment in (advances.wake(step), deadline) if moment is not None]
     return actions.RunDecision(
         status=status,
@@ -148,7 +149,7 @@ def _why_stop(
     snap: snapshots.RunSnapshot, plan: plans.Plan, started: str, now: datetime
 ) -> tuple[str, datetime | None]:
     """Why the run must end before its tasks have, and when time alone will make it so."""
-    for stop in STOPS.values():
+    for stop in describe.STOPS.values():
         if _is_recorded(stop, snap.status):
             return stop, None
     if admission.replaced_by(snap.run, snap.peers, plan):
@@ -161,11 +162,7 @@ def _why_stop(
 
 def _is_recorded(stop: str, status: rows.RunStatus) -> bool:
     recorded = status.condition(rows.SUCCEEDED_CONDITION)
-    return recorded is not None and recorded.reason == _STOP_REASONS.get(stop)
-
-
-STOPS: Final = {"TimedOut": outcomes.RUN_TIMED_OUT, "Replaced": outcomes.RUN_REPLACED}
-_STOP_REASONS: Final = {stop: reason for reason, stop in STOPS.items()}
+    return recorded is not None and recorded.reason == describe.STOP_REASONS.get(stop)
 
 
 def _with_deps_met(step: advances.Step, started: str) -> list[rows.TaskRow]:
@@ -212,117 +209,22 @@ def _held(
     now: datetime,
     wake_at: datetime | None = None,
 ) -> actions.RunDecision:
-    status = _conclude(snap, snap.status, rows.UNKNOWN, reason, message, now)
+    status = describe.conclude(snap, snap.status, rows.UNKNOWN, reason, message, now)
     return actions.RunDecision(status, wake_at=wake_at)
 
 
-def _ended_unstarted(
+def _ended_early(
     snap: snapshots.RunSnapshot, reason: str, message: str, now: datetime
 ) -> actions.RunDecision:
-    status = replace(snap.status, completion_time=instants.text(now))
-    status = _conclude(snap, status, rows.FALSE, reason, message, now)
-    return actions.RunDecision(status, urgent=True)
-
-
-def _described(
-    snap: snapshots.RunSnapshot,
-    base: rows.RunStatus,
-    plan: plans.Plan,
-    tasks: tuple[rows.TaskRow, ...],
-    now: datetime,
-    stop: str,
-) -> rows.RunStatus:
-    counts = count(tasks)
-    total = counts.total
-    done = counts.succeeded + counts.failed + counts.skipped + counts.upstream_failed
-    base = replace(
-        base,
-        counts=counts,
-        progress=f"{counts.succeeded}/{total}",
-        retries=sum(row.attempt - 1 for row in tasks if row.attempt > 1),
-        tasks=tasks,
-    )
-    if done == total and not any(advances.lacks_log(row) for row in tasks):
-        return _finished(snap, base, plan, now, stop)
-    running = counts.running + counts.pending + counts.terminating
-    if stop:
-        reason = _STOP_REASONS[stop]
-        message = f"{outcomes.ASKS[stop].message}; {running} Pods are still to end"
-    elif snap.run.suspend:
-        reason, message = "Suspended", f"spec.suspend is true; {running} tasks go on to their end"
-    else:
-        reason = "Running"
-        message = f"{running} active, {done} of {total} done"
-    return _conclude(snap, base, rows.UNKNOWN, reason, message, now)
-
-
-def _finished(
-    snap: snapshots.RunSnapshot,
-    base: rows.RunStatus,
-    plan: plans.Plan,
-    now: datetime,
-    stop: str,
-) -> rows.RunStatus:
+    """At its end without a plan to go by; whatever had started is ended, and said to be."""
     ended = instants.text(now)
-    base = replace(
-        base,
-        completion_time=ended,
-        duration=instants.duration(instants.seconds_between(base.start_time or ended, ended)),
-    )
-    if stop:
-        message = outcomes.ASKS[stop].message
-        return _conclude(snap, base, rows.FALSE, _STOP_REASONS[stop], message, now)
-    if result.unhandled(plan, base.tasks):
-        message = result.message(plan, base.tasks)
-        return _conclude(snap, base, rows.FALSE, "Failed", message, now)
-    message = f"{base.progress} tasks succeeded"
-    if base.counts is not None and base.counts.skipped:
-        message += f", {base.counts.skipped} skipped"
-    return _conclude(snap, base, rows.TRUE, "Succeeded", message, now)
-
-
-def _conclude(
-    snap: snapshots.RunSnapshot,
-    base: rows.RunStatus,
-    status: str,
-    reason: str,
-    message: str,
-    now: datetime,
-) -> rows.RunStatus:
-    """Set both conditions: `Succeeded` is Unknown while the run is active."""
-    generation, stamp = snap.run.generation, instants.text(now)
-    succeeded = rows.Condition(
-        rows.SUCCEEDED_CONDITION, status, reason, message, observed_generation=generation
-    )
-    ended = status != rows.UNKNOWN
-    finished = rows.Condition(
-        rows.FINISHED,
-        rows.TRUE if ended else rows.FALSE,
-        reason if ended else "Active",
-        message if ended else "",
-        observed_generation=generation,
-    )
-    conditions = rows.set_condition(base.conditions, succeeded, stamp)
-    conditions = rows.set_condition(conditions, finished, stamp)
-    return replace(base, observed_generation=generation, conditions=conditions)
-
-
-def count(tasks: Sequence[rows.TaskRow]) -> rows.Counts:
-    """How many tasks are in each state."""
-    tally = Counter(row.state for row in tasks)
-    return rows.Counts(
-        total=len(tasks),
-        waiting=tally[states.WAITING],
-        queued=tally[states.QUEUED],
-        pending=tally[states.PENDING],
-        running=tally[states.RUNNING],
-        terminating=tally[states.TERMINATING],
-        awaiting_retry=tally[states.AWAITING_RETRY],
-        succeeded=tally[states.SUCCEEDED],
-        failed=tally[states.FAILED],
-        skipped=tally[states.SKIPPED],
-        upstream_failed=tally[states.UPSTREAM_FAILED],
-    )
+    tasks = tuple(describe.given_up(row, reason) for row in snap.status.tasks)
+    status = replace(snap.status, completion_time=ended, tasks=tasks)
+    if tasks and status.start_time:
+        seconds = instants.seconds_between(status.start_time, ended)
+        status = replace(status, counts=describe.count(tasks), duration=instants.duration(seconds))
+    status = describe.conclude(snap, status, rows.FALSE, reason, message, now)
+    return actions.RunDecision(status, urgent=True)
 
 
 def _urgent(old: rows.RunStatus, new: rows.RunStatus) -> bool:

@@ -19,6 +19,12 @@ NOTES_MAX: Final = 20
 _TAIL_CHARS_MAX: Final = 300
 
 
+TOLD_WAITS: Final = frozenset(
+    {"WaitingForQuota", "WaitingForServiceAccount", "OperatorNotAllowed", "WebhookUnavailable"}
+)
+"""Why a Pod is not there yet, where a person can do something about it."""
+
+
 def of_run(old: rows.RunStatus, new: rows.RunStatus) -> tuple[actions.Note, ...]:
     """What became of a run between two of its stored statuses."""
     told = [*_tasks(old, new), *_run(old, new)]
@@ -67,6 +73,8 @@ def _tasks(old: rows.RunStatus, new: rows.RunStatus) -> Iterator[actions.Note]:
                 f"task {row.name}: attempt {row.attempt} failed ({row.message or row.reason}); "
                 f"next one at {row.next_attempt_time}",
             )
+        elif row.reason in TOLD_WAITS and (was is None or was.reason != row.reason):
+            yield actions.Note(WARNING, "TaskWaiting", f"task {row.name} waits: {row.message}")
         elif _failed_and_said_why(row) and not (was and _failed_and_said_why(was)):
             yield actions.Note(WARNING, "TaskFailed", _failure(row))
 

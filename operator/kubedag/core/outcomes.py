@@ -195,6 +195,15 @@ def _deleted(evidence: Evidence) -> Outcome | None:
     return None
 
 
+def _not_startable(evidence: Evidence) -> Outcome | None:
+    """The runtime could not even start the program, as a rule because there is none of that name."""
+    terminated = evidence.terminated
+    if terminated is None or terminated.reason not in ("StartError", "ContainerCannotRun"):
+        return None
+    message = terminated.message or "the program could not be started"
+    return _failed(evidence, "StartError", message, CONFIG)
+
+
 def _exit_code(evidence: Evidence) -> Outcome | None:
     terminated = evidence.terminated
     if terminated is None or terminated.exit_code == 0:
@@ -230,6 +239,7 @@ ENDED: Final[tuple[Row, ...]] = (
     _deadline,
     _init_container,
     _deleted,
+    _not_startable,
     _exit_code,
     _sidecar,
     _unexplained,

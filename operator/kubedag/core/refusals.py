@@ -52,6 +52,10 @@ ROWS: Final[tuple[Row, ...]] = (
 )  # fmt: skip
 
 
+WAITS: Final = frozenset(verdict.reason for _, verdict in ROWS if verdict.transient)
+"""The reasons for which a Pod is waited with, until the API takes it."""
+
+
 def classify(answer: Answer) -> Verdict:
     """What to make of an answer to the creation of a Pod."""
     for matches, verdict in ROWS:

@@ -210,7 +210,9 @@ class Informer(Generic[R]):
                     self.heard_at = loop.time()
                     self._take(self._decoders.change(line))
         except TimeoutError:
-            log.info("%s: watch ended by us, %s s after a word", self._path, self.silent_seconds())
+            log.debug(
+                "%s: watch ended by us, %s s after a word", self._path, self.silent_seconds()
+            )
         finally:
             self._scope = None
             if isinstance(stream, AsyncGenerator):

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from kubedag.core import actions, decide_run, outcomes, rows, snapshot, states
+from kubedag.core import actions, decide_run, describe, outcomes, rows, snapshot, states
 from support.builders import (
     PROGRAM_FAILED,
     a_chain,
@@ -333,7 +333,7 @@ def test_a_run_that_was_stopped_stays_stopped_though_the_reason_went_away():
     ],
 )
 def test_each_state_is_counted(state, field):
-    found = decide_run.count([a_row("a", state), a_row("b", state)])
+    found = describe.count([a_row("a", state), a_row("b", state)])
     assert found == rows.Counts(**{"total": 2, field: 2})
 
 

@@ -10,13 +10,16 @@ import pytest
 from kubedag.core import actions, decide_run, rows, snapshot
 from support.builders import (
     PROGRAM_FAILED,
+    a_chain,
     a_finished_status,
     a_plan,
     a_pod,
     a_row,
     a_snapshot,
+    a_status,
     an_attempt,
     at,
+    stamp,
 )
 from support.objects import a_task
 
@@ -91,3 +94,27 @@ def test_a_late_log_is_still_taken_in():
     assert asks.wake_at is None
     read = decide(replace(snap, logs={pod.metadata.uid: snapshot.CapturedLog(b"why")}))
     assert read.status.tasks[0].attempts[0].log == rows.LogTail("PodLog", "why")
+
+
+def test_a_run_whose_revision_is_gone_leaves_no_task_that_seems_to_go_on():
+    running = a_row("a", "Running", attempt=1, attempts=(an_attempt(),))
+    status = a_status(running, a_row("b"), a_row("c", "Succeeded", attempt=1))
+    found = decide(a_snapshot(plan_revision="gone", status=status)).status
+    assert [row.state for row in found.tasks] == ["Failed", "Skipped", "Succeeded"]
+    assert found.counts == rows.Counts(total=3, failed=1, skipped=1, succeeded=1)
+    assert (found.finished, found.duration) == (True, "20s")
+
+
+def test_what_keeps_the_api_from_taking_a_pod_is_said_of_the_run():
+    refusal = snapshot.Refusal(
+        attempt=1,
+        reason="WaitingForQuota",
+        message="exceeded quota: q",
+        time=stamp(20),
+        transient=True,
+        retry_time=stamp(60),
+    )
+    found = decide(a_snapshot(a_chain("a"), refusals={"a": refusal})).status
+    condition = found.condition(rows.SUCCEEDED_CONDITION)
+    assert condition is not None
+    assert condition.message == "0 active, 0 of 1 done; a waits: exceeded quota: q"

@@ -34,6 +34,10 @@ DISRUPTED = (a_condition("DisruptionTarget", reason="PreemptionByScheduler", mes
             id="an exit code is the user's failure",
         ),
         pytest.param(
+            a_pod(phase="Failed", main=ended(128, "StartError")), ("Failed", "StartError", "Config"),
+            id="a program that there is not can never be started",
+        ),
+        pytest.param(
             a_pod(phase="Failed", exit_code=137), ("Failed", "ExitCode", "User"),
             id="137 alone is neither a lack of memory nor a disruption",
         ),

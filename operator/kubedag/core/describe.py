@@ -1,0 +1,139 @@
+"""What the status of a started run says: counts, progress, and the two conditions in words."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+
+from kubedag.core import advance as advances
+from kubedag.core import instants, outcomes, refusals, result, rows, states
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+    from kubedag.core import plan as plans
+    from kubedag.core import snapshot as snapshots
+
+replace = msgspec.structs.replace
+
+STOPS: Final = {"TimedOut": outcomes.RUN_TIMED_OUT, "Replaced": outcomes.RUN_REPLACED}
+STOP_REASONS: Final = {stop: reason for reason, stop in STOPS.items()}
+
+
+def described(
+    snap: snapshots.RunSnapshot,
+    base: rows.RunStatus,
+    plan: plans.Plan,
+    tasks: tuple[rows.TaskRow, ...],
+    now: datetime,
+    stop: str,
+) -> rows.RunStatus:
+    counts = count(tasks)
+    total = counts.total
+    done = counts.succeeded + counts.failed + counts.skipped + counts.upstream_failed
+    base = replace(
+        base,
+        counts=counts,
+        progress=f"{counts.succeeded}/{total}",
+        retries=sum(row.attempt - 1 for row in tasks if row.attempt > 1),
+        tasks=tasks,
+    )
+    if done == total and not any(advances.lacks_log(row) for row in tasks):
+        return _finished(snap, base, plan, now, stop)
+    running = counts.running + counts.pending + counts.terminating
+    if stop:
+        reason = STOP_REASONS[stop]
+        message = f"{outcomes.ASKS[stop].message}; {running} Pods are still to end"
+    elif snap.run.suspend:
+        reason, message = "Suspended", f"spec.suspend is true; {running} tasks go on to their end"
+    else:
+        reason = "Running"
+        message = f"{running} active, {done} of {total} done" + _refused(tasks)
+    return conclude(snap, base, rows.UNKNOWN, reason, message, now)
+
+
+def _refused(tasks: Sequence[rows.TaskRow]) -> str:
+    """What keeps the API from taking a Pod, which nothing else would tell of."""
+    for row in tasks:
+        if row.state in (states.QUEUED, states.AWAITING_RETRY) and row.reason in refusals.WAITS:
+            return rows.clip(f"; {row.name} waits: {row.message}", 300)
+    return ""
+
+
+def _finished(
+    snap: snapshots.RunSnapshot,
+    base: rows.RunStatus,
+    plan: plans.Plan,
+    now: datetime,
+    stop: str,
+) -> rows.RunStatus:
+    ended = instants.text(now)
+    base = replace(
+        base,
+        completion_time=ended,
+        duration=instants.duration(instants.seconds_between(base.start_time or ended, ended)),
+    )
+    if stop:
+        message = outcomes.ASKS[stop].message
+        return conclude(snap, base, rows.FALSE, STOP_REASONS[stop], message, now)
+    if result.unhandled(plan, base.tasks):
+        message = result.message(plan, base.tasks)
+        return conclude(snap, base, rows.FALSE, "Failed", message, now)
+    message = f"{base.progress} tasks succeeded"
+    if base.counts is not None and base.counts.skipped:
+        message += f", {base.counts.skipped} skipped"
+    return conclude(snap, base, rows.TRUE, "Succeeded", message, now)
+
+
+def conclude(
+    snap: snapshots.RunSnapshot,
+    base: rows.RunStatus,
+    status: str,
+    reason: str,
+    message: str,
+    now: datetime,
+) -> rows.RunStatus:
+    """Set both conditions: `Succeeded` is Unknown while the run is active."""
+    generation, stamp = snap.run.generation, instants.text(now)
+    succeeded = rows.Condition(
+        rows.SUCCEEDED_CONDITION, status, reason, message, observed_generation=generation
+    )
+    ended = status != rows.UNKNOWN
+    finished = rows.Condition(
+        rows.FINISHED,
+        rows.TRUE if ended else rows.FALSE,
+        reason if ended else "Active",
+        message if ended else "",
+        observed_generation=generation,
+    )
+    conditions = rows.set_condition(base.conditions, succeeded, stamp)
+    conditions = rows.set_condition(conditions, finished, stamp)
+    return replace(base, observed_generation=generation, conditions=conditions)
+
+
+def count(tasks: Sequence[rows.TaskRow]) -> rows.Counts:
+    """How many tasks are in each state."""
+    tally = Counter(row.state for row in tasks)
+    return rows.Counts(
+        total=len(tasks),
+        waiting=tally[states.WAITING],
+        queued=tally[states.QUEUED],
+        pending=tally[states.PENDING],
+        running=tally[states.RUNNING],
+        terminating=tally[states.TERMINATING],
+        awaiting_retry=tally[states.AWAITING_RETRY],
+        succeeded=tally[states.SUCCEEDED],
+        failed=tally[states.FAILED],
+        skipped=tally[states.SKIPPED],
+        upstream_failed=tally[states.UPSTREAM_FAILED],
+    )
+
+
+def given_up(row: rows.TaskRow, reason: str) -> rows.TaskRow:
+    if row.state in states.TERMINAL:
+        return row
+    state = states.FAILED if row.attempts else states.SKIPPED
+    return replace(row, state=state, reason=reason, message="", next_attempt_time=None)
