@@ -34,6 +34,7 @@ class Shape:
             "metadata": {"name": self.name},
             "spec": {
                 "concurrencyPolicy": "Allow",
+                "retention": {"successfulRuns": 10_000},
                 "taskDefaults": {"image": "busybox:1.36", "command": ["true"]},
                 "tasks": [
                     {"name": name, "dependsOn": above} if above else {"name": name}
