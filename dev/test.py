@@ -111,7 +111,11 @@ STAGES = (
     Stage("simulation", (_pytest("simulation", "-n", "auto", "tests/simulation"),)),
     Stage(
         "integration",
-        (_pytest("integration", "-n", "auto", "--maxprocesses=4", "tests/integration"),),
+        (
+            # Here, where it may take ten minutes the first time; a test may not.
+            _python("-m", "dev.cluster", "tools", "kube", "kwok"),
+            _pytest("integration", "-n", "auto", "--maxprocesses=4", "tests/integration"),
+        ),
     ),
     Stage(
         "e2e",
