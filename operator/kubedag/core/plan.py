@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from kubedag.api.dag import DAGSpec, Retention
-    from kubedag.api.enums import ConcurrencyPolicy, KeepPods, TriggerRule
+    from kubedag.api.enums import ConcurrencyPolicy, TriggerRule
     from kubedag.api.task import RetrySpec, TaskTemplate
 
 __all__ = ["Plan", "RetryPolicy", "TaskPlan", "compile_plan", "validate"]
@@ -66,7 +66,6 @@ class Plan:
     """The number of edges on the longest way to each task from one without upstreams."""
     timeout_seconds: int | None
     max_active_tasks: int | None
-    keep_pods: KeepPods
     concurrency_policy: ConcurrencyPolicy
     max_active_runs: int
     depends_on_past: bool
@@ -89,7 +88,6 @@ def compile_plan(dag_name: str, spec: DAGSpec) -> Plan:
         depth=graph.depth(links.upstream, order),
         timeout_seconds=spec.timeout_seconds,
         max_active_tasks=spec.max_active_tasks,
-        keep_pods=spec.retention.keep_pods,
         concurrency_policy=spec.concurrency_policy,
         max_active_runs=spec.max_active_runs,
         depends_on_past=spec.depends_on_past,

@@ -20,7 +20,8 @@ from kubedag.shell import client
 from kubedag.shell.errors import ApiError, ClusterError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Coroutine, Iterable
+    from typing import Any
 
     from kubedag.core import plan as plans
     from kubedag.shell.clock import Clock
@@ -79,19 +80,10 @@ class RunActor:
                             partial(self._creation_over, entry, task.name, action.name),
                         )
                 case actions.DeletePod():
-                    if action.uid not in entry.deleting:
-                        entry.deleting.add(action.uid)
-                        self._tasks.start(
-                            self._delete_pod(entry, action),
-                            partial(entry.deleting.discard, action.uid),
-                        )
+                    self._delete_once(entry, action.uid, partial(self._delete_pod, entry, action))
                 case actions.DeletePods():
-                    if action.phase not in entry.deleting:
-                        entry.deleting.add(action.phase)
-                        self._tasks.start(
-                            self._delete_pods(entry, action),
-                            partial(entry.deleting.discard, action.phase),
-                        )
+                    work = partial(self._delete_pods, entry, action)
+                    self._delete_once(entry, action.phase, work)
                 case actions.CaptureLog():
                     if action.pod_uid not in entry.capturing:
                         entry.capturing.add(action.pod_uid)
@@ -101,6 +93,13 @@ class RunActor:
                         )
                 case _:
                     assert_never(action)
+
+    def _delete_once(
+        self, entry: RunEntry, what: str, work: Callable[[], Coroutine[Any, Any, None]]
+    ) -> None:
+        if what not in entry.deleting:
+            entry.deleting.add(what)
+            self._tasks.start(work(), partial(entry.deleting.discard, what))
 
     async def _create_pod(
         self,

@@ -97,7 +97,7 @@ def test_what_holds_for_the_whole_run_is_taken_over():
     assert (found.dag_name, found.timeout_seconds, found.max_active_tasks) == ("sales", 60, 5)
     assert (found.max_active_runs, found.depends_on_past) == (2, True)
     assert found.concurrency_policy is ConcurrencyPolicy.FORBID
-    assert found.keep_pods is KeepPods.ALL
+    assert found.retention.keep_pods is KeepPods.ALL
     assert found.retention == Retention(keep_pods=KeepPods.ALL)
 
 
