@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from kubedag.core import instants, logtail, outcomes, pods, retries, rows, snapshot, states
+from kubedag.core import instants, outcomes, pods, retries, rows, snapshot, states
+from kubedag.core import logs as logs_of
 from kubedag.core import plan as plans
 
 if TYPE_CHECKING:
@@ -58,7 +59,7 @@ def complete(
     """The row of a task at its end, where nothing changes any more but a log that was missing."""
     by_name = {pod.metadata.name: pod for pod in seen}
     ended = tuple(
-        _with_log(attempt, by_name.get(attempt.pod_name), logs) for attempt in row.attempts
+        logs_of.with_log(attempt, by_name.get(attempt.pod_name), logs) for attempt in row.attempts
     )
     return replace(row, attempts=ended)
 
@@ -78,7 +79,7 @@ def _observe(
 ) -> rows.Attempt:
     if old is not None:
         if old.state in states.ATTEMPT_ENDS:
-            return _with_log(old, pod, logs)
+            return logs_of.with_log(old, pod, logs)
         if old.state == states.TERMINATING and old.reason in outcomes.ASKS and _stands(old, pod):
             fresh = observe(pod, old)
         if old.deps_met_time is not None:
@@ -87,7 +88,7 @@ def _observe(
             return old
     if fresh.state in states.ATTEMPT_ENDS and fresh.finish_time is None:
         fresh = replace(fresh, finish_time=min(pod.metadata.deletion_timestamp or now, now))
-    return _with_log(fresh, pod, logs)
+    return logs_of.with_log(fresh, pod, logs)
 
 
 def _stands(old: rows.Attempt, pod: pods.Pod) -> bool:
@@ -125,43 +126,13 @@ def observe(pod: pods.Pod, old: rows.Attempt | None = None) -> rows.Attempt:
     )
 
 
-def _with_log(
-    attempt: rows.Attempt, pod: pods.Pod | None, logs: Mapping[str, snapshot.CapturedLog]
-) -> rows.Attempt:
-    """Add the log tail once: from the log if it was read, else from the termination message."""
-    if attempt.log is not None or attempt.state != states.FAILED or not attempt.pod_name:
-        return attempt
-    if pod is None:
-        return replace(attempt, log=_NOTHING_LEFT)
-    captured = logs.get(pod.metadata.uid)
-    if captured is None and not pod.gone:
-        return attempt
-    if captured is not None and captured.text:
-        tail = logtail.trim(captured.text, logtail.POD_LOG, already_cut=captured.cut)
-    else:
-        tail = logtail.trim(_termination_message(pod), logtail.TERMINATION_MESSAGE)
-    return replace(attempt, log=tail)
-
-
-def _termination_message(pod: pods.Pod) -> str:
-    for status in (*pod.status.container_statuses, *pod.status.init_container_statuses):
-        ended = status.state.terminated if status.state else None
-        if ended is not None and ended.exit_code != 0 and ended.message:
-            return ended.message
-    return pod.status.message
-
-
-_NOTHING_LEFT: Final = rows.LogTail(logtail.TERMINATION_MESSAGE)
-"""The log of a Pod that went before it could be read."""
-
-
 def _miss_the_missing(fresh: dict[int, rows.Attempt], present: AbstractSet[int], now: str) -> None:
     """End the attempts whose Pods are recorded and no longer there, or were overtaken."""
     for number, attempt in fresh.items():
         if number in present:
             continue
         if attempt.state in states.ATTEMPT_ENDS:
-            fresh[number] = _with_log(attempt, None, {})
+            fresh[number] = logs_of.with_log(attempt, None, {})
             continue
         ask = outcomes.ASKS.get(attempt.reason)
         asked = ask is not None and attempt.state == states.TERMINATING
@@ -172,7 +143,7 @@ def _miss_the_missing(fresh: dict[int, rows.Attempt], present: AbstractSet[int],
             message=attempt.message if asked else "the Pod was deleted before it had ended",
             failure_class=ask.failure_class if ask and asked else outcomes.INFRA,
             finish_time=now,
-            log=_NOTHING_LEFT,
+            log=logs_of.NOTHING_LEFT,
         )
 
 

@@ -12,10 +12,11 @@ from typing import Final
 
 import msgspec
 
-from kubedag.core import actions, admission, describe, fit, instants, outcomes, rows
+from kubedag.core import actions, admission, describe, ending, fit, instants, outcomes, rows
 from kubedag.core import advance as advances
 from kubedag.core import plan as plans
 from kubedag.core import snapshot as snapshots
+from kubedag.core import step as step_
 
 replace = msgspec.structs.replace
 
@@ -47,7 +48,7 @@ def _has_finished(snap: snapshots.RunSnapshot, now: datetime) -> actions.RunDeci
     if not snap.status.finished:
         return None
     status = replace(snap.status, observed_generation=snap.run.generation)
-    strays = tuple(advances.strays(snap))
+    strays = tuple(ending.strays(snap))
     if strays or not snap.pods or not status.tasks or snap.plan is None:
         return actions.RunDecision(status, strays)
     return _tidy(snap, snap.plan, status, now)
@@ -165,7 +166,7 @@ def _is_recorded(stop: str, status: rows.RunStatus) -> bool:
     return recorded is not None and recorded.reason == describe.STOP_REASONS.get(stop)
 
 
-def _with_deps_met(step: advances.Step, started: str) -> list[rows.TaskRow]:
+def _with_deps_met(step: step_.Step, started: str) -> list[rows.TaskRow]:
     """Record when each attempt could have started, had there been no limits."""
     filled = list(step.tasks)
     for index in step.folded:
@@ -183,7 +184,7 @@ def _with_deps_met(step: advances.Step, started: str) -> list[rows.TaskRow]:
     return filled
 
 
-def _upstreams_ended(step: advances.Step, index: int, started: str) -> str:
+def _upstreams_ended(step: step_.Step, index: int, started: str) -> str:
     """When the last of them ended; one without a Pod ended with what decided about it."""
     met, seen, open_ = started, {index}, list(step.plan.tasks[index].upstream)
     while open_:
@@ -243,7 +244,7 @@ def _tidy(
     snap: snapshots.RunSnapshot, plan: plans.Plan, status: rows.RunStatus, now: datetime
 ) -> actions.RunDecision:
     """Take late logs, then delete the Pods that are not to be kept, once they have lingered."""
-    step = advances.Step(snap, plan, now)
+    step = step_.Step(snap, plan, now)
     advances.fill_logs(step)
     status = fit.fit(replace(status, tasks=tuple(step.tasks)), instants.text(now))
     dispose = DISPOSED[plan.retention.keep_pods.value]

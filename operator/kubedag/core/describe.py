@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from kubedag.core import advance as advances
-from kubedag.core import instants, outcomes, refusals, result, rows, states
+from kubedag.core import instants, logs, outcomes, refusals, result, rows, states
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -41,7 +40,7 @@ def described(
         retries=sum(row.attempt - 1 for row in tasks if row.attempt > 1),
         tasks=tasks,
     )
-    if done == total and not any(advances.lacks_log(row) for row in tasks):
+    if done == total and not any(logs.lacks_log(row) for row in tasks):
         return _finished(snap, base, plan, now, stop)
     running = counts.running + counts.pending + counts.terminating
     if stop:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from kubedag.core import actions, advance, naming, snapshot
+from kubedag.core import actions, advance, naming, snapshot, starting
 from support.builders import (
     PROGRAM_FAILED,
     RUN,
@@ -151,7 +151,7 @@ def test_a_refused_pod_keeps_its_place_from_more_urgent_ones():
 
 
 def test_only_so_many_creations_are_under_way_at_once():
-    most = advance.CREATES_IN_FLIGHT_MAX
+    most = starting.CREATES_IN_FLIGHT_MAX
     plan = a_plan(*[a_task(f"t{number}") for number in range(most + 10)])
     assert len(started(step(plan))) == most
     busy = frozenset(f"t{number}" for number in range(most - 3))

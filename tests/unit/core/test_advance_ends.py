@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from kubedag.core import actions, advance, rows, snapshot
+from kubedag.core import actions, advance, logs, rows, snapshot
 from support.builders import (
     a_condition,
     a_plan,
@@ -235,4 +235,4 @@ def test_a_recorded_failure_whose_log_is_missing_is_looked_at_again():
     ],
 )  # fmt: skip
 def test_whether_a_failed_task_lacks_a_log(row, expected):
-    assert advance.lacks_log(row) is expected
+    assert logs.lacks_log(row) is expected

@@ -1,0 +1,80 @@
+"""Which tasks may run, by what has become of the tasks before them."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+from kubedag.api.enums import TriggerRule
+from kubedag.core import rows, states, triggers
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from kubedag.core import plan as plans
+    from kubedag.core.step import Step
+
+
+def propagate(step: Step) -> None:
+    """In topological order, so that a whole cascade settles in one pass."""
+    tasks = step.tasks
+    for index in step.plan.order:
+        row = tasks[index]
+        if row.attempts or row.state in states.TERMINAL:
+            continue
+        task = step.plan.tasks[index]
+        verdict, open_upstreams = _verdict(task, tasks)
+        if verdict is triggers.Verdict.RUN:
+            step.ready.append(index)
+        elif verdict is triggers.Verdict.SKIP:
+            tasks[index] = rows.TaskRow(
+                row.name, states.SKIPPED, "TriggerRule", f"{task.rule} can no longer hold"
+            )
+        elif verdict is triggers.Verdict.UPSTREAM_FAILED:
+            tasks[index] = rows.TaskRow(
+                row.name, states.UPSTREAM_FAILED, "UpstreamFailed", _blockers(task, step)
+            )
+        else:
+            tasks[index] = _waiting(row, open_upstreams)
+
+
+def _verdict(task: plans.TaskPlan, tasks: Sequence[rows.TaskRow]) -> tuple[triggers.Verdict, int]:
+    succeeded = failed = skipped = upstream_failed = 0
+    for above in task.upstream:
+        state = tasks[above].state
+        if state == states.SUCCEEDED:
+            succeeded += 1
+        elif state == states.FAILED:
+            failed += 1
+        elif state == states.SKIPPED:
+            skipped += 1
+        elif state == states.UPSTREAM_FAILED:
+            upstream_failed += 1
+    total = len(task.upstream)
+    done = succeeded + failed + skipped + upstream_failed
+    if not done and total and task.rule != TriggerRule.ALWAYS:
+        return triggers.Verdict.WAIT, total  # by every other rule, and the commonest case by far
+    tally = triggers.Tally(succeeded, failed, skipped, upstream_failed, total)
+    return triggers.evaluate(task.rule, tally), total - done
+
+
+def _waiting(row: rows.TaskRow, open_upstreams: int) -> rows.TaskRow:
+    message = _waits_for(open_upstreams)
+    if row.state == states.WAITING and row.message == message:
+        return row
+    return rows.TaskRow(row.name, states.WAITING, "Upstream", message)
+
+
+@lru_cache(maxsize=1024)
+def _waits_for(open_upstreams: int) -> str:
+    return f"waits for {open_upstreams} upstream" + ("s" if open_upstreams != 1 else "")
+
+
+def _blockers(task: plans.TaskPlan, step: Step) -> str:
+    failed = [
+        step.tasks[above].name
+        for above in task.upstream
+        if step.tasks[above].state in (states.FAILED, states.UPSTREAM_FAILED)
+    ]
+    more = f" and {len(failed) - 3} more" if len(failed) > 3 else ""
+    return rows.clip("upstream " + ", ".join(failed[:3]) + more + " did not succeed")

@@ -1,0 +1,115 @@
+"""Which Pods are created now: highest priority first, within the limits, and again when it is time."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+
+from kubedag.core import actions, instants, naming, rows, states
+from kubedag.core import snapshot as snapshots
+
+if TYPE_CHECKING:
+    from kubedag.core.step import Step
+
+replace = msgspec.structs.replace
+
+CREATES_IN_FLIGHT_MAX: Final = 256
+"""Per run; more would only queue in the operator instead of in the API server."""
+
+
+def start(step: Step) -> None:
+    """Create the Pods that may exist now, highest priority first, within the limits."""
+    _retry(step)
+    step.active = _active(step)
+    most = step.plan.max_active_tasks or len(step.tasks)
+    in_flight = len(step.snap.creating)
+    tasks = step.plan.tasks
+    by_priority = sorted(step.ready, key=lambda i: (-tasks[i].priority, i))
+    # What is under way has its place already, however urgent the others are.
+    for index in [index for index in by_priority if not _under_way(step, index)]:
+        row = step.tasks[index]
+        if step.snap.run.suspend:
+            step.tasks[index] = _queued(row, "Suspended", "the run is suspended")
+        elif step.active >= most:
+            message = f"waits for one of {most} active tasks of the run to end"
+            step.tasks[index] = _queued(row, "MaxActiveTasks", message)
+        elif in_flight >= CREATES_IN_FLIGHT_MAX:
+            step.tasks[index] = _queued(row, "CreatingPod", "")
+        else:
+            in_flight += 1
+            step.active += 1
+            step.tasks[index] = _queued(row, "CreatingPod", "")
+            step.actions.append(_create(step, index, row.attempt + 1))
+
+
+def _active(step: Step) -> int:
+    """How many tasks have a Pod that may be alive, or one on its way that `ready` does not have."""
+    ready, position = set(step.ready), step.plan.index
+    coming = [position[name] for name in step.snap.creating if name in position]
+    return sum(step.tasks[index].state in states.ACTIVE for index in step.folded) + sum(
+        index not in ready and step.tasks[index].state not in states.ACTIVE for index in coming
+    )
+
+
+def _under_way(step: Step, index: int) -> bool:
+    """A Pod that is being created, or that the API could not take yet, counts as active."""
+    row = step.tasks[index]
+    number = row.attempt + 1
+    refusal = _transient_refusal(step, row, number)
+    if row.name in step.snap.creating:
+        step.active += 1
+        reason, message = (refusal.reason, refusal.message) if refusal else ("CreatingPod", "")
+        step.tasks[index] = _queued(row, reason, message)
+        return True
+    if refusal is None or step.snap.run.suspend:
+        return False
+    step.active += 1
+    step.tasks[index] = _queued(row, refusal.reason, refusal.message)
+    due = instants.parse(refusal.retry_time)
+    if step.now < due:
+        step.wakes.append(due)
+    else:
+        step.actions.append(_create(step, index, number))
+    return True
+
+
+def _retry(step: Step) -> None:
+    """The failed tasks whose wait is over are ready again, once their old Pods have ended."""
+    for index in step.folded:
+        row = step.tasks[index]
+        if row.state != states.AWAITING_RETRY or row.next_attempt_time is None:
+            continue
+        due = instants.parse(row.next_attempt_time)
+        if step.now < due:
+            step.wakes.append(due)
+        elif not _alive(step, row):
+            step.ready.append(index)
+
+
+def _alive(step: Step, row: rows.TaskRow) -> bool:
+    return any(
+        not pod.gone and pod.status.phase not in ("Succeeded", "Failed")
+        for pod in step.snap.pods.get(row.name, ())
+    )
+
+
+def _transient_refusal(step: Step, row: rows.TaskRow, number: int) -> snapshots.Refusal | None:
+    refusal = step.snap.refusals.get(row.name)
+    if refusal is None or not refusal.transient or refusal.attempt != number:
+        return None
+    return refusal
+
+
+def _queued(row: rows.TaskRow, reason: str, message: str) -> rows.TaskRow:
+    if row.state == states.AWAITING_RETRY:
+        return replace(row, reason=reason, message=message or row.message) if message else row
+    if row.state == states.QUEUED and row.reason == reason and row.message == message:
+        return row
+    return rows.TaskRow(row.name, states.QUEUED, reason, rows.clip(message))
+
+
+def _create(step: Step, index: int, number: int) -> actions.CreatePod:
+    run = step.snap.run
+    name = naming.pod_name(run.name, run.uid, step.plan.tasks[index].name, None, number)
+    return actions.CreatePod(name, index, number)

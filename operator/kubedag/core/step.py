@@ -1,0 +1,39 @@
+"""The working state of one step of an active run, which its parts hand on to each other."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from kubedag.core import instants
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from kubedag.core import actions, rows
+    from kubedag.core import plan as plans
+    from kubedag.core import snapshot as snapshots
+
+
+@dataclass(slots=True)
+class Step:
+    """The working state of one step; it lives no longer than the step."""
+
+    snap: snapshots.RunSnapshot
+    plan: plans.Plan
+    now: datetime
+    stop_reason: str = ""
+    tasks: list[rows.TaskRow] = field(default_factory=list)
+    folded: list[int] = field(default_factory=list)
+    """The tasks that have Pods and are not recorded as ended: all that can change by itself."""
+    actions: list[actions.RunAction] = field(default_factory=list)
+    wakes: list[datetime] = field(default_factory=list)
+    ready: list[int] = field(default_factory=list)
+    active: int = 0
+    stopped: bool = False
+    """Something was left to stop; a run that has ended by itself is not stopped any more."""
+
+    @property
+    def stamp(self) -> str:
+        """`now` as it is recorded."""
+        return instants.text(self.now)
