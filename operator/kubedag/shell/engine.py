@@ -49,6 +49,7 @@ class Engine:
         *,
         namespaces: Sequence[str] = (),
         window_seconds: float = 0.5,
+        resync_seconds: float = RESYNC_SECONDS,
         chance: random.Random | None = None,
         cpu_seconds: Callable[[], float] = time.thread_time,
     ) -> None:
@@ -56,6 +57,7 @@ class Engine:
         self._namespaces: Sequence[str | None] = tuple(namespaces) or (None,)
         self._chance = chance or random.Random()  # noqa: S311  # spreads load, keeps no secret
         self._acting = False
+        self._resync_seconds = resync_seconds
         self.queue: KeyedQueue[Key] = KeyedQueue()
         self._pace = Pace(self.queue)
         self.store = Store(self._pace.wake)
@@ -139,9 +141,12 @@ class Engine:
 
     async def _resync_for_ever(self) -> None:
         while True:
-            await asyncio.sleep(RESYNC_SECONDS * self._chance.uniform(0.8, 1.2))
+            await asyncio.sleep(self._resync_seconds * self._chance.uniform(0.8, 1.2))
             try:
                 await resync(self._api, self.store, self._namespaces)
             except ClusterError as error:
                 log.warning("Could not list the custom resources: %s", error)
-            await asyncio.gather(*(one.relist() for one in self.pods.all.values()))
+            await asyncio.gather(
+                *(one.relist() for one in self.pods.all.values()),
+                *(one.relist() for one in self.revisions.all.values()),
+            )

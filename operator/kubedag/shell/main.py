@@ -83,6 +83,7 @@ class Operator:
             clock.SYSTEM,
             namespaces=chosen.watch_namespaces,
             window_seconds=chosen.status_window_seconds,
+            resync_seconds=chosen.resync_seconds,
         )
         self._registry = handlers.registry(self.engine.feed, KopfLogin(access))
         self.lag = health.LoopLag()

@@ -31,6 +31,7 @@ class Settings:
     api_connections_max: int = 64
     health_port: int = 8080
     lease_seconds: float = 15.0
+    resync_seconds: float = 300.0
     context: str | None = None
 
 
@@ -52,6 +53,7 @@ def from_env(env: Mapping[str, str], hostname: str, process_id: int) -> Settings
         api_connections_max=int(read.number("KUBEDAG_API_CONNECTIONS_MAX", 64, 1, 1024)),
         health_port=int(read.number("KUBEDAG_HEALTH_PORT", 8080, 0, 65535)),
         lease_seconds=read.number("KUBEDAG_LEASE_SECONDS", 15.0, 3.0, 300.0),
+        resync_seconds=read.number("KUBEDAG_RESYNC_SECONDS", 300.0, 5.0, 86_400.0),
         context=env.get("KUBEDAG_CONTEXT") or None,
     )  # fmt: skip
 

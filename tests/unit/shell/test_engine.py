@@ -122,6 +122,20 @@ def test_a_term_does_not_begin_before_the_api_has_answered(caplog):
     assert "Cannot begin to act yet" in caplog.text
 
 
+def test_everything_is_listed_again_from_time_to_time():
+    api = Cluster()
+
+    async def story(engine):
+        await lead(engine)
+        api.calls.clear()
+        await asyncio.sleep(30)
+        assert 4 <= len(api.calls) / 4 <= 6  # 6 s apart, a fifth more or less
+        del engine
+
+    with_engine(api, story, resync_seconds=6)
+    assert {call.path for call in api.calls} == {REVISIONS, PODS, DAGS, RUNS}
+
+
 @pytest.mark.parametrize("kind", ["DAG", "DAGRun"])
 def test_an_object_that_is_deleted_is_forgotten(kind):
     raw = A_DAG if kind == "DAG" else A_RUN

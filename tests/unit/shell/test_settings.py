@@ -28,6 +28,7 @@ def test_everything_can_be_said():
         API_CONNECTIONS_MAX="8",
         HEALTH_PORT="9000",
         LEASE_SECONDS="30",
+        RESYNC_SECONDS="60",
         CONTEXT="kind",
     ) == settings.Settings(
         watch_namespaces=("a", "b"),
@@ -41,6 +42,7 @@ def test_everything_can_be_said():
         api_connections_max=8,
         health_port=9000,
         lease_seconds=30.0,
+        resync_seconds=60.0,
         context="kind",
     )
 
