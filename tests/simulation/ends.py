@@ -156,10 +156,11 @@ def _applied(
     return dataclasses.replace(snap, status=first.status, creating=snap.creating | creating)
 
 
-def storms(requests: list[tuple[float, str, str]]) -> Iterator[str]:
-    """Whatever goes wrong, the API server is not flooded."""
+def storms(requests: list[tuple[float, str, str]], judged: int) -> Iterator[str]:
+    """Whatever goes wrong, the API server is not flooded; so many requests were judged before."""
     for span, most in ((1.0, REQUESTS_PER_SECOND_MAX), (60.0, REQUESTS_PER_MINUTE_MAX)):
-        if len(requests) > most:
-            end, begin = requests[-1][0], requests[-most][0]
-            if end - begin < span:
-                yield f"{most} requests within {end - begin:.1f} s, such as {requests[-3:]}"
+        for last in range(max(judged, most), len(requests)):
+            taken = requests[last][0] - requests[last - most][0]
+            if taken < span:
+                yield f"{most} requests within {taken:.1f} s, such as {requests[last - 3 : last]}"
+                return

@@ -11,7 +11,7 @@ from functools import lru_cache
 
 def text(instant: datetime) -> str:
     """`2026-01-31T06:00:00Z`."""
-    return instant.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return instant.astimezone(UTC).isoformat(timespec="seconds")[: -len("+00:00")] + "Z"
 
 
 @lru_cache(maxsize=4096)
