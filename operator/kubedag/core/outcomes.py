@@ -12,11 +12,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from kubedag.core import pods, rows, states
+from kubedag.core import pods, reasons, rows, states
 
-USER: Final = "User"
-INFRA: Final = "Infra"
-CONFIG: Final = "Config"
+USER: Final = reasons.USER
+INFRA: Final = reasons.INFRA
+CONFIG: Final = reasons.CONFIG
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,8 +122,12 @@ ASKS: Final[Mapping[str, Ask]] = {
     RUN_REPLACED: Ask("a newer run replaced this one", USER),
     "InvalidImageName": Ask("the image's name must be a valid reference", CONFIG),
     "ErrImageNeverPull": Ask("the image is not on the node and must not be pulled", CONFIG),
+    "ImagePullBackOff": Ask("the image cannot be pulled", CONFIG),
+    "CreateContainerConfigError": Ask("the container cannot be configured", CONFIG),
 }
 
+ENDED_AT_ONCE: Final = frozenset({"InvalidImageName", "ErrImageNeverPull"})
+"""What a container waits for in vain, however long; the other asks of class Config have a grace."""
 
 ASKED_BEFORE_THE_START: Final = ASKS.keys() - {TASK_TIMED_OUT, RUN_TIMED_OUT, RUN_REPLACED}
 """Why a Pod is ended that has not started."""
@@ -268,7 +272,7 @@ def _cannot_start(evidence: Evidence) -> Outcome | None:
         waiting = status.state.waiting if status.state else None
         if waiting is None or waiting.reason in ("", "ContainerCreating", "PodInitializing"):
             continue
-        if waiting.reason in ASKS:
+        if waiting.reason in ENDED_AT_ONCE:
             message = waiting.message or ASKS[waiting.reason].message
             return Outcome(states.TERMINATING, waiting.reason, rows.clip(message), CONFIG)
         return Outcome(states.PENDING, waiting.reason, rows.clip(waiting.message))
