@@ -25,6 +25,8 @@ def main() -> int:
     options = _parser().parse_args()
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _terminate)
+    # A shell that starts a program in the background has it ignore Ctrl-C, and so would we.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         return int(options.verb(options) or 0)
     except Problem as problem:

@@ -215,6 +215,10 @@ class TestControllers:
         assert refused.value.status == 403
 
 
+IN_THE_BACKGROUND = ("sh", "-c", 'trap "" INT; exec "$@"', "sh")
+"""As a shell without job control starts a program with `&`: Ctrl-C is ignored from birth."""
+
+
 class TestLeavesNothingBehind:
     def test_two_at_once_and_then_none(self) -> None:
         with ProcessCluster() as one, ProcessCluster() as other:
@@ -243,8 +247,9 @@ class TestLeavesNothingBehind:
             ProcessCluster().start()
         assert ours() == before
 
-    def test_after_ctrl_c(self) -> None:
-        with command_line() as (process, kubeconfig, processes):
+    @pytest.mark.parametrize("prefix", [(), IN_THE_BACKGROUND], ids=["before", "behind"])
+    def test_after_ctrl_c(self, prefix: tuple[str, ...]) -> None:
+        with command_line(prefix) as (process, kubeconfig, processes):
             process.send_signal(signal.SIGINT)
             assert process.wait(20) == 130
             assert not any(p.alive() for p in processes)
@@ -285,10 +290,12 @@ def ours() -> set[int]:
 
 
 @contextmanager
-def command_line() -> Iterator[tuple[subprocess.Popen[str], Path, list[Process]]]:
+def command_line(
+    prefix: tuple[str, ...] = (),
+) -> Iterator[tuple[subprocess.Popen[str], Path, list[Process]]]:
     """Run `up` in a process of its own; yield it, its kubeconfig and the processes it started."""
     with subprocess.Popen(
-        [sys.executable, "-m", "dev.cluster.procs", "up"],
+        [*prefix, sys.executable, "-m", "dev.cluster.procs", "up"],
         cwd=ROOT,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,

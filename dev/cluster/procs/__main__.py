@@ -24,6 +24,8 @@ def main() -> int:
     up.add_argument("--nodes", type=int, default=10, help="fake nodes (profile scale)")
     arguments = parser.parse_args()
     signal.signal(signal.SIGTERM, _terminate)
+    # A shell that starts a program in the background has it ignore Ctrl-C, and so would we.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         return _up(Profile(arguments.profile), arguments.nodes)
     except KeyboardInterrupt:
