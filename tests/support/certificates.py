@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 import subprocess
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -40,6 +41,13 @@ def issued(ca: Pair, folder: Path, name: str, alternative_names: str) -> Pair:
         *("-addext", "basicConstraints=critical,CA:FALSE"),
     )
     return pair
+
+
+def server_context(pair: Pair) -> ssl.SSLContext:
+    """What a server needs that shows this certificate."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(pair.cert, pair.key)
+    return context
 
 
 def _new_key(pair: Pair, name: str) -> list[str]:
