@@ -143,6 +143,15 @@ class TestFakeNodes:
             codes = [c["state"]["terminated"]["exitCode"] for c in status["containerStatuses"]]
             assert codes == [0, 0]
 
+    @pytest.mark.parametrize(("attempt", "phase"), [("1", "Failed"), ("2", "Succeeded")])
+    def test_an_attempt_of_a_task_fails_as_it_says(
+        self, scale_cluster: ProcessCluster, scale_namespace: str, attempt: str, phase: str
+    ) -> None:
+        wanted = pod("a", exit_code_of_attempt_1="3")
+        wanted["metadata"]["labels"] = {"kubedag.dev/attempt": attempt}
+        scale_cluster.client.create(pods_path(scale_namespace), wanted)
+        assert ended(scale_cluster, scale_namespace, "a")["phase"] == phase
+
     def test_a_pod_fails_as_it_says(
         self, scale_cluster: ProcessCluster, scale_namespace: str
     ) -> None:
