@@ -21,13 +21,16 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from kubedag.api.dag import DAGSpec
-    from kubedag.api.task import RetrySpec, Task
+    from kubedag.api.task import RetrySpec, Task, TaskTemplate
 
 SPEC_BYTES_MAX: Final = 900 * 1024
 """As JSON: an object of the API is at most 1.5 MiB, and managedFields repeat part of it."""
 
 HINTS_MAX: Final = 10
 """Finding a similar name among 10,000 takes some 50 ms."""
+
+LEVELS_SPARE: Final = 50
+"""Of the 254 levels that can be written, those that a Pod or a revision has around such a part."""
 
 CYCLES_MAX: Final = 5
 CYCLE_SHOWN_MAX: Final = 12
@@ -49,19 +52,35 @@ def validate(spec: DAGSpec) -> tuple[Problem, ...]:
 
 def _unreadable(spec: DAGSpec) -> Problem | None:
     """Kubernetes' own parts may hold what JSON allows and neither a Pod nor a revision can."""
-    parts = [
-        (part.pod_template, part.env, part.env_from, part.resources, part.volume_mounts)
-        for part in (spec.task_defaults, *spec.tasks)
-        if part is not None
-    ]
+    everything = [tuple(_opaque(level.template).values()) for level in levels.of(spec)]
+    if _why_not_json(everything, LEVELS_SPARE - 2) is None:
+        return None
+    for level in levels.of(spec):
+        for field, part in _opaque(level.template).items():
+            why = _why_not_json(part, LEVELS_SPARE)
+            if why is not None:
+                must = "must be JSON with numbers of 64 bits and at most 200 levels"
+                return Problem(f"{level.path}.{field}", "NotJSON", f"{must}: {why}")
+    raise AssertionError("a list is JSON if its items are")
+
+
+def _opaque(template: TaskTemplate) -> dict[str, object]:
+    return {
+        "env": template.env,
+        "envFrom": template.env_from,
+        "resources": template.resources,
+        "volumeMounts": template.volume_mounts,
+        "podTemplate": template.pod_template,
+    }
+
+
+def _why_not_json(value: object, levels_spare: int) -> str | None:
+    for _ in range(levels_spare):
+        value = [value]
     try:
-        orjson.dumps(parts)
+        orjson.dumps(value)
     except orjson.JSONEncodeError as error:
-        return Problem(
-            "spec",
-            "NotJSON",
-            f"must be JSON with numbers of 64 bits and at most 250 levels: {error}",
-        )
+        return str(error)
     return None
 
 

@@ -12,7 +12,7 @@ import orjson
 
 from kubedag.api import problems
 from kubedag.core import actions, decide_dag, pods
-from kubedag.shell import client, definitions
+from kubedag.shell import client, definitions, nesting
 from kubedag.shell.errors import ApiError, ClusterError
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ class DAGActor:
         self._wake = wake
         self._forget_run = forget_run
         self._tasks = tasks
-        self._revision = msgspec.json.Decoder(definitions.Revision)
+        self._revision = nesting.tolerant(msgspec.json.Decoder(definitions.Revision).decode)
 
     def start(self, entry: DAGEntry, wanted: Iterable[actions.DAGAction]) -> None:
         """Start what a decision asks for, unless it is under way already."""
@@ -133,7 +133,7 @@ class DAGActor:
             # The name follows from the content, so what is there is what was to be stored.
             path = client.CONTROLLER_REVISIONS.path(entry.namespace, action.name)
             answer = await self._api.request("GET", path)
-        self._revisions.assume(self._revision.decode(answer))
+        self._revisions.assume(self._revision(answer))
 
     async def _delete_run(self, entry: DAGEntry, action: actions.DeleteRun) -> None:
         path = client.DAG_RUNS.path(entry.namespace, action.name)

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 import orjson
 
 from kubedag.api import dag as api
-from kubedag.api import parse
+from kubedag.api import parse, problems
 from kubedag.core import decide_dag, naming, pods, snapshot, trials
 from kubedag.core import plan as plans
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+log: Final = logging.getLogger(__name__)
+
 PLANS_KEPT_MAX: Final = 2000
+MESSAGE_CHARS_MAX: Final = 500
 
 
 class Revision(msgspec.Struct, frozen=True, rename="camel"):
@@ -104,7 +108,27 @@ def run_facts(raw: Mapping[str, Any]) -> snapshot.RunFacts:
 
 
 def of_dag(raw: Mapping[str, Any]) -> tuple[bytes, decide_dag.Definition]:
-    """A DAG's spec in its canonical form if it is good, and what it defines or is wrong with it."""
+    """A DAG's spec in its canonical form if it is good, and what it defines or is wrong with it.
+
+    A DAG that meets a bug of ours is a bad one and says so; it must not stop all the others.
+    """
+    try:
+        return _of_dag(raw)
+    except Exception as error:
+        meta = raw["metadata"]
+        log.exception("DAG %s/%s could not be judged", meta["namespace"], meta["name"])
+        must = f"must be a spec that kubedag can judge; this one meets a bug of kubedag: {error!r}"
+        return b"", decide_dag.Definition(
+            uid=meta["uid"],
+            generation=meta.get("generation", 1),
+            suspend=False,
+            retention=api.Retention(),
+            task_count=0,
+            problems=(problems.Problem("spec", "NotJudged", must[:MESSAGE_CHARS_MAX]),),
+        )
+
+
+def _of_dag(raw: Mapping[str, Any]) -> tuple[bytes, decide_dag.Definition]:
     meta, given = raw["metadata"], raw.get("spec") or {}
     spec = parse.parse(api.DAGSpec, given, "spec")
     common = {

@@ -88,7 +88,7 @@ def registry(feed: Feed, login: KopfLogin) -> Any:
 
     @kopf.on.login(registry=made)  # type: ignore[untyped-decorator]
     async def log_in(**_: Any) -> Any:
-        return await login.connection_info()
+        return await login.session()
 
     @kopf.on.event(group.GROUP, group.VERSION, group.DAG.plural, registry=made)  # type: ignore[untyped-decorator]
     async def dag_changed(event: Mapping[str, Any], **_: Any) -> None:

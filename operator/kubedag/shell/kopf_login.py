@@ -1,7 +1,8 @@
-"""Gives kopf the credentials that our own client uses, in the form that it survives a 401 with.
+"""Gives kopf a session of its own with the credentials of our client, in a form that it survives.
 
 kopf refuses a log-in that equals one it has dropped, so a single transient 401 would end the
-operator; an expiry some minutes ahead makes each answer unlike the one before it.
+operator; a session and an expiry some minutes ahead make each answer unlike the one before it. And
+an object that kopf cannot parse would end the operator, too: the session gives it none.
 """
 
 from __future__ import annotations
@@ -10,9 +11,10 @@ import asyncio
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
+import aiohttp
 import kopf
 
-from kubedag.shell import clock, kubeconfig
+from kubedag.shell import clock, nesting
 from kubedag.shell.access import Access, CredentialsError
 
 if TYPE_CHECKING:
@@ -30,7 +32,7 @@ class KopfLogin:
         self._given: Access | None = None
         self._given_until = 0.0
 
-    async def connection_info(self) -> kopf.ConnectionInfo:
+    async def session(self) -> kopf.AiohttpSession:
         """Current credentials; asked before the last ones expired, kopf must have met a 401."""
         loop = asyncio.get_running_loop()
         access = await self._credentials.access()
@@ -38,21 +40,21 @@ class KopfLogin:
             access = await self._credentials.refresh(access)
         self._given = access
         self._given_until = loop.time() + LIFETIME.total_seconds()
-        return _connection_info(access, self._clock)
+        if access.tls.server_name:
+            raise CredentialsError("kubeconfig", "cluster.tls-server-name", "is unknown to kopf")
+        return kopf.AiohttpSession(
+            server=access.server,
+            aiohttp_session=self._session(access),
+            default_namespace=access.namespace,
+            expiration=self._clock.now() + LIFETIME,
+        )
 
-
-def _connection_info(access: Access, wall_clock: clock.Clock) -> kopf.ConnectionInfo:
-    tls = access.tls
-    if tls.server_name:
-        raise CredentialsError("kubeconfig", "cluster.tls-server-name", "is unknown to kopf")
-    return kopf.ConnectionInfo(
-        server=access.server,
-        ca_data=kubeconfig.to_base64(tls.ca_pem) if tls.ca_pem else None,
-        insecure=tls.insecure_skip_verify or None,
-        token=access.token or None,
-        certificate_data=kubeconfig.to_base64(tls.client_cert_pem) or None,
-        private_key_data=kubeconfig.to_base64(tls.client_key_pem) or None,
-        default_namespace=access.namespace,
-        proxy_url=access.proxy_url or None,
-        expiration=wall_clock.now() + LIFETIME,
-    )
+    def _session(self, access: Access) -> aiohttp.ClientSession:
+        """Kopf closes it."""
+        context = self._credentials.tls_context()
+        return aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(limit=0, ssl=True if context is None else context),
+            headers={"Authorization": f"Bearer {access.token}"} if access.token else {},
+            proxy=access.proxy_url or None,
+            response_class=nesting.BoundedResponse,
+        )

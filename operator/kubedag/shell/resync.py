@@ -9,9 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-import orjson
-
-from kubedag.shell import client, wire
+from kubedag.shell import client, nesting, wire
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -58,7 +56,7 @@ async def _kind(
     version = ""
     for _ in range(PAGES_MAX):
         answer = await api.request("GET", path, params=params, timeout_seconds=TIMEOUT_SECONDS)
-        page = orjson.loads(answer)
+        page = nesting.loads(answer)
         version = version or page["metadata"].get("resourceVersion", "")
         for raw in page["items"]:
             seen.add((raw["metadata"]["namespace"], raw["metadata"]["name"]))

@@ -12,6 +12,7 @@ from typing import Any, Final, Generic, NamedTuple, Protocol, TypeVar
 import msgspec
 
 from kubedag.core.pods import Metadata  # noqa: TC001  # msgspec reads it at run time
+from kubedag.shell import nesting
 from kubedag.shell.errors import ApiError
 
 
@@ -88,9 +89,9 @@ class Decoders(Generic[R]):
         self._kind: Final = kind
         line = msgspec.defstruct("Line", [("type", str), ("object", kind)], gc=False)
         page = msgspec.defstruct("Page", [("metadata", _ListMeta), ("items", list[kind])])  # type: ignore[valid-type]
-        self._line: Any = msgspec.json.Decoder(line).decode
-        self._page: Any = msgspec.json.Decoder(page).decode
-        self._item = msgspec.json.Decoder(kind).decode
+        self._line: Any = nesting.tolerant(msgspec.json.Decoder(line).decode)
+        self._page: Any = nesting.tolerant(msgspec.json.Decoder(page).decode)
+        self._item = nesting.tolerant(msgspec.json.Decoder(kind).decode)
 
     def page(self, body: bytes) -> Page[R]:
         """Decode one page of a list. Raises `UndecodableError` if it is no list at all."""

@@ -11,11 +11,10 @@ import logging
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
-import orjson
 
 from kubedag.api import group
 from kubedag.core import notes, rows
-from kubedag.shell import client
+from kubedag.shell import client, nesting
 from kubedag.shell.errors import ApiError, ClusterError
 
 if TYPE_CHECKING:
@@ -63,7 +62,7 @@ class StatusWriter:
         self._recorder = recorder
         self._tasks = tasks
         self._window_seconds = window_seconds
-        self._answer = msgspec.json.Decoder(_Answer)
+        self._answer = nesting.tolerant(msgspec.json.Decoder(_Answer).decode)
         self.writes = 0
         self.conflicts = 0
 
@@ -169,7 +168,7 @@ class StatusWriter:
             return None
         self.writes += 1
         entry.write_failures, entry.write_after = 0, 0.0
-        return self._answer.decode(answer).metadata.resource_version
+        return self._answer(answer).metadata.resource_version
 
     async def _refused(self, path: str, entry: RunEntry | DAGEntry, error: ApiError) -> None:
         """Somebody else wrote, or deleted, the object: take in what is there now."""
@@ -180,7 +179,7 @@ class StatusWriter:
             return
         self.conflicts += 1
         try:
-            raw = orjson.loads(await self._api.request("GET", path.removesuffix("/status")))
+            raw = nesting.loads(await self._api.request("GET", path.removesuffix("/status")))
         except ApiError as again:
             if again.not_found:
                 (self._store.drop_run if kind == "run" else self._store.drop_dag)(namespace, name)

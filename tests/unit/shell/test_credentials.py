@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import dataclasses
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
@@ -153,41 +154,50 @@ def test_certificates_that_are_none_are_told_by_field(tls, where):
         ssl_context(tls, "config")
 
 
+@contextlib.asynccontextmanager
+async def logged_in(login):
+    """What kopf is given, closed as kopf closes it."""
+    given = await login.session()
+    try:
+        yield given
+    finally:
+        await given.aiohttp_session.close()
+
+
 def test_kopf_gets_what_our_client_uses_with_an_expiry_that_makes_each_log_in_new():
     async def scenario() -> None:
-        tls = Tls(ca_pem="CA", client_cert_pem="CERT", client_key_pem="KEY")
-        access = Access("http://c", "one", tls, "http://proxy", "team")
+        access = Access("http://c", "one", Tls(), "http://proxy", "team")
         login = KopfLogin(Credentials(Said(access), LoopClock()), LoopClock())
-        first = await login.connection_info()
-        assert (first.server, first.token, first.default_namespace) == ("http://c", "one", "team")
-        assert (first.ca_data, first.certificate_data) == ("Q0E=", "Q0VSVA==")
-        assert first.private_key_data == "S0VZ"
-        assert first.proxy_url == "http://proxy"
-        assert first.expiration == START + timedelta(minutes=10)
-        await asyncio.sleep(1)
-        assert await login.connection_info() != first
+        async with logged_in(login) as first:
+            assert (first.server, first.default_namespace) == ("http://c", "team")
+            assert first.aiohttp_session.headers == {"Authorization": "Bearer one"}
+            assert str(first.aiohttp_session._default_proxy) == "http://proxy"
+            assert first.expiration == START + timedelta(minutes=10)
+            await asyncio.sleep(1)
+            async with logged_in(login) as second:
+                assert second != first
 
     virtual_loop.run(scenario())
 
 
 def test_kopf_asking_again_before_the_expiry_has_met_a_401():
-    async def scenario() -> tuple[list[str | None], int]:
+    async def scenario() -> tuple[list[str], int]:
         source = Said(with_token("one"), with_token("two"))
         login = KopfLogin(Credentials(source, LoopClock()), LoopClock())
-        said = [(await login.connection_info()).token]
-        await asyncio.sleep(599)
-        said.append((await login.connection_info()).token)
-        await asyncio.sleep(601)
-        said.append((await login.connection_info()).token)
+        said = []
+        for seconds in (0, 599, 601):
+            await asyncio.sleep(seconds)
+            async with logged_in(login) as given:
+                said.append(given.aiohttp_session.headers["Authorization"])
         return said, source.forced
 
-    assert virtual_loop.run(scenario()) == (["one", "two", "two"], 1)
+    assert virtual_loop.run(scenario()) == (["Bearer one", "Bearer two", "Bearer two"], 1)
 
 
 def test_kopf_cannot_be_given_another_server_name():
     async def scenario() -> None:
         access = Access("http://c", tls=Tls(server_name="n"))
-        await KopfLogin(Credentials(Said(access), LoopClock())).connection_info()
+        await KopfLogin(Credentials(Said(access), LoopClock())).session()
 
     with pytest.raises(CredentialsError, match="tls-server-name"):
         virtual_loop.run(scenario())
