@@ -83,8 +83,30 @@ class PodCondition(_Record, frozen=True):
     last_transition_time: str | None = None
 
 
+class Limits(_Record, frozen=True):
+    memory: str = ""
+
+
+class Resources(_Record, frozen=True):
+    limits: Limits | None = None
+
+
+class Container(_Record, frozen=True):
+    name: str = ""
+    restart_policy: str = ""
+    resources: Resources | None = None
+
+
+class SchedulingGate(_Record, frozen=True):
+    name: str = ""
+
+
 class PodSpec(_Record, frozen=True):
     node_name: str = ""
+    containers: tuple[Container, ...] = ()
+    init_containers: tuple[Container, ...] = ()
+    resources: Resources | None = None
+    scheduling_gates: tuple[SchedulingGate, ...] = ()
 
 
 class PodStatus(_Record, frozen=True):
@@ -109,3 +131,9 @@ class Pod(_Record, frozen=True):
         """The value of a label, or an empty string."""
         labels = self.metadata.labels
         return labels.get(key, "") if labels else ""
+
+
+def attempt_number(pod: Pod) -> int:
+    """The attempt that a Pod is, from its label; 0 if somebody broke the label."""
+    text = pod.label(LABEL_ATTEMPT)
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 6 else 0

@@ -1,0 +1,146 @@
+"""A Pod and what its table rows ask of it, found once; and the form of their answers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from kubedag.core import pods, reasons, rows, states, words
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How an attempt stands. `failure_class` is empty unless it failed."""
+
+    state: str
+    reason: str = ""
+    message: str = ""
+    failure_class: str = ""
+    exit_code: int | None = None
+    container: str = ""
+    since: str | None = None
+    """Since when it may have waited for this, where waiting has a limit of its own."""
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """A Pod, with the parts that the rows ask for found once."""
+
+    pod: pods.Pod
+    ask_reason: str
+    main: pods.ContainerStatus | None
+    terminated: pods.Terminated | None
+
+    @property
+    def status(self) -> pods.PodStatus:
+        """The Pod's status."""
+        return self.pod.status
+
+    @property
+    def deleted(self) -> bool:
+        """Is it on its way out, or gone?"""
+        return self.pod.gone or bool(self.pod.metadata.deletion_timestamp)
+
+    @property
+    def exit_code(self) -> int | None:
+        """That of the task's container."""
+        return self.terminated.exit_code if self.terminated else None
+
+    def condition(self, type_: str) -> pods.PodCondition | None:
+        """The Pod's condition of that type, or None."""
+        for condition in self.pod.status.conditions:
+            if condition.type == type_:
+                return condition
+        return None
+
+    def became_true(self, type_: str) -> str | None:
+        """When the condition of that type became true, if it is."""
+        condition = self.condition(type_)
+        if condition is None or condition.status != rows.TRUE:
+            return None
+        return condition.last_transition_time
+
+    def disruption(self) -> pods.PodCondition | None:
+        """The condition that says that something outside of the Pod ends it (KEP-3329)."""
+        condition = self.condition("DisruptionTarget")
+        return condition if condition is not None and condition.status == rows.TRUE else None
+
+    def init_containers(self) -> Iterator[pods.ContainerStatus]:
+        """Those that must end before the task starts: not the native sidecars among them."""
+        native = {
+            container.name
+            for container in self.pod.spec.init_containers
+            if container.restart_policy == "Always"
+        }
+        return (
+            status
+            for status in self.status.init_container_statuses
+            if status.name not in native
+        )  # fmt: skip
+
+    def memory_limit(self, name: str) -> str:
+        """The memory limit of a container, as it was written; empty without one."""
+        spec = self.pod.spec
+        for container in (*spec.containers, *spec.init_containers):
+            if container.name == name and container.resources and container.resources.limits:
+                return container.resources.limits.memory
+        return ""
+
+    def pod_memory_limit(self) -> str:
+        """The memory limit of the Pod as a whole (KEP-2837); empty without one."""
+        resources = self.pod.spec.resources
+        return resources.limits.memory if resources and resources.limits else ""
+
+
+def gather(pod: pods.Pod, ask_reason: str = "") -> Evidence:
+    """The evidence that a Pod is."""
+    for status in pod.status.container_statuses:
+        if status.name == pods.MAIN_CONTAINER:
+            return Evidence(pod, ask_reason, status, _terminated(status))
+    return Evidence(pod, ask_reason, None, None)
+
+
+def _terminated(status: pods.ContainerStatus) -> pods.Terminated | None:
+    return status.state.terminated if status.state else None
+
+
+def failed(
+    evidence: Evidence, reason: reasons.Reason, message: str, container: str = ""
+) -> Outcome:
+    """It failed, for that reason; with the exit code of the container to blame."""
+    code = evidence.exit_code
+    if container:
+        code = next(
+            (ended.exit_code for status, ended in ended_containers(evidence)
+             if status.name == container),
+            code,
+        )  # fmt: skip
+    said = words.one_line(message)
+    return Outcome(states.FAILED, reason.name, said, reason.failure_class, code, container)
+
+
+def ended_containers(
+    evidence: Evidence,
+) -> Iterator[tuple[pods.ContainerStatus, pods.Terminated]]:
+    """The containers of either kind that have ended."""
+    status = evidence.status
+    for container in (*status.init_container_statuses, *status.container_statuses):
+        ended = _terminated(container)
+        if ended is not None:
+            yield container, ended
+
+
+def how_it_ended(evidence: Evidence, name: str, ended: pods.Terminated) -> str:
+    """What made a container end, in words."""
+    if ended.reason == "OOMKilled":
+        return words.out_of_memory(evidence.memory_limit(name), evidence.pod_memory_limit())
+    if ended.reason in NOT_STARTABLE:
+        return words.not_startable(ended.message)
+    return words.exit_code(ended.exit_code)
+
+
+NOT_STARTABLE = ("StartError", "ContainerCannotRun")
+"""How the runtimes call it when they cannot even start the program."""

@@ -1,0 +1,207 @@
+"""What the cluster says, as a person wants to read it: short, in one line, with the cause first.
+
+Only texts that Kubernetes and its runtimes are known to write are rewritten; all others are told as
+they are, so that nothing is lost by not being known here.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from kubedag.core import rows
+
+WORD_CHARS_MAX: Final = 400
+"""For what others say inside of a message of ours, so that what follows it is not cut off."""
+
+_SPACE: Final = re.compile(r"[\s\x00-\x1f\x7f-\x9f]+")
+_INVISIBLE: Final = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]|[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+
+
+def one_line(text: str, chars_max: int = rows.MESSAGE_CHARS_MAX) -> str:
+    """A message without line breaks and control characters, bounded."""
+    return rows.clip(_SPACE.sub(" ", text[: 4 * chars_max]).strip(), chars_max)
+
+
+def lines_in_one(text: str) -> str:
+    """The lines of a log in a single one, for `kubectl get events`; terminal codes are dropped."""
+    lines = (line.strip() for line in _INVISIBLE.sub("", text).splitlines())
+    return " ⏎ ".join(line for line in lines if line)
+
+
+def _word(text: str) -> str:
+    return one_line(text, WORD_CHARS_MAX).rstrip(". ")
+
+
+def clock_time(stamp: str) -> str:
+    """The time of day of an RFC 3339 instant in UTC: a stored "3 minutes ago" is soon wrong."""
+    return f"{stamp[11:19]} UTC" if len(stamp) >= 20 else stamp
+
+
+# --- How a container ended -------------------------------------------------------------------
+
+_SIGNALS: Final = {
+    1: "SIGHUP", 2: "SIGINT", 3: "SIGQUIT", 4: "SIGILL", 6: "SIGABRT", 7: "SIGBUS", 8: "SIGFPE",
+    9: "killed by SIGKILL", 10: "SIGUSR1", 11: "crashed by SIGSEGV", 12: "SIGUSR2", 13: "SIGPIPE",
+    14: "SIGALRM", 15: "terminated by SIGTERM", 24: "SIGXCPU", 25: "SIGXFSZ", 31: "SIGSYS",
+}  # fmt: skip
+_SHELL_CODES: Final = {
+    126: "the command cannot be executed",
+    127: "command not found",
+    **{128 + number: name for number, name in _SIGNALS.items()},
+}
+
+
+def exit_code(code: int) -> str:
+    """An exit code, with what shells and kernels mean by it."""
+    meant = _SHELL_CODES.get(code)
+    return f"exit code {code} ({meant})" if meant else f"exit code {code}"
+
+
+def out_of_memory(container_limit: str, pod_limit: str) -> str:
+    """The kernel killed a container: its own limit, the Pod's, or the node's memory was used up."""
+    if container_limit:
+        return f"killed: used more than its {container_limit} of memory"
+    if pod_limit:
+        return f"killed: the Pod used more than its {pod_limit} of memory"
+    return "killed: the node ran out of memory, and the container has no memory limit"
+
+
+def not_startable(message: str) -> str:
+    """The runtime could not start a program; the last part of its message says why."""
+    _, found, cause = message.rpartition("exec: ")
+    said = _word(cause if found else message).removesuffix(": unknown")
+    return f"the program cannot be started: {said}" if said else "the program cannot be started"
+
+
+# --- Images and settings ---------------------------------------------------------------------
+
+_IMAGE: Final = re.compile(r'(?:image|reference) \\?"([^"\\\s]+)')
+_PULL_NOISE: Final = re.compile(
+    r"""(?x)
+    \s*(?:
+        Back-off\ pulling\ image\ "[^"]*":? |
+        (?:ErrImagePull|ImageInspectError|RegistryUnavailable|SignatureValidationFailed):\s |
+        rpc\ error:\ code\ =\ \w+\ desc\ = |
+        Error\ response\ from\ daemon: |
+        failed\ to\ (?:pull\ and\ unpack|pull|inspect|resolve|unpack|copy)
+            (?:\ (?:and\ )?(?:image|reference|layer))*(?:\ \\?"[^"\\]*\\?")?: |
+        unable\ to\ pull\ image\ or\ OCI\ artifact: |
+        (?:pull\ image|initializing\ source|pinging\ container\ registry)\ [^\s:]*:? |
+        httpReadSeeker: | failed\ open: | unexpected\ status\ from\ \w+\ request\ to
+    )\s*"""
+)
+_NOISE_PARTS_MAX: Final = 12
+
+
+def image(message: str, attempt: int, since: str | None) -> str:
+    """An image that is not pulled: the registry's own word, for which attempt, since when."""
+    cause = message
+    for _ in range(_NOISE_PARTS_MAX):
+        noise = _PULL_NOISE.match(cause)
+        if noise is None:
+            break
+        cause = cause[noise.end() :]
+    named = _IMAGE.search(message)
+    name = named[1] if named else ""
+    said = _word(cause)
+    if name and name not in said:
+        said = f"{name}: {said}" if said else name
+    where = f"(attempt {attempt}, since {clock_time(since)})" if since else f"(attempt {attempt})"
+    return f"image cannot be pulled: {said} {where}" if said else f"image cannot be pulled {where}"
+
+
+_KINDS: Final = {"secret": "Secret", "configmap": "ConfigMap"}
+_MISSING: Final = re.compile(r'^(secret|configmap) "([^"]+)" not found$', re.IGNORECASE)
+_NO_KEY: Final = re.compile(r"^couldn't find key (\S+) in (Secret|ConfigMap) [^/\s]+/(\S+)$")
+
+
+def settings(message: str) -> str:
+    """Why a container cannot be configured: as a rule a Secret or a ConfigMap is missing."""
+    said = _word(message)
+    if missing := _MISSING.match(said):
+        return f'{_KINDS[missing[1].lower()]} "{missing[2]}" not found'
+    if no_key := _NO_KEY.match(said):
+        return f'{no_key[2]} "{no_key[3]}" has no key "{no_key[1]}"'
+    return f"container cannot be configured: {said}" if said else "container cannot be configured"
+
+
+def not_created(reason: str, message: str) -> str:
+    """A container that the node fails to create, for a reason that has no words of its own."""
+    return ": ".join(filter(None, ("container cannot be created", _word(reason), _word(message))))
+
+
+# --- Places ----------------------------------------------------------------------------------
+
+_NO_ROOM: Final = re.compile(r"\bInsufficient \S|\bToo many pods\b")
+
+
+def unschedulable(message: str) -> str:
+    """What the scheduler says, without what it says about preemption, and what it comes down to."""
+    said = _word(re.split(r"(?i)\bpreemption: ", message, maxsplit=1)[0])
+    if not said:
+        return "no node has been found for it"
+    if said.startswith("no nodes available"):
+        return "cluster has no nodes"
+    if _NO_ROOM.search(said):
+        return f"cluster has no room: {said}"
+    return f"no node suits: {said}" if said.startswith("0/") else f"cannot be placed: {said}"
+
+
+def gated(gates: tuple[str, ...]) -> str:
+    """A Pod that is held back until somebody removes its scheduling gates."""
+    if not gates:
+        return "waits for its scheduling gates to be removed"
+    named = ", ".join(map(_word, gates[:3])) + (" …" if len(gates) > 3 else "")
+    return f"waits for its scheduling gate {named} to be removed"
+
+
+# --- What the cluster does to Pods -----------------------------------------------------------
+
+_DISRUPTIONS: Final = {
+    "PreemptionByScheduler": "a Pod of higher priority took its place",
+    "DeletionByTaintManager": "its node got a taint that it does not tolerate",
+    "EvictionByEvictionAPI": "evicted through the API, as by draining a node",
+    "DeletionByPodGC": "its node is gone",
+    "TerminationByKubelet": "its node ended it",
+}
+
+
+def disrupted(reason: str, message: str) -> str:
+    """Something outside of the task ended it."""
+    said, word = _DISRUPTIONS.get(reason), _word(message)
+    if said is None:
+        return ": ".join(filter(None, ("the cluster ended it", _word(reason), word)))
+    return f"{said} ({word})" if word else said
+
+
+def rejected(reason: str, message: str) -> str:
+    """The node did not take a Pod that the scheduler had sent it."""
+    word = _word(message.removeprefix("Pod was rejected: ")) or _word(reason)
+    return f"the node refused it: {word}"
+
+
+def evicted(message: str) -> str:
+    """The Pod used more of a disk than its own limits allow."""
+    word = _word(message)
+    return f"evicted: {word}" if word else "evicted: over a limit of its own"
+
+
+def waits_to_end(why: str, node: str) -> str:
+    """A Pod that is being ended and has not ended yet."""
+    where = f" on node {node}" if node else ""
+    return f"{why}; waits for the Pod{where} to end"
+
+
+# --- Time limits -----------------------------------------------------------------------------
+
+
+def ran_too_long(seconds: int, waits: str = "") -> str:
+    """Longer than its timeoutSeconds; `waits` is what kept it alive, if not its own program."""
+    return "; ".join(filter(None, (f"ran longer than its timeoutSeconds of {seconds}", waits)))
+
+
+def pended_too_long(seconds: int, waits: str = "") -> str:
+    """Not started within its pendingTimeoutSeconds; `waits` is what it waited for."""
+    said = f"did not start within its pendingTimeoutSeconds of {seconds}"
+    return one_line(": ".join(filter(None, (said, waits))))

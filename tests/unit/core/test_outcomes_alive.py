@@ -1,0 +1,234 @@
+"""What Pods that have not ended wait for: rows 1, 6 to 10, 20, 23 and 25 of the table of outcomes."""
+
+from __future__ import annotations
+
+import pytest
+
+from kubedag.core import outcomes
+from support.pod_json import (
+    COLLECTED,
+    DELETED,
+    EVICTED,
+    INITIALIZED,
+    NATIVE_SIDECAR,
+    NO_IMAGE,
+    NO_NODE,
+    NO_ROOM,
+    PREEMPTED,
+    PRESSED,
+    SCHEDULED,
+    TAINTED,
+    a_pod,
+    condition,
+    ended,
+    ends,
+    judged,
+    pending,
+    runs,
+    status,
+    waits,
+    works,
+)
+
+UNSCHEDULED = [
+    pytest.param(
+        a_pod(status("Pending", conditions=()), nodeName=""),
+        pending("Scheduling", "waits for a node"),
+        id="1 created, and nobody has looked at it",
+    ),
+    pytest.param(
+        a_pod(status("Pending", conditions=[
+            condition("PodScheduled", "False", "Unschedulable", NO_ROOM)])),
+        pending("Unschedulable", "cluster has no room: 0/3 nodes are available: 1 node(s) had "
+                "untolerated taint {node-role.kubernetes.io/control-plane: }, 2 Insufficient memory"),
+        id="6 no node has room",
+    ),
+    pytest.param(
+        a_pod(status("Pending", conditions=[
+            condition("PodScheduled", "False", "Unschedulable", NO_NODE)])),
+        pending("Unschedulable", "no node suits: 0/3 nodes are available: 3 node(s) didn't match "
+                "Pod's node affinity/selector"),
+        id="6 no node suits",
+    ),
+    pytest.param(
+        a_pod(status("Pending", conditions=[
+            condition("PodScheduled", "False", "SchedulerError", "binding rejected")])),
+        pending("Unschedulable", "cannot be placed: binding rejected"),
+        id="6 the scheduler itself failed",
+    ),
+    pytest.param(
+        a_pod(
+            status("Pending", conditions=[
+                condition("PodScheduled", "False", "SchedulingGated",
+                          "Scheduling is blocked due to non-empty scheduling gates")]),
+            schedulingGates=[{"name": "kueue.x-k8s.io/admission"}],
+        ),
+        pending("SchedulingGated",
+                "waits for its scheduling gate kueue.x-k8s.io/admission to be removed"),
+        id="7 held back by a gate",
+    ),
+]  # fmt: skip
+
+STARTING = [
+    pytest.param(
+        a_pod(status("Pending", containers=[waits("ContainerCreating")], conditions=[
+            SCHEDULED, condition("PodReadyToStartContainers", "False")])),
+        pending("Starting", "waits for the node to set up its volumes and network"),
+        id="1 waits for its volumes and its network",
+    ),
+    pytest.param(
+        a_pod(status("Pending", containers=[waits("ContainerCreating")])), pending("Starting"),
+        id="1 pulls its image, or creates its container",
+    ),
+    *[
+        pytest.param(
+            a_pod(status("Pending", containers=[waits(reason, NO_IMAGE)],
+                         conditions=[SCHEDULED, INITIALIZED])),
+            pending("ImagePullBackOff", "image cannot be pulled: no.example/x:1: not found "
+                    "(attempt 2, since 10:42:05 UTC)"),
+            id=f"8 {reason}",
+        )
+        for reason in ("ErrImagePull", "ImagePullBackOff", "RegistryUnavailable",
+                       "ImageInspectError", "SignatureValidationFailed")
+    ],
+    pytest.param(
+        a_pod(status("Pending", init=[waits("ImagePullBackOff", NO_IMAGE, "fetch")],
+                     containers=[waits("PodInitializing")])),
+        pending("ImagePullBackOff", "container fetch: image cannot be pulled: no.example/x:1: not "
+                "found (attempt 2, since 10:40:00 UTC)"),
+        id="8 the image of an init container",
+    ),
+    pytest.param(
+        a_pod(status("Pending", containers=[works(), waits("ErrImagePull", "denied", "proxy")])),
+        pending("ImagePullBackOff", "container proxy: image cannot be pulled: denied (attempt 2, "
+                "since 10:40:00 UTC)"),
+        id="8 the image of a sidecar, while the task runs already",
+    ),
+    pytest.param(
+        a_pod(status("Pending", containers=[
+            waits("InvalidImageName", 'Failed to apply default image tag "UPPER:": couldn\'t parse '
+                  'image name "UPPER:": invalid reference format')])),
+        ends("InvalidImageName", 'Failed to apply default image tag "UPPER:": couldn\'t parse image '
+             'name "UPPER:": invalid reference format', "Config"),
+        id="9 a bad image name",
+    ),
+    pytest.param(
+        a_pod(status("Pending", containers=[
+            waits("ErrImagePull", "denied", "proxy"),
+            waits("ErrImageNeverPull", 'Container image "x" is not present with pull policy of Never'
+                  )])),
+        ends("ErrImageNeverPull", 'Container image "x" is not present with pull policy of Never',
+             "Config"),
+        id="9 an image that must not be pulled, beside one that cannot be",
+    ),
+    pytest.param(
+        a_pod(status("Pending", containers=[
+            waits("CreateContainerConfigError", 'secret "db" not found')])),
+        pending("CreateContainerConfigError", 'Secret "db" not found'),
+        id="9 a missing Secret",
+    ),
+    pytest.param(
+        a_pod(status("Pending", containers=[
+            waits("CreateContainerConfigError", "couldn't find key url in ConfigMap ns/db")])),
+        pending("CreateContainerConfigError", 'ConfigMap "db" has no key "url"'),
+        id="9 a missing key of a ConfigMap",
+    ),
+    *[
+        pytest.param(
+            a_pod(status("Pending", containers=[waits(reason, "context deadline exceeded")])),
+            pending("ContainerNotCreated",
+                    f"container cannot be created: {reason}: context deadline exceeded"),
+            id=f"9 {reason}",
+        )
+        for reason in ("CreateContainerError", "RunContainerError", "CreatePodSandboxError",
+                       "PreStartHookError", "SomethingNew")
+    ],
+    pytest.param(
+        a_pod(status("Pending", init=[works("fetch")], containers=[waits("PodInitializing")])),
+        pending("Initializing", "init container fetch runs"),
+        id="10 an init container at work",
+    ),
+    pytest.param(
+        a_pod(status("Pending", init=[works("proxy")], containers=[waits("ContainerCreating")]),
+              initContainers=[NATIVE_SIDECAR]),
+        pending("Starting"),
+        id="25 a native sidecar at work holds up nothing",
+    ),
+]  # fmt: skip
+
+RUNNING = [
+    pytest.param(a_pod(status("Running", containers=[works()])), runs(), id="runs"),
+    pytest.param(
+        a_pod(status("Running", containers=[ended(0), works("proxy")])),
+        runs("SidecarRunning",
+             "its program ended with exit code 0; waits for container proxy to end"),
+        id="25 only a sidecar goes on",
+    ),
+    pytest.param(
+        a_pod(status("Running", containers=[ended(3)], init=[works("proxy")]),
+              initContainers=[NATIVE_SIDECAR]),
+        runs("SidecarRunning",
+             "its program ended with exit code 3; waits for container proxy to end"),
+        id="25 a native sidecar is being ended",
+    ),
+    pytest.param(
+        a_pod(status("Running", containers=[ended(0)])), runs(),
+        id="between the end of the last container and that of the Pod",
+    ),
+    pytest.param(
+        a_pod(status("Unknown", containers=[works()])),
+        runs("NodeUnreachable", "node node-1 does not answer"),
+        id="23 phase Unknown",
+    ),
+    pytest.param(
+        a_pod(status("Running", containers=[works()], conditions=[
+            SCHEDULED, condition("Ready", "False"), condition("ContainersReady", "True")])),
+        runs("NodeUnreachable", "node node-1 does not answer"),
+        id="23 the control plane has marked it as not ready",
+    ),
+    pytest.param(
+        a_pod(status("Running", containers=[works()], conditions=[
+            SCHEDULED, condition("Ready", "False", "ReadinessGatesNotReady"),
+            condition("ContainersReady", "True")])),
+        runs(),
+        id="23 not ready for a reason of the Pod's own",
+    ),
+    pytest.param(
+        a_pod(status("Running", containers=[works()]), metadata=DELETED),
+        ends("PodDeleted", "somebody deleted the Pod; waits for the Pod on node node-1 to end"),
+        id="20 deleted by somebody, not ended yet",
+    ),
+    *[
+        pytest.param(
+            a_pod(status("Running", containers=[works()], conditions=[SCHEDULED, found]),
+                  metadata=DELETED),
+            ends(found["reason"],
+                 f"{why} ({found['message'].rstrip('. ')}); waits for the Pod on node node-1 to end"),
+            id=f"20 {found['reason']}, not ended yet",
+        )
+        for found, why in (
+            (PREEMPTED, "a Pod of higher priority took its place"),
+            (EVICTED, "evicted through the API, as by draining a node"),
+            (TAINTED, "its node got a taint that it does not tolerate"),
+            (COLLECTED, "its node is gone"),
+            (PRESSED, "its node ended it"),
+        )
+    ],
+    pytest.param(
+        a_pod(status("Running", containers=[works()], conditions=[PREEMPTED])), runs(),
+        id="20 about to be preempted, and not deleted yet",
+    ),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("pod", "expected"), [*UNSCHEDULED, *STARTING, *RUNNING])
+def test_what_a_pod_that_is_alive_waits_for(pod, expected):
+    assert judged(pod) == expected
+
+
+def test_an_image_is_waited_with_from_the_moment_it_could_have_been_pulled():
+    image = waits("ImagePullBackOff", NO_IMAGE)
+    both = a_pod(status("Pending", containers=[image], conditions=[SCHEDULED, INITIALIZED]))
+    init = a_pod(status("Pending", init=[image], conditions=[SCHEDULED, INITIALIZED]))
+    assert outcomes.classify(both).since == "2026-01-01T10:42:05Z"
+    assert outcomes.classify(init).since == "2026-01-01T10:40:00Z"
