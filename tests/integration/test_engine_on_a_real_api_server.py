@@ -199,7 +199,9 @@ class TestAProcess:
             lambda: user.condition("dags", "pipeline", "Ready") == ("False", "InvalidPodTemplate")
         )
         (condition,) = user.get("dags", "pipeline")["status"]["conditions"]
-        assert condition["message"].startswith("spec.tasks[1]: must make a Pod")
+        assert condition["message"].startswith(
+            "spec.tasks[1].podTemplate.spec.dnsPolicy: must make"
+        )
         assert "spec.dnsPolicy" in condition["message"]
 
     def test_a_pod_of_somebody_else_is_left_alone(self, user):

@@ -13,7 +13,7 @@ import msgspec
 
 from kubedag.api import dag as api
 from kubedag.api import problems
-from kubedag.core import actions, instants, retention, rows
+from kubedag.core import actions, answers, instants, retention, rows
 from kubedag.core import plan as plans
 from kubedag.core import trials as trial_pods
 
@@ -35,13 +35,6 @@ class Revision(NamedTuple):
     name: str
     uid: str
     created: str
-
-
-@dataclass(frozen=True, slots=True)
-class TrialResult:
-    """What the API said to a Pod of the DAG; `problem` is None when it would take it."""
-
-    problem: problems.Problem | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +62,7 @@ class DAGSnapshot:
     status: rows.DAGStatus = field(default_factory=rows.DAGStatus)
     revisions: Sequence[Revision] = ()
     runs: Sequence[retention.RunSummary] = ()
-    trial_results: Mapping[str, TrialResult] = field(default_factory=dict)
+    trial_results: Mapping[str, answers.Result] = field(default_factory=dict)
 
 
 class Verdict(NamedTuple):
@@ -79,6 +72,7 @@ class Verdict(NamedTuple):
     reason: str
     message: str
     actions: tuple[actions.DAGAction, ...] = ()
+    wake_at: datetime | None = None
 
 
 def decide(snap: DAGSnapshot, now: datetime) -> actions.DAGDecision:
@@ -88,49 +82,69 @@ def decide(snap: DAGSnapshot, now: datetime) -> actions.DAGDecision:
     todo: list[actions.DAGAction] = [
         actions.DeleteRun(run.name, run.uid) for run in doomed[:DELETES_AT_ONCE_MAX]
     ]
-    status = None
+    status = judge_wake = None
     in_use = {run.revision for run in snap.runs}
     if snap.dag is not None:
-        verdict = judge(snap.dag, snap)
+        verdict = judge(snap.dag, snap, now)
         todo += verdict.actions
+        judge_wake = verdict.wake_at
         status = _status(snap, snap.dag, verdict, now)
         in_use |= {status.revision, snap.dag.revision}
     garbage, revision_wake = _garbage(snap.revisions, in_use, now)
     todo += garbage
-    wakes = [moment for moment in (wake_at, revision_wake) if moment is not None]
+    wakes = [moment for moment in (wake_at, judge_wake, revision_wake) if moment is not None]
     return actions.DAGDecision(status, tuple(todo), min(wakes) if wakes else None)
 
 
-def judge(dag: Definition, snap: DAGSnapshot) -> Verdict:
+def judge(dag: Definition, snap: DAGSnapshot, now: datetime) -> Verdict:
     """Is the DAG fit to run? The cheapest questions first."""
     if dag.problems:
         return _bad(dag.problems)
     known = {revision.name for revision in snap.revisions}
     if ready(snap.status, dag.generation) and dag.revision in known:
         return Verdict(rows.TRUE, "Accepted", _accepted(dag))
-    asked = [trial for trial in dag.trials if trial.key not in snap.trial_results]
-    refused = [
-        result.problem
-        for trial in dag.trials
-        if (result := snap.trial_results.get(trial.key)) is not None and result.problem is not None
-    ]
-    if refused:
-        return _bad(refused)
-    if asked:
-        tries = tuple(actions.TryPod(trial.key, trial.manifest) for trial in asked)
-        return _asking(dag, snap.status)._replace(actions=tries)
+    tried = _tried(dag, snap, now)
+    if tried is not None:
+        return tried
     if dag.revision not in known:
         create = actions.CreateRevision(dag.revision, dag.generation)
         return Verdict(rows.UNKNOWN, "Storing", "stores this generation for its runs", (create,))
     return Verdict(rows.TRUE, "Accepted", _accepted(dag))
 
 
-def _asking(dag: Definition, status: rows.DAGStatus) -> Verdict:
+def _tried(dag: Definition, snap: DAGSnapshot, now: datetime) -> Verdict | None:
+    """What keeps its Pods from being created, if anything does, and whom to ask when."""
+    of = [(trial, snap.trial_results.get(trial.key)) for trial in dag.trials]
+    refused = [(t, r) for t, r in of if r is not None and r.standing is answers.Standing.REFUSED]
+    silent = [(t, r) for t, r in of if r is not None and r.standing is answers.Standing.UNANSWERED]
+    waited_for = any(not (run.started or run.finished or run.deleting) for run in snap.runs)
+    todo = [trial for trial, result in of if result is None]
+    wakes = []
+    for trial, result in (*refused[:1], *silent):
+        due = answers.due(result, waited_for=waited_for)
+        if due <= now:
+            todo.append(trial)
+        else:
+            wakes.append(due)
+    tries = tuple(actions.TryPod(trial.key, trial.manifest) for trial in todo)
+    if refused:
+        verdict = _bad([answers.problem(trial, result) for trial, result in refused])
+    elif silent or todo:
+        verdict = _asking(dag, snap.status, silent[0][1] if silent else None)
+    else:
+        return None
+    return verdict._replace(actions=tries, wake_at=min(wakes, default=None))
+
+
+def _asking(dag: Definition, status: rows.DAGStatus, silence: answers.Result | None) -> Verdict:
     """A generation that was refused before a restart stays so until the answer is another."""
     told = status.condition(rows.READY)
     if told is not None and _is_ready(status, dag.generation) == rows.FALSE:
         return Verdict(told.status, told.reason, told.message)
-    return Verdict(rows.UNKNOWN, "Checking", "asks the API server about its Pods")
+    message = "asks the API server about its Pods"
+    if silence is not None and silence.answer is not None:
+        message = rows.clip(f"{message}; it says: {silence.answer.message}")
+    return Verdict(rows.UNKNOWN, "Checking", message)
 
 
 def ready(status: rows.DAGStatus, generation: int) -> bool:

@@ -7,12 +7,15 @@ admission. Tasks that differ in what they run but not in what their Pods are sha
 from __future__ import annotations
 
 import hashlib
-from typing import Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import msgspec
 
+from kubedag.core import levels, pods, podspec
 from kubedag.core import plan as plans
-from kubedag.core import pods, podspec
+
+if TYPE_CHECKING:
+    from kubedag.api.task import TaskTemplate
 
 _PLAIN: Final = frozenset(
     {
@@ -37,15 +40,19 @@ TRIALS_MAX: Final = 32
 
 
 class Trial(NamedTuple):
-    """A Pod to ask about, and the task that it speaks for."""
+    """A Pod to ask about, and what says something about it: the task first that it speaks for."""
 
     key: str
     task_index: int
     manifest: dict[str, Any]
+    levels: tuple[levels.Level, ...]
 
 
-def trials(plan: plans.Plan, namespace: str, dag_uid: str) -> tuple[Trial, ...]:
-    """One Pod for each shape, in the order of the tasks."""
+def trials(
+    plan: plans.Plan, namespace: str, dag_uid: str, common: TaskTemplate | None = None
+) -> tuple[Trial, ...]:
+    """One Pod for each shape, in the order of the tasks; `common` is their `taskDefaults`."""
+    below = () if common is None else (levels.defaults(common),)
     run = podspec.RunIdentity(
         name=f"{plan.dag_name}-trial"[:52].rstrip("-."),
         namespace=namespace,
@@ -68,7 +75,8 @@ def trials(plan: plans.Plan, namespace: str, dag_uid: str) -> tuple[Trial, ...]:
         manifest = podspec.build(plan, task, run, 1)
         key = shape(manifest)
         if key not in found:
-            found[key] = Trial(key, task.index, manifest)
+            own = levels.Level(f"spec.tasks[{task.index}]", task.template)
+            found[key] = Trial(key, task.index, manifest, (own, *below))
         if len(found) >= TRIALS_MAX:
             break
     return tuple(found.values())

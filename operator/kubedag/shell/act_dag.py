@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, Final, assert_never
 import msgspec
 import orjson
 
-from kubedag.api import problems
-from kubedag.core import actions, decide_dag, pods
+from kubedag.core import actions, answers, places, pods, refusals
 from kubedag.shell import client, definitions, nesting
 from kubedag.shell.errors import ApiError, ClusterError
 
@@ -19,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Iterable
     from typing import Any
 
+    from kubedag.shell.clock import Clock
     from kubedag.shell.entries import DAGEntry
     from kubedag.shell.informers import Informers
     from kubedag.shell.store import Key
@@ -39,12 +39,14 @@ class DAGActor:
         revisions: Informers[definitions.Revision],
         wake: Callable[[Key], None],
         forget_run: Callable[[str, str, str], None],
+        clock: Clock,
         tasks: Tasks,
     ) -> None:
         self._api = api
         self._revisions = revisions
         self._wake = wake
         self._forget_run = forget_run
+        self._clock = clock
         self._tasks = tasks
         self._revision = nesting.tolerant(msgspec.json.Decoder(definitions.Revision).decode)
 
@@ -97,21 +99,21 @@ class DAGActor:
         definition = entry.definition
         params = {"dryRun": "All", "fieldValidation": "Strict"}
         body = orjson.dumps(action.manifest)
+        answer: refusals.Answer | None = None
+        causes: tuple[places.Cause, ...] = ()
         try:
             await self._api.request(
                 "POST", client.PODS.path(entry.namespace), params=params, body=body
             )
         except ApiError as error:
-            if error.invalid:
-                found = _problem(entry, action.key, error)
-            elif error.status == 403:
-                found = None  # quota, a missing service account: it may be there in time
-            else:
-                raise
-        else:
-            found = None
+            answer = refusals.Answer(error.status, error.reason, error.message)
+            causes = tuple(places.Cause(cause.field, cause.message) for cause in error.causes)
+        except ClusterError as error:
+            answer = refusals.Answer(0, "", str(error))
         if entry.definition is definition:
-            entry.trial_results[action.key] = decide_dag.TrialResult(found)
+            result = answers.Result(self._clock.now(), answer, causes)
+            before = entry.trial_results.get(action.key)
+            entry.trial_results[action.key] = answers.after(before, result)
 
     async def _create_revision(self, entry: DAGEntry, action: actions.CreateRevision) -> None:
         path = client.CONTROLLER_REVISIONS.path(entry.namespace)
@@ -153,19 +155,3 @@ class DAGActor:
             found = False
         await asyncio.sleep(PAUSE_SECONDS)
         return found
-
-
-def _problem(entry: DAGEntry, key: str, error: ApiError) -> problems.Problem:
-    """The task that the refused Pod speaks for, and what the API server said."""
-    index = 0
-    if entry.definition is not None:
-        index = next((t.task_index for t in entry.definition.trials if t.key == key), 0)
-    said = "; ".join(
-        f"{cause.field}: {cause.message}" if cause.field else cause.message
-        for cause in error.causes[:3]
-    )
-    return problems.Problem(
-        f"spec.tasks[{index}]",
-        "InvalidPodTemplate",
-        f"must make a Pod that the API server takes; it says: {said or error.message}",
-    )

@@ -149,6 +149,6 @@ def _of_dag(raw: Mapping[str, Any]) -> tuple[bytes, decide_dag.Definition]:
         retention=spec.retention,
         revision=naming.revision_name(meta["name"], canonical),
         plan=plan,
-        trials=trials.trials(plan, meta["namespace"], meta["uid"]),
+        trials=trials.trials(plan, meta["namespace"], meta["uid"], spec.task_defaults),
         **common,
     )

@@ -82,7 +82,7 @@ class Engine:
             self.queue,
             self._pace,
             RunActor(api, self.pods, wake, clock, self.tasks),
-            DAGActor(api, self.revisions, wake, self.store.drop_run, self.tasks),
+            DAGActor(api, self.revisions, wake, self.store.drop_run, clock, self.tasks),
             self.writer,
             clock,
             may_act=lambda: self._acting,

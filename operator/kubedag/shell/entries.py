@@ -7,7 +7,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from kubedag.core import attempts, decide_dag, plan, pods, retention, rows, snapshot, states
+from kubedag.core import (
+    answers,
+    attempts,
+    decide_dag,
+    plan,
+    pods,
+    retention,
+    rows,
+    snapshot,
+    states,
+)
 
 PodsByTask = dict[str, tuple[pods.Pod, ...]]
 
@@ -90,7 +100,7 @@ class DAGEntry:
     definition: decide_dag.Definition | None = None
     status: rows.DAGStatus = field(default_factory=rows.DAGStatus)
     decided: rows.DAGStatus | None = None
-    trial_results: dict[str, decide_dag.TrialResult] = field(default_factory=dict)
+    trial_results: dict[str, answers.Result] = field(default_factory=dict)
     trying: set[str] = field(default_factory=set)
     busy: set[str] = field(default_factory=set)
     writing: bool = False

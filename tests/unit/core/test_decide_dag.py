@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from kubedag.api import problems
-from kubedag.core import actions, decide_dag, rows, trials
+from kubedag.core import actions, answers, decide_dag, levels, refusals, rows, trials
 from support.builders import (
     DAG,
     NAMESPACE,
@@ -24,7 +24,15 @@ PLAN = a_plan(a_task("a"), a_task("b"))
 TRIAL = trials.trials(PLAN, NAMESPACE, "uid-dag")[0]
 BAD = problems.Problem("spec.tasks[0]", "InvalidPodTemplate", "must be better")
 STORED = decide_dag.Revision(REVISION, "uid-rev", stamp(0))
-FINE = {TRIAL.key: decide_dag.TrialResult()}
+INVALID = refusals.Answer(422, "Invalid", "be better")
+SILENCE = refusals.Answer(0, "", "cut")
+
+
+def said(answer=None, time=10, of=TRIAL, tries=1):
+    return {of.key: answers.Result(at(time), answer, tries=tries)}
+
+
+FINE = said()
 CREATE = actions.CreateRevision(REVISION, 1)
 TRY = actions.TryPod(TRIAL.key, TRIAL.manifest)
 
@@ -47,6 +55,11 @@ CHECKING = ("Unknown", "Checking", "asks the API server about its Pods")
 STORING = ("Unknown", "Storing", "stores this generation for its runs")
 ACCEPTED = ("True", "Accepted", "2 tasks")
 REFUSED = ("False", "InvalidPodTemplate", "spec.tasks[0]: must be better")
+DENIED = (
+    "False",
+    "InvalidPodTemplate",
+    "spec.tasks[0]: must make a Pod that the API server takes; it says: be better",
+)
 
 
 @pytest.mark.parametrize(
@@ -59,14 +72,79 @@ REFUSED = ("False", "InvalidPodTemplate", "spec.tasks[0]: must be better")
             {"trial_results": FINE, "revisions": (STORED,)}, ACCEPTED, (), id="then it is ready",
         ),
         pytest.param(
-            {"trial_results": {TRIAL.key: decide_dag.TrialResult(BAD)}, "revisions": (STORED,)},
-            REFUSED, (), id="a Pod that the API server refuses makes it bad",
+            {"trial_results": said(INVALID), "revisions": (STORED,)},
+            DENIED, (), id="a Pod that the API server refuses makes it bad",
         ),
     ],
 )  # fmt: skip
 def test_a_dag_is_judged_step_by_step(facts, expected, wanted):
     found = decide(snap(**facts))
     assert (word(found), found.actions) == (expected, wanted)
+
+
+# --- Asking again -----------------------------------------------------------------------------
+
+WAITING = a_summary("w", started=False)
+OTHER = trials.Trial("other", 1, {"kind": "Pod"}, (levels.Level("spec.tasks[1]", PLAN.tasks[1]),))
+BOTH = a_definition(PLAN, trials=(TRIAL, OTHER))
+TRY_OTHER = actions.TryPod(OTHER.key, OTHER.manifest)
+
+
+@pytest.mark.parametrize(
+    ("facts", "now", "wanted", "wake"),
+    [
+        pytest.param({}, 309, (), 310, id="it rests"),
+        pytest.param({}, 310, (TRY,), None, id="every few minutes"),
+        pytest.param({"runs": (WAITING,)}, 39, (), 40, id="a run waits, and has just begun to"),
+        pytest.param({"runs": (WAITING,)}, 40, (TRY,), None, id="sooner while a run waits"),
+        pytest.param({"runs": (a_summary("r"),)}, 40, (), 310, id="a run that goes on waits for nothing"),
+        pytest.param({"runs": (a_summary("r", 20),)}, 40, (), 310, id="nor one that has ended"),
+    ],
+)  # fmt: skip
+def test_a_dag_that_the_api_refused_is_asked_about_again_and_bad_in_the_meantime(
+    facts, now, wanted, wake
+):
+    found = decide(snap(trial_results=said(INVALID), **facts), now)
+    assert (word(found), found.actions) == (DENIED, wanted)
+    assert found.wake_at == (None if wake is None else at(wake))
+
+
+def test_a_dag_that_is_no_longer_refused_gets_ready_without_an_edit():
+    bad = decide(snap(trial_results=said(INVALID), revisions=(STORED,)))
+    good = decide(snap(trial_results=FINE, revisions=(STORED,), status=bad.status))
+    assert (word(bad), word(good)) == (DENIED, ACCEPTED)
+
+
+@pytest.mark.parametrize(
+    ("results", "wanted", "problems"),
+    [
+        (said(INVALID) | said(INVALID, of=OTHER), (TRY,), 2),
+        (FINE | said(INVALID, of=OTHER), (TRY_OTHER,), 1),
+        (said(INVALID), (TRY_OTHER, TRY), 1),
+        (said(INVALID) | said(SILENCE, of=OTHER), (TRY, TRY_OTHER), 1),
+    ],
+    ids=["only the first", "the first that is left", "who was never asked", "who did not answer"],
+)
+def test_of_many_refusals_one_is_asked_about_again(results, wanted, problems):
+    found = decide(snap(BOTH, trial_results=results), 1000)
+    assert found.actions == wanted
+    assert word(found)[2].count("must make") == problems
+
+
+def test_while_there_is_no_answer_a_dag_is_neither_good_nor_bad_and_says_why():
+    found = decide(snap(trial_results=said(SILENCE, tries=4), revisions=(STORED,)), 12)
+    assert word(found) == ("Unknown", "Checking", f"{CHECKING[2]}; it says: cut")
+    assert (found.actions, found.wake_at) == ((), at(18))
+    assert decide(snap(trial_results=said(SILENCE, tries=4)), 18).actions == (TRY,)
+
+
+def test_a_refusal_outlives_the_silence_that_follows_it():
+    bad = decide(snap(trial_results=said(INVALID)))
+    found = decide(snap(trial_results=said(SILENCE), status=bad.status))
+    assert word(found) == DENIED
+
+
+# --- After a restart --------------------------------------------------------------------------
 
 
 def ready(generation=1, revision=REVISION):

@@ -6,14 +6,14 @@ import asyncio
 
 import pytest
 
-from kubedag.core import actions, decide_dag, trials
+from kubedag.core import actions, answers, refusals, trials
 from kubedag.shell import act_dag
 from kubedag.shell.entries import DAGEntry
 from kubedag.shell.errors import ApiError, Cause, Unreachable
 from kubedag.shell.tasks import Tasks
 from support import virtual_loop
 from support.answering_api import AnsweringApi, Known
-from support.builders import DAG, NAMESPACE, a_definition, a_plan
+from support.builders import DAG, NAMESPACE, a_definition, a_plan, at
 from support.objects import a_task
 
 PLAN = a_plan(a_task("a"), a_task("b", image="other"))
@@ -24,23 +24,37 @@ FORGET = actions.DeleteRevision("p-1", "uid-p-1")
 RETIRE = actions.DeleteRun("run", "uid-run")
 REVISIONS = "/apis/apps/v1/namespaces/ns/controllerrevisions"
 A_REVISION = {"metadata": {"name": "p-1", "namespace": "ns"}, "revision": 3, "data": {}}
+NOW = at(10)
 CUT = Unreachable("cut", maybe_applied=True)
+
+
+class Stopped:
+    """A clock that stands still."""
+
+    def now(self):
+        return NOW
 
 
 class Done:
     """What there is to see after some actions."""
 
-    def __init__(self, api, *wanted, seconds=10.0, edited=False):
+    def __init__(self, api, *wanted, seconds=10.0, edited=False, before=None):
         self.api, self.revisions = api, Known()
         self.woken, self.forgotten = [], []
         definition = a_definition(PLAN, trials=TRIALS)
         self.entry = DAGEntry(NAMESPACE, DAG, spec_json=b'{"tasks":[]}', definition=definition)
+        self.entry.trial_results |= before or {}
         virtual_loop.run(self._do(wanted, seconds, edited))
 
     async def _do(self, wanted, seconds, edited):
         tasks = Tasks()
         actor = act_dag.DAGActor(
-            self.api, self.revisions, self._wake, lambda *name: self.forgotten.append(name), tasks
+            self.api,
+            self.revisions,
+            self._wake,
+            lambda *name: self.forgotten.append(name),
+            Stopped(),
+            tasks,
         )
         actor.start(self.entry, wanted)
         actor.start(self.entry, wanted)  # decided again before it is done
@@ -53,11 +67,6 @@ class Done:
     def _wake(self, key):
         self.woken.append((key, asyncio.get_running_loop().time()))
 
-    @property
-    def problem(self):
-        result = self.entry.trial_results.get(TRY.key)
-        return result and result.problem
-
 
 # --- Trials -----------------------------------------------------------------------------------
 
@@ -67,38 +76,38 @@ def test_a_pod_is_tried_without_being_created():
     (call,) = done.api.calls
     assert (call.method, call.path) == ("POST", "/api/v1/namespaces/ns/pods")
     assert call.params == {"dryRun": "All", "fieldValidation": "Strict"}
-    assert done.entry.trial_results == {TRY.key: decide_dag.TrialResult()}
+    assert done.entry.trial_results == {TRY.key: answers.Result(NOW)}
     assert [key for key, _ in done.woken] == [done.entry.key]
 
 
 @pytest.mark.parametrize(
-    ("error", "said"),
+    ("error", "answer", "causes"),
     [
         pytest.param(
             ApiError(422, "Invalid", "m", (
                 Cause("FieldValueInvalid", "must be one of", "spec.dnsPolicy"),
                 Cause("X", "no field"))),
-            "spec.dnsPolicy: must be one of; no field", id="with its causes",
+            refusals.Answer(422, "Invalid", "m"),
+            (("spec.dnsPolicy", "must be one of"), ("", "no field")), id="a refusal",
         ),
-        pytest.param(ApiError(400, "BadRequest", "unknown field"), "unknown field", id="without"),
+        pytest.param(
+            ApiError(403, "Forbidden", "m"), refusals.Answer(403, "Forbidden", "m"), (),
+            id="without causes",
+        ),
+        pytest.param(ApiError(500), refusals.Answer(500, "", ""), (), id="trouble of its own"),
+        pytest.param(CUT, refusals.Answer(0, "", "cut"), (), id="no answer"),
     ],
 )  # fmt: skip
-def test_a_pod_that_is_refused_is_a_problem_of_its_task(error, said):
-    problem = Done(AnsweringApi(error), TRY).problem
-    assert (problem.path, problem.reason) == ("spec.tasks[1]", "InvalidPodTemplate")
-    assert problem.message == f"must make a Pod that the API server takes; it says: {said}"
-
-
-def test_what_may_be_there_in_time_is_no_problem_of_the_dag():
-    done = Done(AnsweringApi(ApiError(403, "Forbidden", "exceeded quota")), TRY)
-    assert done.entry.trial_results == {TRY.key: decide_dag.TrialResult()}
-
-
-@pytest.mark.parametrize("error", [CUT, ApiError(500), ApiError(429)], ids=["cut", "500", "429"])
-def test_no_answer_is_no_answer_and_is_asked_for_again_a_little_later(error):
+def test_what_the_api_server_says_is_kept_as_it_is(error, answer, causes):
     done = Done(AnsweringApi(error), TRY)
-    assert done.entry.trial_results == {}
-    assert done.woken == [(done.entry.key, act_dag.PAUSE_SECONDS)]
+    assert done.entry.trial_results == {TRY.key: answers.Result(NOW, answer, causes)}
+    assert [key for key, _ in done.woken] == [done.entry.key]
+
+
+def test_how_often_there_was_no_answer_is_counted():
+    before = {TRY.key: answers.Result(NOW, refusals.Answer(0, "", "cut"), tries=3)}
+    done = Done(AnsweringApi(CUT), TRY, before=before)
+    assert done.entry.trial_results[TRY.key].tries == 4
 
 
 def test_an_answer_about_an_older_generation_is_not_kept():

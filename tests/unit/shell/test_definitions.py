@@ -38,6 +38,15 @@ def test_a_bad_dag_has_problems_and_neither_plan_nor_revision(dag):
     assert (found.plan, found.revision, found.trials) == (None, "", ())
 
 
+def test_a_dag_that_meets_a_bug_of_ours_is_a_bad_one(caplog):
+    raw = as_stored(a_dag(), generation=3) | {"spec": {"tasks": 7}}  # which no API server stores
+    _, found = definitions.of_dag(raw)
+    (problem,) = found.problems
+    assert (problem.path, problem.reason, found.generation) == ("spec", "NotJudged", 3)
+    assert "TypeError" in problem.message
+    assert "DAG ns/pipeline could not be judged" in caplog.text
+
+
 def revision_of(dag):
     return definitions.of_dag(as_stored(dag))[1].revision
 
