@@ -1,0 +1,176 @@
+"""The rest of the closed list of reasons: what is said of tasks without a Pod, of runs and of DAGs.
+
+Kept apart from `reasons`, which is what a Pod can bring about, only for the length of the page.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from kubedag.core import reasons
+from kubedag.core.reasons import DAG, EVENT, RUN, TASK, Reason
+
+
+def _task(name: str, means: str, remedy: str = "") -> Reason:
+    return Reason(name, means, remedy, said_of=(TASK,))
+
+
+def _run(name: str, means: str, remedy: str = "") -> Reason:
+    return Reason(name, means, remedy, said_of=(RUN,))
+
+
+def _dag(name: str, means: str, remedy: str = "") -> Reason:
+    return Reason(name, means, remedy, said_of=(DAG, EVENT))
+
+
+def _event(name: str, means: str) -> Reason:
+    return Reason(name, means, said_of=(EVENT,))
+
+
+# --- Tasks without a Pod ---------------------------------------------------------------------
+
+UPSTREAM: Final = _task("Upstream", "it waits for tasks that it depends on to end")
+MAX_ACTIVE_TASKS: Final = _task(
+    "MaxActiveTasks", "the run has as many active tasks as it may", "raise maxActiveTasks"
+)
+CREATING_POD: Final = _task("CreatingPod", "its Pod is being created")
+SUSPENDED: Final = Reason(
+    "Suspended",
+    "spec.suspend of the run is true; what has started goes on",
+    "set it to false",
+    said_of=(TASK, RUN),
+)
+WAITING_FOR_QUOTA: Final = _task(
+    "WaitingForQuota",
+    "a ResourceQuota of the namespace is used up; kubedag asks again, and no attempt is used up",
+    "raise the quota, or lower maxActiveTasks",
+)
+WAITING_FOR_SERVICE_ACCOUNT: Final = _task(
+    "WaitingForServiceAccount",
+    "the ServiceAccount is missing; after 2 minutes the attempt fails",
+    "create it, or mend serviceAccountName",
+)
+OPERATOR_NOT_ALLOWED: Final = _task(
+    "OperatorNotAllowed",
+    "kubedag lacks the right to create Pods in the namespace",
+    "look at the chart's rbac and watchNamespaces values",
+)
+WEBHOOK_UNAVAILABLE: Final = _task(
+    "WebhookUnavailable",
+    "an admission webhook does not answer, or failed",
+    "mend the webhook that the message names",
+)
+API_UNREACHABLE: Final = _task("APIUnreachable", "the API server does not answer")
+API_OVERLOADED: Final = _task("APIOverloaded", "the API server is overloaded or in trouble")
+API_REFUSED: Final = _task(
+    "APIRefused", "the API server refused the Pod for a reason that kubedag does not know"
+)
+CONFLICT: Final = _task("Conflict", "another change came first; kubedag asks again")
+TRIGGER_RULE: Final = _task(
+    "TriggerRule", "skipped: its triggerRule can no longer hold, as its upstreams have ended"
+)
+UPSTREAM_FAILED: Final = _task(
+    "UpstreamFailed", "a task that it depends on did not succeed, so it never ran"
+)
+
+# --- Runs ------------------------------------------------------------------------------------
+
+QUEUED: Final = _run("Queued", "it waits for its turn by concurrencyPolicy and maxActiveRuns")
+DEPENDS_ON_PAST: Final = _run(
+    "DependsOnPast",
+    "it waits for the run before it to succeed, as the DAG's dependsOnPast asks",
+    "mend or delete the run that the message names",
+)
+DAG_SUSPENDED: Final = _run("DAGSuspended", "spec.suspend of the DAG is true", "set it to false")
+DAG_NOT_FOUND: Final = Reason(
+    "DAGNotFound",
+    "there is no DAG of that name; that is waited with for 10 minutes, then the run fails",
+    "create it",
+    said_of=(TASK, RUN),
+)
+DAG_NOT_READY: Final = Reason(
+    "DAGNotReady",
+    "the DAG has mistakes; that is waited with for 10 minutes, then the run fails",
+    "kubectl describe the DAG",
+    said_of=(TASK, RUN),
+)
+RUNNING: Final = _run("Running", "its tasks are under way")
+ACTIVE: Final = _run("Active", "said by the condition Finished until the run ends")
+SUCCEEDED: Final = _run("Succeeded", "no task failed, or every failure was handled")
+FAILED: Final = _run("Failed", "a task failed, and nothing handled that", "the message names it")
+TIMED_OUT: Final = _run("TimedOut", "it took longer than the DAG's timeoutSeconds")
+REPLACED: Final = _run("Replaced", "a newer run took its place, as concurrencyPolicy Replace asks")
+FORBIDDEN: Final = _run(
+    "Forbidden", "other runs were active, and concurrencyPolicy is Forbid", "start a new run"
+)
+REVISION_NOT_FOUND: Final = Reason(
+    "RevisionNotFound",
+    "the ControllerRevision that it had started with is gone",
+    "start a new run",
+    said_of=(TASK, RUN),
+)
+TOO_LARGE: Final = Reason(
+    "TooLarge",
+    "said by StatusTruncated: the rows do not fit into the run's object; of a DAG: a value is above "
+    "what the API takes",
+    said_of=(RUN, DAG, EVENT),
+)
+
+# --- DAGs ------------------------------------------------------------------------------------
+
+ACCEPTED: Final = Reason("Accepted", "it is in order, and new runs use it", said_of=(DAG,))
+CHECKING: Final = Reason("Checking", "the API server is asked about its Pods", said_of=(DAG,))
+STORING: Final = Reason("Storing", "this generation is being stored for its runs", said_of=(DAG,))
+
+_MISTAKES: Final = (
+    ("AboveLimit", "a request is above its limit"),
+    ("BackoffOrder", "retry.backoffSeconds is above retry.backoffSecondsMax"),
+    ("Contradiction", "two settings exclude each other"),
+    ("Cycle", "tasks depend on each other in a circle"),
+    ("Duplicate", "a name or a path is there twice"),
+    ("DuplicateName", "two tasks have the same name"),
+    ("DuplicateUpstream", "a task is named twice in dependsOn"),
+    ("Invalid", "a value is not of the form that the message tells"),
+    ("InvalidImage", "the image's name is not a valid reference"),
+    ("InvalidQuantity", "a quantity is not one, or is negative"),
+    ("NoImage", "a task has no image, and taskDefaults has none"),
+    ("NotSupported", "a value is none of those that are allowed"),
+    ("NotYours", "a field of the podTemplate is set by kubedag itself"),
+    ("Required", "a field is missing"),
+    ("SelfUpstream", "a task depends on itself"),
+    ("TooLong", "a text is longer than the API takes"),
+    ("TooMany", "a list is longer than the API takes"),
+    ("TooShort", "a text is shorter than the API takes"),
+    ("TooSmall", "a value is below what the API takes"),
+    ("Unknown", "there is no such field"),
+    ("UnknownUpstream", "dependsOn names a task that is not there"),
+    ("UnknownVolume", "volumeMounts names a volume that is not there"),
+    ("WrongType", "a value is of another type"),
+)
+_REMEDY: Final = "mend the field that the message names"
+
+# --- Events ----------------------------------------------------------------------------------
+
+RUN_STARTED: Final = _event("RunStarted", "the run has started")
+RUN_SUCCEEDED: Final = _event("RunSucceeded", "the run has succeeded")
+TASK_RETRY_SCHEDULED: Final = _event("TaskRetryScheduled", "an attempt failed; there is another")
+TASK_WAITING: Final = _event(
+    "TaskWaiting", "a person may have to do something for a task to start"
+)
+TASK_FAILED: Final = _event("TaskFailed", "a task failed for good; with the end of its log")
+MORE_EVENTS: Final = _event("MoreEvents", "more changed at once than is told one by one")
+DAG_ACCEPTED: Final = _event("DAGAccepted", "a generation of a DAG is in order; new runs use it")
+
+ENDS_OF_RUNS: Final = (
+    FAILED, TIMED_OUT, REPLACED, FORBIDDEN, DAG_NOT_FOUND, DAG_NOT_READY, REVISION_NOT_FOUND,
+)  # fmt: skip
+"""Each is told as an Event, too: `Run` and the reason."""
+
+ELSEWHERE: Final[tuple[Reason, ...]] = (
+    *(value for value in tuple(globals().values()) if isinstance(value, Reason)),
+    *(_dag(name, means, _REMEDY) for name, means in _MISTAKES),
+    *(_event(f"Run{end.name}", f"the run has ended: {end.means}") for end in ENDS_OF_RUNS),
+)
+
+ALL: Final[tuple[Reason, ...]] = (*reasons.OF_ATTEMPTS, *ELSEWHERE)
+"""The whole list; a name can be there twice if an Event has the name of a reason."""
