@@ -31,6 +31,7 @@ KINDS = {
     "controllerrevisions": "ControllerRevision",
     "dags": "DAG",
     "dagruns": "DAGRun",
+    "dagrunslices": "DAGRunSlice",
 }
 HAVE_GENERATIONS = ("dags", "dagruns")
 HISTORY_KEPT = 400
@@ -60,6 +61,16 @@ class Change(NamedTuple):
     def line(self) -> bytes:
         """As a watch says it."""
         return b'{"type":"%s","object":%s}' % (self.type.encode(), self.body)
+
+    def seen_through(self, params: Mapping[str, str]) -> Change | None:
+        """As a watch with selectors says it: what no longer fits them has gone for it."""
+        fits = selected(self.obj, params)
+        if self.type != "MODIFIED" or self.old is None or not params.get("labelSelector"):
+            return self if fits else None
+        fitted = selected(self.old, params)
+        if fits == fitted:
+            return self if fits else None
+        return self._replace(type="ADDED" if fits else "DELETED")
 
 
 def place(path: str) -> Place:
@@ -96,6 +107,23 @@ def selected(obj: Object, params: Mapping[str, str]) -> bool:
     return True
 
 
+def merged(target: Object, patch: Object) -> Object:
+    """RFC 7386; changes the target."""
+    pairs = [(target, patch)]
+    while pairs:
+        into, given = pairs.pop()
+        for key, value in given.items():
+            if value is None:
+                into.pop(key, None)
+            elif isinstance(value, dict):
+                if not isinstance(into.get(key), dict):
+                    into[key] = {}
+                pairs.append((into[key], value))
+            else:
+                into[key] = value
+    return target
+
+
 @dataclass
 class Cluster:
     """All objects, by plural and then by namespace and name."""
@@ -111,6 +139,10 @@ class Cluster:
     """By the Pod's UID, as far as it can be read."""
     admit: Callable[[Object, bool], None] = lambda _pod, _dry: None
     """Raises `ApiError` for a Pod that is refused; the flag says that it is a dry run."""
+    taken: Callable[[Object, Object], None] = lambda _given, _there: None
+    """Told of an object that was not created because of another one of its name."""
+    late: bool = False
+    """Is this request one that nobody waits for any more?"""
     observers: list[Callable[[Change], None]] = field(default_factory=list)
     _pages: dict[str, list[Object]] = field(default_factory=dict)
     _uids: Iterator[int] = field(default_factory=lambda: itertools.count(1))
@@ -132,6 +164,7 @@ class Cluster:
         meta = obj["metadata"]
         key = (meta["namespace"], meta["name"])
         if key in self.objects[plural]:
+            self.taken(given, self.objects[plural][key])
             raise ApiError(409, "AlreadyExists", f'{plural} "{key[1]}" already exists')
         meta["uid"] = f"uid-{next(self._uids)}"
         meta["resourceVersion"] = self._next_version()
@@ -180,25 +213,40 @@ class Cluster:
             self.logs.pop(last["metadata"]["uid"], None)
 
     def delete(
-        self, plural: str, namespace: str, name: str, actor: str, same: Mapping[str, str] = NOTHING
+        self,
+        plural: str,
+        namespace: str,
+        name: str,
+        actor: str,
+        same: Mapping[str, str] = NOTHING,
+        grace_seconds: int = 30,
     ) -> Object:
-        """Delete as the API does; a Pod that runs gets a grace period first."""
+        """Delete as the API does: a Pod that runs gets a grace period, and finalizers hold all."""
         obj = self._existing(plural, namespace, name)
         meta = obj["metadata"]
         for part, value in same.items():
             if meta[part] != value:
                 raise ApiError(409, "Conflict", f"{part} in the precondition is not {meta[part]}")
         status = obj.get("status") or {}
-        if plural == "pods" and status["phase"] not in ENDED and obj["spec"].get("nodeName"):
-            if not meta.get("deletionTimestamp"):
-                until = stamp(self.time() + obj["spec"].get("terminationGracePeriodSeconds", 30))
-                self.edit(
-                    plural, namespace, name,
-                    lambda pod: pod["metadata"].update(deletionTimestamp=until), actor,
-                )  # fmt: skip
-        else:
+        alive = plural == "pods" and status["phase"] not in ENDED and obj["spec"].get("nodeName")
+        graceful = alive and grace_seconds > 0
+        if not graceful and not meta.get("finalizers"):
             self.remove(plural, namespace, name, actor)
+        elif not meta.get("deletionTimestamp"):
+            until = stamp(self.time() + (grace_seconds if graceful else 0))
+            self.edit(
+                plural, namespace, name,
+                lambda pod: pod["metadata"].update(deletionTimestamp=until), actor,
+            )  # fmt: skip
         return obj
+
+    def let_go(self, plural: str, namespace: str, name: str, actor: str) -> None:
+        """Nothing of it runs any more: it goes, unless a finalizer holds it."""
+        meta = self.objects[plural][(namespace, name)]["metadata"]
+        if not meta.get("finalizers"):
+            self.remove(plural, namespace, name, actor)
+        elif not meta.get("deletionTimestamp"):
+            self.delete(plural, namespace, name, actor, grace_seconds=0)
 
     def compact(self) -> None:
         """Forget history: older watches get 410."""
@@ -289,12 +337,21 @@ class Cluster:
         assert where.namespace is not None
         assert where.name is not None
         old = self._existing(where.plural, where.namespace, where.name)
-        return self.update(
-            where.plural,
-            (where.namespace, where.name),
-            orjson.loads(orjson.dumps(old)) | body,
-            actor,
+        for part in ("resourceVersion", "uid"):
+            wanted = (body.get("metadata") or {}).pop(part, None)
+            if wanted is not None and wanted != old["metadata"][part]:
+                raise ApiError(409, "Conflict", f"the object has been modified: {part}")
+        new: Object = merged(orjson.loads(orjson.dumps(old)), body)
+        if new == old:
+            return old
+        new = self.update(where.plural, (where.namespace, where.name), new, actor)
+        meta, status = new["metadata"], new.get("status") or {}
+        over = (
+            where.plural != "pods" or status["phase"] in ENDED or not new["spec"].get("nodeName")
         )
+        if meta.get("deletionTimestamp") and not meta.get("finalizers") and over:
+            self.remove(where.plural, where.namespace, where.name, actor)
+        return new
 
     def _delete(self, where: Place, params: Mapping[str, str], body: Object, actor: str) -> Object:
         assert where.namespace is not None
@@ -320,7 +377,8 @@ class Cluster:
         for change in reversed(self.history):
             if change.version <= version:
                 break
-            if change.plural == plural and selected(change.obj, params):
-                found.append(change)
+            seen = change.seen_through(params) if change.plural == plural else None
+            if seen is not None:
+                found.append(seen)
         found.reverse()
         return found

@@ -12,7 +12,6 @@ from simulation import oracle
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from datetime import datetime
 
     from kubedag.core import rows, snapshot
     from simulation.facts import Facts, RunFacts
@@ -66,7 +65,7 @@ def _past_is_good(facts: Facts, run: RunFacts) -> bool:
 def judged(facts: Facts) -> Iterator[str]:
     """Every run that nobody disturbed has ended as the oracle says."""
     for run in facts.runs.values():
-        if not run.finished:
+        if not run.finished or run.tampered:
             continue
         reason = run.condition("Succeeded")["reason"]
         if reason in UNSTARTED_ENDS and not run.remembered:
@@ -74,6 +73,8 @@ def judged(facts: Facts) -> Iterator[str]:
         elif reason in ("Succeeded", "Failed"):
             yield from _ended_well(facts, run)
             yield from _logs(facts, run)
+        elif reason == "RevisionNotFound" and facts.world.faults.revisions_deleted:
+            continue
         elif reason not in ("TimedOut", "Replaced"):
             yield f"{run.name} ended as {reason}"
 
@@ -84,8 +85,8 @@ def _unstarted(facts: Facts, run: RunFacts, reason: str) -> Iterator[str]:
         yield f"{run.name} was forbidden by {said}"
     if reason == "Replaced" and "Replace" not in said:
         yield f"{run.name} was replaced by {said}"
-    if reason in ("DAGNotFound", "DAGNotReady") and not any(
-        act.what == "delete-dag" for act in facts.world.acts
+    if reason in ("DAGNotFound", "DAGNotReady") and not (
+        facts.world.faults.clock_jumps or any(act.what == "delete-dag" for act in facts.world.acts)
     ):
         yield f"{run.name} ended with {reason}"
 
@@ -115,9 +116,9 @@ def _logs(facts: Facts, run: RunFacts) -> Iterator[str]:
 # --- The operator itself -------------------------------------------------------------------------------
 
 
-def restless(operator: Operator, now: datetime) -> Iterator[str]:
+def restless(operator: Operator) -> Iterator[str]:
     """A decision that is carried out asks for nothing more, and never looks into the past."""
-    store = operator.engine.store
+    store, now = operator.engine.store, operator.clock.now()
     for entry in store.runs.values():
         snap = store.run_snapshot(entry)
         first = decide_run.decide(snap, now)

@@ -33,6 +33,8 @@ class PodFacts:
     attempt: int
     created_at: float
     revision: str
+    way: str
+    """How it ends by itself."""
     phase: str = "Pending"
     exists: bool = True
     ended_at: float | None = None
@@ -68,6 +70,10 @@ class RunFacts:
     dag_spec: Object = field(default_factory=dict)
     pods: dict[str, list[PodFacts]] = field(default_factory=dict)
     denied: set[str] = field(default_factory=set)
+    """Tasks that cannot have a Pod: by a policy, or because somebody else has taken its name."""
+    tampered: bool = False
+    """Somebody has edited its status: from then on it only has to end."""
+    clocks_jump: bool = False
     stopped_at: float | None = None
     """When it was stored that it ends before its tasks have."""
 
@@ -135,7 +141,7 @@ class RunFacts:
         created = [pod.created_at for seen in self.pods.values() for pod in seen]
         first = min(created, default=now)
         start = self.status.get("startTime") or stamp(first)
-        if limit is not None and start <= stamp(now - limit):
+        if limit is not None and (start <= stamp(now - limit) or self.clocks_jump):
             return True
         return bool(self.tasks) and all(found != {"-"} for found in self.states().values())
 
@@ -149,6 +155,8 @@ class Facts:
         self.runs: dict[str, RunFacts] = {}
         """By UID."""
         self.pods: dict[str, tuple[RunFacts, str, PodFacts]] = {}
+        self.revisions: dict[str, Object] = {}
+        """All that there ever were, by name."""
         cluster.observers.insert(0, self._observe)
 
     def _observe(self, change: Change) -> None:
@@ -156,6 +164,8 @@ class Facts:
             self._run(change)
         elif change.plural == "pods":
             self._pod(change)
+        elif change.plural == "controllerrevisions":
+            self.revisions[change.obj["metadata"]["name"]] = change.obj["data"]
 
     def _run(self, change: Change) -> None:
         meta = change.obj["metadata"]
@@ -163,10 +173,13 @@ class Facts:
         if run is None:
             spec = change.obj["spec"]
             run = self.runs[meta["uid"]] = RunFacts(
-                meta["name"], meta["uid"], spec["dagName"], spec, meta["creationTimestamp"]
-            )
+                meta["name"], meta["uid"], spec["dagName"], spec, meta["creationTimestamp"],
+                clocks_jump=bool(self.world.faults.clock_jumps),
+            )  # fmt: skip
         run.spec = change.obj["spec"]
         run.status = change.obj.get("status") or {}
+        if not isinstance(run.status.get("tasks", []), list):
+            run.status = {}  # somebody wrote nonsense into it
         if change.type == "DELETED":
             run.exists, run.deleted_at = False, self.cluster.time()
         if run.stopped_at is None and run.condition("Succeeded").get("reason") in STOPS:
@@ -178,10 +191,10 @@ class Facts:
 
     def pin(self, run: RunFacts, revision: str) -> None:
         run.revision = revision
-        stored = self.cluster.objects["controllerrevisions"].get(("ns", revision))
+        stored = self.revisions.get(revision)
         if stored is not None:
-            run.dag_spec = stored["data"]
-            run.tasks = oracle.nodes(stored["data"])
+            run.dag_spec = stored
+            run.tasks = oracle.nodes(stored)
 
     def _recorded(self, run: RunFacts, row: Object) -> None:
         """What is stored of an attempt bears on how the rest of its Pod's life counts."""
@@ -201,16 +214,20 @@ class Facts:
     def _pod(self, change: Change) -> None:
         meta, told = change.obj["metadata"], change.obj["metadata"]["labels"]
         if change.type == "ADDED":
+            if not change.actor.startswith("operator"):
+                return
             run = self.runs[told[labels.LABEL_RUN_UID]]
             revision = told[labels.LABEL_REVISION]
             if not run.revision:
                 self.pin(run, revision)
             pod = PodFacts(
                 meta["name"], meta["uid"], int(told[labels.LABEL_ATTEMPT]),
-                self.cluster.time(), revision,
+                self.cluster.time(), revision, self.world.life_of(change.obj).end,
             )  # fmt: skip
             run.pods.setdefault(told[labels.LABEL_TASK], []).append(pod)
             self.pods[meta["uid"]] = (run, told[labels.LABEL_TASK], pod)
+            return
+        if meta["uid"] not in self.pods:
             return
         run, _, pod = self.pods[meta["uid"]]
         if meta.get("deletionTimestamp") and not pod.deleted_by:
@@ -224,14 +241,13 @@ class Facts:
 
     def _ended(self, pod: PodFacts, obj: Object) -> None:
         pod.ended_at = self.cluster.time()
-        life = self.world.life_of(obj)
         code = obj["status"]["containerStatuses"][0]["state"]["terminated"]["exitCode"]
         if obj["status"]["phase"] == "Succeeded":
             pod.may_count_as = {SUCCESS}
         elif obj["status"].get("message") == TOLD_TO_END:
             pod.may_count_as = {INFRA}
         else:
-            pod.may_count_as = {CLASS_OF_END[life.end]}
+            pod.may_count_as = {CLASS_OF_END[pod.way]}
             if pod.deleted_by and code in (137, 143):
                 pod.may_count_as.add(INFRA)  # nothing in a Pod tells which it was
         if pod.asked and SUCCESS not in pod.may_count_as:

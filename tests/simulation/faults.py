@@ -21,6 +21,10 @@ class Faults:
 
     kills: int = 0
     """How often the operator is killed: at once, at any await, nothing is cleaned up."""
+    overlaps: int = 0
+    """How often a second operator leads before the first one knows that it leads no more."""
+    clock_jumps: int = 0
+    """How often the clock of an operator's machine is set; Pods are stamped by another clock."""
     feed_late: float = 0.0
     """A custom resource's event takes seconds."""
     feed_doubled: float = 0.0
@@ -45,12 +49,29 @@ class Faults:
     """It was done, and the answer was lost."""
     unsent: float = 0.0
     """It was not done, and nobody says so."""
+    applied_late: float = 0.0
+    """Nobody waits for the answer any more when it is done."""
+    not_found: float = 0.0
+    """404 for an object that has just been created."""
+    lists_late: float = 0.0
+    """A list is half a minute old when it is read."""
     hanging: float = 0.0
     """No answer until the caller's time-out; half of them were done."""
     slow: float = 0.0
     """An answer that takes a second or two."""
     pods_deleted: float = 0.0
     """By a person, at any moment of the Pod's life."""
+    pods_forced: float = 0.0
+    """By a person, with no grace period: the object goes at once."""
+    pods_foreign: float = 0.0
+    """Per run: somebody's Pod has the name that an attempt will have."""
+    labels_broken: float = 0.0
+    """Of a Pod, by a person."""
+    statuses_broken: float = 0.0
+    """Per run: its status is edited by hand."""
+    revisions_deleted: float = 0.0
+    runs_deleted: float = 0.0
+    """Per change of a run: it is deleted soon afterwards."""
     quota: float = 0.0
     """A Pod is refused because the namespace's quota is used up."""
     outages: int = 0
@@ -73,6 +94,8 @@ class Faults:
 
 LEVELS: Mapping[str, tuple[float, ...]] = {
     "kills": (1, 2, 4, 8, 30),
+    "overlaps": (1, 3, 8),
+    "clock_jumps": (1, 3),
     "feed_late": (0.2, 0.6),
     "feed_doubled": (0.2, 0.6),
     "feed_lost": (0.1, 0.4),
@@ -87,13 +110,30 @@ LEVELS: Mapping[str, tuple[float, ...]] = {
     "conflicts": (0.05, 0.3),
     "unanswered": (0.05, 0.3),
     "unsent": (0.05, 0.3),
+    "applied_late": (0.05, 0.3),
+    "not_found": (0.05, 0.3),
+    "lists_late": (0.3, 0.8),
     "hanging": (0.05, 0.2),
     "slow": (0.1, 0.5),
     "pods_deleted": (0.1, 0.3, 0.6),
+    "pods_forced": (0.1, 0.3, 0.6),
+    "pods_foreign": (0.5, 1.0),
+    "labels_broken": (0.1, 0.4),
+    "statuses_broken": (0.5, 1.0),
+    "revisions_deleted": (0.3, 1.0),
+    "runs_deleted": (0.02, 0.1),
     "quota": (0.2, 0.6),
     "outages": (1, 3),
 }
 """The settings a world can draw, by knob."""
+
+
+DISTURBING = (
+    "pods_deleted", "pods_forced", "pods_foreign", "watch_lost", "clock_jumps", "labels_broken",
+)  # fmt: skip
+"""Those that change how a task ends, so that no script can say it."""
+UNDRAWN = ("labels_broken", "overlaps")
+"""What the operator cannot stand yet."""
 
 
 def alone(knob: str) -> Faults:
@@ -104,7 +144,7 @@ def alone(knob: str) -> Faults:
 def draw(chance: random.Random) -> Faults:
     """None, one alone, a crash with lost and doubled events, or a few together."""
     mode = chance.random()
-    names = list(LEVELS)
+    names = [name for name in LEVELS if name not in UNDRAWN]
     if mode < 0.15:
         chosen = []
     elif mode < 0.4:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from simulation.cluster import Change
-    from simulation.network import Network
+    from simulation.network import Connection
 
 Feed = "Callable[[str, str | None, Mapping[str, Any]], None]"
 PLURALS = {kind.plural: kind.kind for kind in (group.DAG, group.DAG_RUN)}
@@ -23,9 +23,12 @@ class CustomResourceFeed:
     """For one life of the operator."""
 
     def __init__(
-        self, net: Network, feed: Callable[[str, str | None, Mapping[str, Any]], None]
+        self,
+        connection: Connection,
+        feed: Callable[[str, str | None, Mapping[str, Any]], None],
     ) -> None:
-        self._net = net
+        self._connection = connection
+        self._net = connection.net
         self._feed = feed
         self._due: dict[str, float] = {}
         self._closed = False
@@ -62,6 +65,7 @@ class CustomResourceFeed:
         due = max(
             self._due.get(uid, 0.0) + 1e-6, net.now() + net.chance.uniform(0.001, 0.02) + late
         )
+        due = max(due, self._connection.blind_until)
         self._due[uid] = due
         loop.call_at(due, self._deliver, plural, event_type, body)
 

@@ -51,16 +51,21 @@ class Kubelet:
         self._life_of = life_of
         self._chance = chance
         self._lives: dict[str, Life] = {}
+        self._foreign: set[str] = set()
+        """Pods that somebody else has made."""
         cluster.observers.append(self._observe)
 
     def _observe(self, change: Change) -> None:
         if change.plural == "dagruns" and change.type == "DELETED":
             self._later(self._chance.uniform(0.1, 5), self._collect, change.obj)
-        if change.plural != "pods":
+        if change.plural != "pods" or change.obj["metadata"]["uid"] in self._foreign:
             return
         meta = change.obj["metadata"]
         key = (meta["namespace"], meta["name"], meta["uid"])
         if change.type == "ADDED":
+            if not change.actor.startswith("operator"):
+                self._foreign.add(meta["uid"])
+                return
             life = self._lives[meta["uid"]] = self._life_of(change.obj)
             self._later(life.schedule_seconds, self._schedule, key)
             self._later(self._chance.uniform(1, 5), self._collect_if_orphan, key)
@@ -157,15 +162,17 @@ class Kubelet:
 
     def _remove(self, key: tuple[str, str, str]) -> None:
         if self._pod(key) is not None:
-            self._cluster.remove("pods", key[0], key[1], "kubelet")
+            self._cluster.let_go("pods", key[0], key[1], "kubelet")
 
     # --- Garbage -----------------------------------------------------------------------------------
 
     def _collect(self, owner: Object) -> None:
         uid = owner["metadata"]["uid"]
-        for (namespace, name), pod in list(self._cluster.objects["pods"].items()):
-            if pod["metadata"]["labels"].get(labels.LABEL_RUN_UID) == uid:
-                self._cluster.delete("pods", namespace, name, "gc")
+        for plural in ("pods", "dagrunslices"):
+            for (namespace, name), child in list(self._cluster.objects[plural].items()):
+                owners = child["metadata"].get("ownerReferences", ())
+                if any(owner["uid"] == uid for owner in owners):
+                    self._cluster.delete(plural, namespace, name, "gc")
 
     def _collect_if_orphan(self, key: tuple[str, str, str]) -> None:
         pod = self._pod(key)

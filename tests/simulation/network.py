@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 WRITES = ("POST", "PUT", "PATCH", "DELETE")
 BOOKMARK_SECONDS = 60.0
+YOUTH_SECONDS = 3.0
+FATES = ("refused", "conflicts", "unanswered", "unsent", "hanging", "slow", "applied_late")
 KILL_PHASES = ("before", "sent", "applied", "answered")
 
 
@@ -43,6 +45,8 @@ class Network:
                 start + chance.uniform(5, faults.ends_at) for _ in range(int(faults.outages))
             )
         )
+        self.denied: set[str] = set()
+        """The UIDs of objects of which it may have been said that there is no such thing: once."""
         self.met: Counter[str] = Counter()
         """How often each fault has happened."""
 
@@ -74,9 +78,15 @@ class Connection:
         self._actor = actor
         self._dead = False
         self._writes = 0
+        self.blind_until = 0.0
+        """Until then nothing is heard, but for the answers to what is asked."""
         self.kill_at: tuple[int, str] | None = None
         """Die at this write, in this phase of it."""
         self.on_kill: Callable[[], None] = lambda: None
+
+    def blind(self, until: float) -> None:
+        """Watches go on, and say nothing until then."""
+        self.blind_until = until
 
     def cut(self) -> None:
         """The operator is dead; what it has sent may still arrive."""
@@ -129,7 +139,7 @@ class Connection:
         if net.happens("watch_expired"):
             net.cluster.compact()
         version = int(params["resourceVersion"])
-        stream = _Stream(net, where, params)
+        stream = _Stream(self, where, params)
         try:
             try:
                 stream.backlog(version)
@@ -181,9 +191,13 @@ class _Trip:
         self.loop = asyncio.get_running_loop()
 
     def _fate(self) -> str:
-        for knob in ("refused", "conflicts", "unanswered", "unsent", "hanging", "slow"):
+        for knob in FATES:
             if self.net.happens(knob):
                 return knob
+        if self.asked.method == "GET" and "limit" in self.asked.params:
+            assert "resourceVersion" not in self.asked.params, "the answer could be from a cache"
+            if self.net.happens("lists_late"):
+                return "lists_late"
         return ""
 
     def begin(self) -> None:
@@ -195,6 +209,10 @@ class _Trip:
             self.loop.call_later(wait, self._fail, Unreachable("no answer", maybe_applied=True))
             return
         there = chance.uniform(0.3, 1.5) if self.fate == "slow" else chance.uniform(0.001, 0.02)
+        if self.fate == "applied_late":
+            wait = chance.uniform(0.01, 1.0)
+            self.loop.call_later(wait, self._fail, Unreachable("no answer", maybe_applied=True))
+            there = wait + chance.choice([0.01, 1.0, 10.0])
         self.loop.call_later(there, self._arrive)
 
     def _arrive(self) -> None:
@@ -214,6 +232,8 @@ class _Trip:
             self.loop.call_later(wait, self._fail, Unreachable("no answer", maybe_applied=True))
         else:
             back = chance.uniform(0.3, 1.5) if self.fate == "slow" else chance.uniform(0.001, 0.02)
+            if self.fate == "lists_late":
+                back = chance.uniform(1, 30)
             self.loop.call_later(back, self._answer, said)
         self._die("applied")
 
@@ -226,7 +246,28 @@ class _Trip:
             raise ApiError(status, "InternalError", "etcdserver: request timed out")
         if self.fate == "conflicts" and self.asked.method in WRITES:
             raise ApiError(409, "Conflict", "please apply your changes to the latest version")
-        return self.net.cluster.handle(*self.asked[:4], self.connection.actor)
+        cluster = self.net.cluster
+        cluster.late = self.fate == "applied_late"
+        if self._young(cluster) and self.net.happens("not_found"):
+            raise ApiError(404, "NotFound", "a moment ago it was not there")
+        try:
+            return cluster.handle(*self.asked[:4], self.connection.actor)
+        finally:
+            cluster.late = False
+
+    def _young(self, cluster: clusters.Cluster) -> bool:
+        """Is this about an object that has just been made?"""
+        where = clusters.place(self.asked.path)
+        if where.name is None or where.namespace is None:
+            return False
+        found = cluster.objects[where.plural].get((where.namespace, where.name))
+        youth = clusters.stamp(self.net.now() - YOUTH_SECONDS)
+        if found is None or found["metadata"]["creationTimestamp"] < youth:
+            return False
+        uid = found["metadata"]["uid"]
+        first = uid not in self.net.denied
+        self.net.denied.add(uid)
+        return first
 
     def _answer(self, said: bytes) -> None:
         if not self.answer.done():
@@ -246,8 +287,11 @@ class _Trip:
 class _Stream:
     """One watch: what happened since a version, and then what happens."""
 
-    def __init__(self, net: Network, where: clusters.Place, params: Mapping[str, str]) -> None:
-        self._net = net
+    def __init__(
+        self, connection: Connection, where: clusters.Place, params: Mapping[str, str]
+    ) -> None:
+        self._connection = connection
+        self._net = net = connection.net
         self._where = where
         self._params = params
         self._lines: deque[tuple[float, bytes]] = deque()
@@ -269,8 +313,11 @@ class _Stream:
             self._net.cluster.observers.remove(self._happened)
 
     def _happened(self, change: clusters.Change) -> None:
-        if change.plural == self._where.plural and clusters.selected(change.obj, self._params):
-            self._push(change)
+        if change.plural != self._where.plural:
+            return
+        seen = change.seen_through(self._params)
+        if seen is not None:
+            self._push(seen)
 
     def _push(self, change: clusters.Change) -> None:
         net = self._net
@@ -297,6 +344,7 @@ class _Stream:
                     yield _bookmark(net.cluster.version)
                 continue
             due, line = self._lines[0]
+            due = max(due, self._connection.blind_until)
             if due > net.now():
                 await asyncio.sleep(due - net.now())
             self._lines.popleft()

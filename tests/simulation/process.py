@@ -26,7 +26,7 @@ _OWNER: contextvars.ContextVar[Operator | None] = contextvars.ContextVar("owner"
 
 
 class LoopClock:
-    """The wall clock of the simulation; `skew_seconds` is where a clock jump would go."""
+    """The wall clock of one operator's machine; it is wrong by `skew_seconds`."""
 
     def __init__(self, time: Callable[[], float]) -> None:
         self._time = time
@@ -52,6 +52,7 @@ class Operator:
 
     def __init__(self, net: Network, clock: LoopClock, number: int, seed: str) -> None:
         self.number = number
+        self.clock = clock
         self.chance = random.Random(f"{seed}/operator/{number}")
         self.connection = Connection(net, f"operator-{number}")
         self.connection.on_kill = self.kill
@@ -65,11 +66,14 @@ class Operator:
             chance=self.chance,
             cpu_seconds=self._cpu,
         )
-        self.feed = CustomResourceFeed(net, self.engine.feed)
+        self.feed = CustomResourceFeed(self.connection, self.engine.feed)
         self.alive = False
+        self.acts = False
+        """Does it believe that it leads?"""
         self.on_death: Callable[[], None] = lambda: None
         self._tasks: dict[asyncio.Task[Any], None] = {}
         self._parts: list[asyncio.Task[Any]] = []
+        self._beginning: asyncio.Task[Any] | None = None
 
     def _cpu(self) -> float:
         """Some operators have decisions that cost something, so that the pace is tried, too."""
@@ -82,24 +86,35 @@ class Operator:
         task.add_done_callback(lambda done: self._tasks.pop(done, None))
 
     def start(self) -> None:
+        """Watch; whoever does not lead stands by."""
         self.alive = True
+        self._parts = [self._task(self.engine.run()), self._task(self.recorder.run())]
+        self.feed.open()
+
+    def lead(self) -> None:
+        """Begin a term."""
+        self.acts = True
+        self._beginning = self._task(self.engine.begin_term())
+
+    def end_term(self) -> None:
+        """As `main` does when the lease is lost."""
+        self.acts = False
+        if self._beginning is not None:
+            self._beginning.cancel()
+        self.engine.end_term()
+
+    def _task(self, work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
         token = _OWNER.set(self)
         try:
-            loop = asyncio.get_running_loop()
-            self._parts = [
-                loop.create_task(self.engine.run()),
-                loop.create_task(self.recorder.run()),
-                loop.create_task(self.engine.begin_term()),
-            ]
+            return asyncio.get_running_loop().create_task(work)
         finally:
             _OWNER.reset(token)
-        self.feed.open()
 
     def kill(self) -> None:
         """SIGKILL."""
         if not self.alive:
             return
-        self.alive = False
+        self.alive = self.acts = False
         self.connection.cut()
         self.feed.close()
         for task in list(self._tasks):
@@ -112,10 +127,9 @@ class Operator:
         found = []
         if engine.reconciler.bugs or engine.tasks.bugs:
             found.append(f"{engine.reconciler.bugs} + {engine.tasks.bugs} bugs counted")
-        if self.alive:
-            # Only the beginning of the term may end.
-            deciding, telling, beginning = self._parts
-            failed = beginning.done() and (beginning.cancelled() or beginning.exception())
-            if deciding.done() or telling.done() or failed:
-                found.append(f"a part has ended: {self._parts}")
+        if self.alive and any(part.done() for part in self._parts):
+            found.append(f"a part has ended: {self._parts}")
+        begun = self._beginning if self.acts else None
+        if begun is not None and begun.done() and (begun.cancelled() or begun.exception()):
+            found.append(f"a term did not begin: {begun}")
         return found

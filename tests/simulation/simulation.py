@@ -10,26 +10,25 @@ import asyncio
 import gc
 import logging
 import random
+import traceback
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from kubedag.core import pods as labels
-from kubedag.shell.errors import ApiError
 from simulation import ends, oracle
-from simulation import world as worlds
 from simulation.cluster import Change, Cluster
 from simulation.facts import Facts
 from simulation.invariants import Invariants
 from simulation.kubelet import Kubelet
-from simulation.network import KILL_PHASES, Network
-from simulation.process import LoopClock, Operator, make_tasks
+from simulation.leaders import JUMPS_SECONDS, Leaders
+from simulation.network import Network
+from simulation.people import People
+from simulation.process import make_tasks
 from support import virtual_loop
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from simulation.cluster import Object
-    from simulation.world import Act, World
+    from simulation.world import World
 
 STEP_SECONDS = 5.0
 START_SECONDS = 10.0
@@ -65,24 +64,25 @@ class Simulation:
         self.world = world
         self.loop = asyncio.get_running_loop()
         self.loop.set_task_factory(make_tasks)  # type: ignore[arg-type]
-        self.chance = random.Random(f"{world.seed}/chance")
         self.cluster = Cluster(self.loop.time)
-        self.cluster.admit = self._admit
         self.net = Network(
             self.cluster, world.faults, random.Random(f"{world.seed}/net"), START_SECONDS
         )
-        self.clock = LoopClock(self.loop.time)
         self.facts = Facts(self.cluster, world)
         self.invariants = Invariants(self.facts)
         self.kubelet = Kubelet(self.cluster, world.life_of, random.Random(f"{world.seed}/kubelet"))
         self.verdict = Verdict(world.seed)
-        self.operators: list[Operator] = []
         self.log = _Log(self._tell)
         self._telling = tell
+        self.calm_at = START_SECONDS + world.faults.ends_at
+        self.people = People(self.net, self.facts, self._tell)
+        self.leaders = Leaders(self.net, world.seed, self._tell, self.invariants.broken)
+        self.invariants.may_be_two = self.leaders.may_be_two
         self._looks = 0
         self._looked_at = (0, 0, 0)
         self._judged_requests = 0
         self.cluster.observers.append(self._happened)
+        self.loop.set_exception_handler(self._raised)
 
     # --- What is told ------------------------------------------------------------------------------
 
@@ -90,90 +90,15 @@ class Simulation:
         if self._telling:
             self.verdict.story.append(f"{self.loop.time() - START_SECONDS:9.3f}  {text}")
 
+    def _raised(self, _loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        """A bug, of the operator or in here."""
+        error = context.get("exception")
+        trace = "".join(traceback.format_exception(error)) if error is not None else ""
+        self.invariants.broken.append(f"raised: {context['message']}\n{trace}")
+
     def _happened(self, change: Change) -> None:
         if self._telling and change.plural != "events":
             self._tell(_told(change))
-        if change.plural == "pods" and change.type == "ADDED":
-            self._maybe_delete(change.obj)
-
-    # --- Chance ------------------------------------------------------------------------------------
-
-    def _admit(self, pod: Object, dry: bool) -> None:
-        if dry:
-            return
-        told = pod["metadata"]["labels"]
-        if told[labels.LABEL_TASK] in self.world.denied:
-            run = self.facts.runs.get(told[labels.LABEL_RUN_UID])
-            if run is not None:
-                run.denied.add(told[labels.LABEL_TASK])
-            raise ApiError(403, "Forbidden", "admission webhook denied the request: policy")
-        if self.net.happens("quota"):
-            raise ApiError(403, "Forbidden", "exceeded quota: q, requested: pods=1, used: pods=9")
-
-    def _maybe_delete(self, pod: Object) -> None:
-        if self.net.happens("pods_deleted"):
-            meta = pod["metadata"]
-            after = self.chance.choice([0.001, 0.05, 1.0, self.chance.uniform(0, 30)])
-            self.loop.call_later(after, self._delete_pod, meta["name"], meta["uid"])
-
-    def _delete_pod(self, name: str, uid: str) -> None:
-        pod = self.cluster.objects["pods"].get((worlds.NAMESPACE, name))
-        if pod is not None and pod["metadata"]["uid"] == uid:
-            self.cluster.delete("pods", worlds.NAMESPACE, name, "human")
-
-    # --- People ------------------------------------------------------------------------------------
-
-    def _act(self, act: Act) -> None:
-        self._tell(f"human: {act.what} {act.name} {act.value if act.what != 'apply' else ''}")
-        space, cluster = worlds.NAMESPACE, self.cluster
-        plural = "dags" if act.name == worlds.DAG else "dagruns"
-        match act.what:
-            case "apply":
-                manifest = self.world.dag(act.value)
-                if not cluster.edit(
-                    "dags", space, act.name, lambda dag: dag.update(spec=act.value), "human"
-                ):
-                    cluster.create("dags", manifest, "human")
-            case "run":
-                if (space, act.name) not in cluster.objects[plural]:
-                    cluster.create("dagruns", self.world.run(act.name, act.value), "human")
-            case "suspend-run" | "suspend-dag":
-                cluster.edit(
-                    plural, space, act.name,
-                    lambda obj: obj["spec"].update(suspend=act.value), "human",
-                )  # fmt: skip
-            case "delete-run" | "delete-dag":
-                if (space, act.name) in cluster.objects[plural]:
-                    cluster.delete(plural, space, act.name, "human")
-            case _:
-                raise AssertionError(act.what)
-
-    # --- Operators -----------------------------------------------------------------------------------
-
-    def _start_operator(self) -> None:
-        number = len(self.operators) + 1
-        operator = Operator(self.net, self.clock, number, self.world.seed)
-        self.operators.append(operator)
-        operator.on_death = self._died
-        if number <= self.world.faults.kills and self.net.faults.kills:
-            if self.chance.random() < 0.8:
-                operator.connection.kill_at = (
-                    self.chance.choice([1, 2, 3, 4, 5, 8, 13, 21, 34]),
-                    self.chance.choice(KILL_PHASES),
-                )
-            else:
-                self.loop.call_later(self.chance.uniform(0, 60), operator.kill)
-        self._tell(f"operator {number} starts; dies at {operator.connection.kill_at}")
-        operator.start()
-
-    def _died(self) -> None:
-        operator = self.operators[-1]
-        self._tell(f"operator {operator.number} is killed")
-        self.verdict.kills += 1
-        self.invariants.broken += operator.faults_found()
-        self.loop.call_later(
-            self.chance.choice([2.0, 5.0, 20.0, self.chance.uniform(2, 60)]), self._start_operator
-        )
 
     # --- The course of the world ----------------------------------------------------------------------
 
@@ -181,11 +106,13 @@ class Simulation:
         with self.log:
             await asyncio.sleep(START_SECONDS)
             for act in self.world.acts:
-                self.loop.call_later(act.at, self._act, act)
-            self._start_operator()
-            await self._until(START_SECONDS + self.world.faults.ends_at)
+                self.loop.call_later(act.at, self.people.act, act)
+            self.leaders.begin()
+            await self._until(self.calm_at)
             self._calm()
             bound = self.world.busy_seconds + SLACK_SECONDS
+            bound += self.leaders.skew_seconds * self.world.attempts_max
+            bound += max(map(abs, JUMPS_SECONDS)) * self.world.faults.clock_jumps
             await self._until(self.loop.time() + bound, lambda: ends.all_ended(self.facts))
             if not self.invariants.broken:
                 await self._end()
@@ -193,7 +120,8 @@ class Simulation:
 
     async def _until(self, end: float, done: Callable[[], bool] = lambda: False) -> None:
         while self.loop.time() < end and not self.invariants.broken:
-            await asyncio.sleep(STEP_SECONDS)
+            patient = self.loop.time() > self.calm_at + QUIET_SECONDS
+            await asyncio.sleep(QUIET_STEP_SECONDS if patient else STEP_SECONDS)
             self._look()
             if done():
                 return
@@ -201,37 +129,37 @@ class Simulation:
     async def _rest(self) -> None:
         """Long enough for whatever comes by itself, such as the next full list."""
         end = self.loop.time() + QUIET_SECONDS
+        end += 2 * max(JUMPS_SECONDS) * bool(self.world.faults.clock_jumps)
         while self.loop.time() < end and not self.invariants.broken:
             await asyncio.sleep(QUIET_STEP_SECONDS)
             self._look()
 
     def _look(self) -> None:
-        operator = self.operators[-1]
-        self.invariants.broken += self.log.errors
-        self.invariants.broken += operator.faults_found()
-        at = (len(self.operators), self.cluster.version, len(self.net.requests))
+        broken, leaders = self.invariants.broken, self.leaders
+        broken += self.log.errors
+        for life in leaders.lives:
+            broken += life.faults_found()
+        at = (leaders.started, self.cluster.version, len(self.net.requests))
         self._looks += 1
         stirred = at != self._looked_at or self._looks % LOOKS_AT_REST == 0
-        if stirred and operator.alive and not self.invariants.broken:
+        if stirred and leaders.leader is not None and not broken:
             self._looked_at = at
-            self.invariants.broken += ends.restless(operator, self.clock.now())
-        self.invariants.broken += ends.storms(self.net.requests, self._judged_requests)
+            broken += ends.restless(leaders.leader)
+        broken += ends.storms(self.net.requests, self._judged_requests)
         self._judged_requests = len(self.net.requests)
 
     def _calm(self) -> None:
         self._tell("the faults end")
         self.net.calm()
-        for operator in self.operators:
-            operator.connection.kill_at = None
-        for (_, name), run in list(self.cluster.objects["dagruns"].items()):
-            if run["spec"].get("suspend") and name not in self.world.held:
-                self._act(worlds.Act(0, "suspend-run", name, value=False))
+        self.leaders.calm()
+        self.people.release()
 
     async def _end(self) -> None:
         """Everything that can end has ended: nothing may move any more."""
         self.invariants.broken += ends.unended(self.facts)
         await self._rest()
         before = self.cluster.version
+        self.leaders.replace()
         await self._rest()
         if not self.invariants.broken and self.cluster.version != before:
             last = self.cluster.history[-1]
@@ -245,6 +173,7 @@ class Simulation:
         verdict.seconds = self.loop.time()
         verdict.pods, verdict.runs = len(self.facts.pods), len(self.facts.runs)
         verdict.holes = self.invariants.holes
+        verdict.kills = self.leaders.kills
         verdict.requests = len(self.net.requests)
         verdict.met = dict(self.net.met)
         return verdict

@@ -47,6 +47,7 @@ class World:
     tendencies: dict[str, float] = field(default_factory=dict)
     may_hang: set[str] = field(default_factory=set)
     may_miss_images: set[str] = field(default_factory=set)
+    attempts_max: int = 1
     busy_seconds: float = 0.0
     """A bound on how long all attempts of all runs could take in a row."""
 
@@ -105,9 +106,9 @@ class World:
 def draw(seed: str, faults: knobs.Faults | None = None) -> World:
     """The world of a seed; the faults may be given instead of drawn."""
     chance = random.Random(f"{seed}/world")
-    drawn = knobs.draw(chance)
-    world = World(seed, drawn if faults is None else faults)
-    world.undisturbed = not (world.faults.pods_deleted or world.faults.watch_lost)
+    drawn = knobs.draw(random.Random(f"{seed}/faults")) if faults is None else faults
+    world = World(seed, drawn)
+    world.undisturbed = not any(getattr(drawn, knob) for knob in knobs.DISTURBING)
     spec = _spec(world, chance)
     world.acts.append(Act(0.0 if chance.random() < 0.8 else 3.0, "apply", DAG, spec))
     for number in range(chance.choice([1, 1, 2, 2, 3])):
@@ -141,17 +142,18 @@ def _spec(world: World, chance: random.Random) -> Object:
         spec["retention"][chance.choice(["successfulRuns", "failedRuns"])] = chance.choice([0, 1])
     if chance.random() < 0.1:
         world.denied |= {chance.choice(tasks)["name"]}
-    world.busy_seconds += _busy_seconds(spec)
+    world.busy_seconds += _busy_seconds(world, spec)
     return spec
 
 
-def _busy_seconds(spec: Object) -> float:
+def _busy_seconds(world: World, spec: Object) -> float:
     """No run of this can take longer, were its attempts one after the other."""
     total = 0.0
     common = spec["taskDefaults"]["retry"]
     for task in spec["tasks"]:
         retry = common | task.get("retry", {})
         attempts = 1 + retry.get("limit", 0) + retry.get("infraLimit", 3)
+        world.attempts_max += attempts
         pause = 1.1 * retry["backoffSeconds"] * 10
         total += attempts * (30 + pause + task["timeoutSeconds"] + task["pendingTimeoutSeconds"])
     return total
@@ -202,7 +204,7 @@ def _add_run(world: World, chance: random.Random, number: int, spec: Object) -> 
             "logicalTime": start,
             "dataInterval": {"startTime": start, "endTime": stamp(86_400 * 10)},
         }
-    world.busy_seconds += _busy_seconds(spec)
+    world.busy_seconds += _busy_seconds(world, spec)
     if chance.random() < 0.15:
         given["suspend"] = True
         world.acts.append(Act(at + chance.uniform(1, 100), "suspend-run", name, value=False))
