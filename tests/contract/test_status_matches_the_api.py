@@ -48,7 +48,7 @@ def test_a_record_has_the_fields_of_its_model(record, model):
         ),
         (states.ATTEMPT_ENDS | states.ACTIVE, enums.AttemptState),
         ({outcomes.USER, outcomes.INFRA, outcomes.CONFIG}, enums.FailureClass),
-        ({logtail.POD_LOG, logtail.TERMINATION_MESSAGE}, enums.LogSource),
+        ({logtail.POD_LOG, logtail.TERMINATION_MESSAGE, logtail.NONE}, enums.LogSource),
         ({rows.TRUE, rows.FALSE, rows.UNKNOWN}, enums.ConditionStatus),
     ],
     ids=["states of a task", "states of an attempt", "classes", "sources of logs", "truth"],

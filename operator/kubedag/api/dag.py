@@ -23,7 +23,7 @@ from kubedag.api.common import (
     Time,
     name_rule,
 )
-from kubedag.api.enums import ConcurrencyPolicy, KeepPods
+from kubedag.api.enums import ConcurrencyPolicy, KeepPods, LogCapture
 from kubedag.api.lists import atomic_list
 from kubedag.api.rules import Ruled
 from kubedag.api.task import Task, TaskTemplate
@@ -43,11 +43,30 @@ class Retention(Spec):
     )
     """ttlSecondsAfterFinished is how long any finished run is kept."""
     keep_pods: KeepPods = KeepPods.FAILED
-    """keepPods says which Pods of a finished run stay as long as the run does: None, those of
-    Failed attempts, or All."""
+    """keepPods says which Pods of a finished run are kept for keptPodTtlSecondsAfterFinished:
+    None, those of Failed attempts, or All."""
     pod_ttl_seconds_after_finished: Annotated[int, Field(strict=True, ge=0, le=315_360_000)] = 600
     """podTtlSecondsAfterFinished is how long after its run has finished a Pod stays that keepPods
     does not keep, so that its log can still be read."""
+    kept_pod_ttl_seconds_after_finished: Annotated[
+        int, Field(strict=True, ge=0, le=315_360_000)
+    ] = 604_800
+    """keptPodTtlSecondsAfterFinished is how long after its run has finished a Pod stays that
+    keepPods keeps; a Pod goes with its run at the latest."""
+
+
+MaskPattern = Annotated[str, StringConstraints(min_length=1, max_length=256)]
+
+
+class FailureLogs(Spec):
+    """What is kept of the log of an attempt that failed."""
+
+    capture: LogCapture = LogCapture.ON_FAILURE
+    """capture says when the last 2 KiB of a log are kept in the status of the run: OnFailure, or
+    Never, with which not even the termination message is."""
+    mask_patterns: Annotated[tuple[MaskPattern, ...], *atomic_list(most=20)] = ()
+    """maskPatterns are regular expressions, as RE2 knows them; whatever they match in logs, and in
+    messages of the containers, becomes *** in the status and in Events."""
 
 
 class DAGSpec(Spec):
@@ -77,6 +96,8 @@ class DAGSpec(Spec):
     # much. The price is that the API server does not see two tasks of one name; `core` does.
     tasks: Annotated[tuple[Task, ...], *atomic_list(least=1, most=TASKS_MAX)]
     """tasks are the nodes of the graph; their dependsOn fields are its edges."""
+    failure_logs: FailureLogs = FailureLogs()
+    """failureLogs says what is kept of the logs of attempts that failed."""
     retention: Retention = Retention()
     """retention says how long finished runs and their Pods are kept."""
 

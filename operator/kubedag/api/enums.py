@@ -89,11 +89,19 @@ class FailureClass(StrEnum):
     CONFIG = "Config"
 
 
+class LogCapture(StrEnum):
+    """When the end of an attempt's log is kept."""
+
+    ON_FAILURE = "OnFailure"
+    NEVER = "Never"
+
+
 class LogSource(StrEnum):
     """Where the kept end of a failed attempt's log was read."""
 
     POD_LOG = "PodLog"
     TERMINATION_MESSAGE = "TerminationMessage"
+    NONE = "None"
 
 
 class ConditionStatus(StrEnum):

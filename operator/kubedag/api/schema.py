@@ -87,8 +87,8 @@ def _convert(node: Schema, defs: Mapping[str, Schema], *, defaults: bool, depth:
         found["description"] = _reflowed(found["description"])
     if found.get("type") == "integer":
         found["format"] = "int32" if node["maximum"] <= _INT32_MAX else "int64"
-    if defaults and node.get("default") not in (None, [], ()):
-        found["default"] = node["default"]
+    if defaults and (default := _said(node.get("default"))) is not None:
+        found["default"] = default
     for key, within in (("items", False), ("additionalProperties", defaults)):
         if isinstance(node.get(key), dict):
             found[key] = _convert(node[key], defs, defaults=within, depth=depth + 1)
@@ -119,3 +119,10 @@ def _resolved(node: Schema, defs: Mapping[str, Schema]) -> Schema:
 def _reflowed(text: str) -> str:
     """Paragraphs without the line breaks of the source they were written in."""
     return "\n\n".join(" ".join(part.split()) for part in text.split("\n\n"))
+
+
+def _said(default: Any) -> Any:
+    """A default without its empty lists, which say no more than their absence."""
+    if isinstance(default, dict):
+        return {key: value for key, value in default.items() if value not in (None, [], ())}
+    return None if default in ([], ()) else default

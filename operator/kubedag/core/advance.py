@@ -54,7 +54,7 @@ def _observe(step: Step) -> None:
             continue
         seen = pods_of(row.name, ())
         if row.state in states.TERMINAL:
-            step.tasks[index] = attempts.complete(row, seen, snap.logs)
+            step.tasks[index] = attempts.complete(row, seen, snap)
             step.folded.append(index)
         elif seen or row.attempts or row.name in refusals:
             task = step.plan.tasks[index]

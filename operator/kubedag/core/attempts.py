@@ -42,7 +42,7 @@ def fold(
         present.add(now_seen.number)
         if now_seen.number >= oldest:
             old = recorded.get(now_seen.number)
-            fresh[now_seen.number] = _observe(old, now_seen, pod, snap.logs, now)
+            fresh[now_seen.number] = _observe(old, now_seen, pod, snap, now)
     _miss_the_missing(fresh, present, now)
     _refuse(fresh, snap.refusals.get(row.name))
     if not fresh:
@@ -54,12 +54,12 @@ def fold(
 
 
 def complete(
-    row: rows.TaskRow, seen: Sequence[pods.Pod], logs: Mapping[str, snapshot.CapturedLog]
+    row: rows.TaskRow, seen: Sequence[pods.Pod], snap: snapshot.RunSnapshot
 ) -> rows.TaskRow:
     """The row of a task at its end, where nothing changes any more but a log that was missing."""
     by_name = {pod.metadata.name: pod for pod in seen}
     ended = tuple(
-        logs_of.with_log(attempt, by_name.get(attempt.pod_name), logs) for attempt in row.attempts
+        logs_of.with_log(attempt, by_name.get(attempt.pod_name), snap) for attempt in row.attempts
     )
     return replace(row, attempts=ended)
 
@@ -74,12 +74,12 @@ def _observe(
     old: rows.Attempt | None,
     fresh: rows.Attempt,
     pod: pods.Pod,
-    logs: Mapping[str, snapshot.CapturedLog],
+    snap: snapshot.RunSnapshot,
     now: str,
 ) -> rows.Attempt:
     if old is not None:
         if old.state in states.ATTEMPT_ENDS:
-            return logs_of.with_log(old, pod, logs)
+            return logs_of.with_log(old, pod, snap)
         if old.state == states.TERMINATING and old.reason in outcomes.ASKS and _stands(old, pod):
             fresh = observe(pod, old)
         if old.deps_met_time is not None:
@@ -88,7 +88,7 @@ def _observe(
             return old
     if fresh.state in states.ATTEMPT_ENDS and fresh.finish_time is None:
         fresh = replace(fresh, finish_time=min(pod.metadata.deletion_timestamp or now, now))
-    return logs_of.with_log(fresh, pod, logs)
+    return logs_of.with_log(fresh, pod, snap)
 
 
 def _stands(old: rows.Attempt, pod: pods.Pod) -> bool:
@@ -132,7 +132,7 @@ def _miss_the_missing(fresh: dict[int, rows.Attempt], present: AbstractSet[int],
         if number in present:
             continue
         if attempt.state in states.ATTEMPT_ENDS:
-            fresh[number] = logs_of.with_log(attempt, None, {})
+            fresh[number] = logs_of.without_pod(attempt)
             continue
         ask = outcomes.ASKS.get(attempt.reason)
         asked = ask is not None and attempt.state == states.TERMINATING

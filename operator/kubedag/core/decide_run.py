@@ -12,7 +12,17 @@ from typing import Final
 
 import msgspec
 
-from kubedag.core import actions, admission, describe, ending, fit, instants, outcomes, rows
+from kubedag.core import (
+    actions,
+    admission,
+    describe,
+    ending,
+    fit,
+    instants,
+    outcomes,
+    retention,
+    rows,
+)
 from kubedag.core import advance as advances
 from kubedag.core import plan as plans
 from kubedag.core import snapshot as snapshots
@@ -243,33 +253,16 @@ def _urgent(old: rows.RunStatus, new: rows.RunStatus) -> bool:
 def _tidy(
     snap: snapshots.RunSnapshot, plan: plans.Plan, status: rows.RunStatus, now: datetime
 ) -> actions.RunDecision:
-    """Take late logs, then delete the Pods that are not to be kept, once they have lingered."""
+    """Take late logs, then delete the Pods that have been kept for long enough."""
     step = step_.Step(snap, plan, now)
     advances.fill_logs(step)
     status = fit.fit(replace(status, tasks=tuple(step.tasks)), instants.text(now))
-    dispose = DISPOSED[plan.retention.keep_pods.value]
-    ended = {
-        pod.status.phase
-        for seen in snap.pods.values()
-        for pod in seen
-        if not pod.gone and not pod.metadata.deletion_timestamp
-    }
-    phases = [phase for phase in dispose if phase in ended]
-    if not phases:
-        return actions.RunDecision(status, tuple(step.actions))
-    due = instants.after(
-        status.completion_time or snap.run.created, plan.retention.pod_ttl_seconds_after_finished
+    due = retention.pods_due(snap.pods, plan.retention, status.completion_time or snap.run.created)
+    phases = [phase for phase, moment in due.items() if moment <= now]
+    later = [moment for moment in due.values() if moment > now]
+    doomed: tuple[actions.RunAction, ...] = ()
+    if not step.actions:  # what has a log that is still to be read is not deleted
+        doomed = tuple(actions.DeletePods(snap.run.uid, phase) for phase in phases)
+    return actions.RunDecision(
+        status, (*step.actions, *doomed), wake_at=min(later) if later else None
     )
-    if now < due:
-        return actions.RunDecision(status, tuple(step.actions), wake_at=due)
-    if step.actions:
-        return actions.RunDecision(status, tuple(step.actions))
-    doomed = tuple(actions.DeletePods(snap.run.uid, phase) for phase in phases)
-    return actions.RunDecision(status, doomed)
-
-
-DISPOSED: Final = {
-    "None": ("Succeeded", "Failed"),
-    "Failed": ("Succeeded",),
-    "All": (),
-}

@@ -6,30 +6,48 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from kubedag.core import logtail, pods, rows, snapshot, states
+from kubedag.core import logtail, pods, rows, states
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from kubedag.core import snapshot
 
 replace = msgspec.structs.replace
 
+NOTHING_LEFT: Final = rows.LogTail(logtail.NONE)
+"""The log of an attempt of which nothing can be read, or is to be."""
+
 
 def with_log(
-    attempt: rows.Attempt, pod: pods.Pod | None, logs: Mapping[str, snapshot.CapturedLog]
+    attempt: rows.Attempt, pod: pods.Pod | None, snap: snapshot.RunSnapshot
 ) -> rows.Attempt:
     """Add the log tail once: from the log if it was read, else from the termination message."""
-    if attempt.log is not None or attempt.state != states.FAILED or not attempt.pod_name:
+    if not _lacks(attempt):
         return attempt
-    if pod is None:
-        return replace(attempt, log=NOTHING_LEFT)
-    captured = logs.get(pod.metadata.uid)
+    if pod is None or (snap.plan is not None and not snap.plan.captures_logs):
+        return without_pod(attempt)
+    captured = snap.logs.get(pod.metadata.uid)
     if captured is None and not pod.gone:
         return attempt
+    return replace(attempt, log=_tail(pod, captured))
+
+
+def without_pod(attempt: rows.Attempt) -> rows.Attempt:
+    """Of a Pod that is gone, nothing more can be read."""
+    return replace(attempt, log=NOTHING_LEFT) if _lacks(attempt) else attempt
+
+
+def _lacks(attempt: rows.Attempt) -> bool:
+    failed = attempt.state == states.FAILED
+    return failed and attempt.log is None and attempt.pod_name != ""
+
+
+def _tail(pod: pods.Pod, captured: snapshot.CapturedLog | None) -> rows.LogTail:
     if captured is not None and captured.text:
-        tail = logtail.trim(captured.text, logtail.POD_LOG, already_cut=captured.cut)
-    else:
-        tail = logtail.trim(_termination_message(pod), logtail.TERMINATION_MESSAGE)
-    return replace(attempt, log=tail)
+        return logtail.trim(captured.text, logtail.POD_LOG, already_cut=captured.cut)
+    if message := _termination_message(pod):
+        return logtail.trim(message, logtail.TERMINATION_MESSAGE)
+    read = captured is not None and captured.text is not None
+    return rows.LogTail(logtail.POD_LOG) if read else NOTHING_LEFT
 
 
 def _termination_message(pod: pods.Pod) -> str:
@@ -40,15 +58,8 @@ def _termination_message(pod: pods.Pod) -> str:
     return pod.status.message
 
 
-NOTHING_LEFT: Final = rows.LogTail(logtail.TERMINATION_MESSAGE)
-"""The log of a Pod that went before it could be read."""
-
-
 def lacks_log(row: rows.TaskRow) -> bool:
     """Is the log of a failed attempt still to be read? Also of one that a retry made good."""
     if len(row.attempts) < 2 and row.state != states.FAILED:
         return False
-    return any(
-        attempt.log is None and attempt.pod_name and attempt.state == states.FAILED
-        for attempt in row.attempts
-    )
+    return any(map(_lacks, row.attempts))

@@ -11,7 +11,8 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from kubedag.api import defaults
-from kubedag.core import graph, podtemplate
+from kubedag.api.enums import LogCapture
+from kubedag.core import graph, masks, podtemplate
 from kubedag.core.validation import validate
 
 if TYPE_CHECKING:
@@ -70,6 +71,8 @@ class Plan:
     max_active_runs: int
     depends_on_past: bool
     retention: Retention
+    captures_logs: bool
+    masks: masks.Masks
     layers: podtemplate.Layers
 
 
@@ -79,6 +82,7 @@ def compile_plan(dag_name: str, spec: DAGSpec) -> Plan:
     links = graph.link(names, [task.depends_on for task in spec.tasks])
     downstream = graph.reverse(links.upstream)
     order = graph.order(links.upstream, downstream)
+    captures = spec.failure_logs.capture == LogCapture.ON_FAILURE
     return Plan(
         dag_name=dag_name,
         tasks=_tasks(spec, links.upstream),
@@ -92,7 +96,9 @@ def compile_plan(dag_name: str, spec: DAGSpec) -> Plan:
         max_active_runs=spec.max_active_runs,
         depends_on_past=spec.depends_on_past,
         retention=spec.retention,
-        layers=podtemplate.Layers(spec.task_defaults),
+        captures_logs=captures,
+        masks=masks.Masks(spec.failure_logs.mask_patterns),
+        layers=podtemplate.Layers(spec.task_defaults, fallback_to_logs=captures),
     )
 
 

@@ -51,17 +51,18 @@ MERGE_KEYS: Final[Mapping[str, tuple[str, ...]]] = {
 _MERGED_WITHIN: Final = frozenset({"containers", "initContainers"})
 _ADDED_TO: Final = "envFrom"
 
-_FOUNDATION: Final[Mapping[str, Any]] = {
-    "metadata": {},
-    "spec": {
-        "restartPolicy": "Never",
-        "enableServiceLinks": False,
-        "containers": [
-            {"name": MAIN_CONTAINER, "terminationMessagePolicy": "FallbackToLogsOnError"}
-        ],
-    },
-}
-"""What holds where nobody says otherwise. `main` comes first, where kubectl looks for it."""
+
+def _foundation(message_policy: str) -> dict[str, Any]:
+    """What holds where nobody says otherwise. `main` comes first, where kubectl looks for it."""
+    return {
+        "metadata": {},
+        "spec": {
+            "restartPolicy": "Never",
+            "enableServiceLinks": False,
+            "containers": [{"name": MAIN_CONTAINER, "terminationMessagePolicy": message_policy}],
+        },
+    }
+
 
 _SCRIPT_VOLUME: Final = {
     "name": SCRIPT_VOLUME,
@@ -82,10 +83,11 @@ _PROGRAM: Final = {"command": (), "args": (), "script": None}
 class Layers:
     """What lies under every task of a DAG: the foundation, and `taskDefaults` over it."""
 
-    __slots__ = ("_with_program", "_without_program")
+    __slots__ = ("_message_policy", "_with_program", "_without_program")
 
-    def __init__(self, defaults: TaskTemplate | None) -> None:
-        base = dict(_FOUNDATION)
+    def __init__(self, defaults: TaskTemplate | None, *, fallback_to_logs: bool = True) -> None:
+        self._message_policy = "FallbackToLogsOnError" if fallback_to_logs else "File"
+        base = _foundation(self._message_policy)
         self._with_program = self._without_program = base
         if defaults is not None:
             self._with_program = lay(base, defaults)
@@ -94,7 +96,7 @@ class Layers:
     def under(self, task: TaskTemplate) -> dict[str, Any]:
         """The PodTemplateSpec of the task, all layers merged."""
         base = self._without_program if _has_program(task) else self._with_program
-        return _finish(lay(base, task))
+        return _finish(lay(base, task), self._message_policy)
 
 
 def lay(base: Mapping[str, Any], level: TaskTemplate) -> dict[str, Any]:
@@ -159,7 +161,7 @@ def _with_script(script: Script, main: dict[str, Any], spec: dict[str, Any]) -> 
     return {"metadata": {"annotations": {SCRIPT_ANNOTATION: script.source}}, "spec": spec}
 
 
-def _finish(template: dict[str, Any]) -> dict[str, Any]:
+def _finish(template: dict[str, Any], message_policy: str) -> dict[str, Any]:
     """Add what depends on the whole: a token only for a named account, and why containers end."""
     spec = template["spec"]
     if "serviceAccountName" not in spec:
@@ -168,7 +170,7 @@ def _finish(template: dict[str, Any]) -> dict[str, Any]:
         containers = spec.get(key, ())
         if len(containers) > (key == "containers"):
             spec[key] = [
-                {"terminationMessagePolicy": "FallbackToLogsOnError", **container}
+                {"terminationMessagePolicy": message_policy, **container}
                 for container in containers
             ]
     return template

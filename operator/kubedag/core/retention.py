@@ -1,16 +1,20 @@
-"""Which finished runs may go: beyond the counts that a DAG keeps, or older than it keeps them."""
+"""What may go of finished runs: those beyond the counts that a DAG keeps, or older than it keeps them.
+
+Before that, their Pods. Of what has not ended, nothing may.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from kubedag.core import instants
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from datetime import datetime
 
     from kubedag.api import dag as api
+    from kubedag.core import pods
 
 
 class RunSummary(NamedTuple):
@@ -48,3 +52,29 @@ def expired(
         kept[run.succeeded] += 1
         next_due = due if next_due is None else min(next_due, due)
     return tuple(reversed(doomed)), next_due
+
+
+def pods_due(
+    seen: Mapping[str, Sequence[pods.Pod]], retention: api.Retention, ended: str
+) -> dict[str, datetime]:
+    """When the ended Pods of a run that ended then are to be deleted, by their phase."""
+    phases = {
+        pod.status.phase
+        for of_task in seen.values()
+        for pod in of_task
+        if not pod.gone and not pod.metadata.deletion_timestamp
+    }
+    kept = KEPT[retention.keep_pods.value]
+    return {
+        phase: instants.after(
+            ended,
+            retention.kept_pod_ttl_seconds_after_finished
+            if phase in kept
+            else retention.pod_ttl_seconds_after_finished,
+        )
+        for phase in ("Succeeded", "Failed")
+        if phase in phases
+    }
+
+
+KEPT: Final = {"None": (), "Failed": ("Failed",), "All": ("Succeeded", "Failed")}

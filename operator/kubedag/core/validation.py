@@ -15,7 +15,7 @@ import orjson
 
 from kubedag.api import defaults
 from kubedag.api.problems import PROBLEMS_MAX, Problem
-from kubedag.core import graph, levels, mergechecks
+from kubedag.core import graph, levels, masks, mergechecks
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -175,6 +175,11 @@ def _pods(spec: DAGSpec) -> Iterator[Problem]:
         yield from mergechecks.problems(spec)
 
 
+def _masks(spec: DAGSpec) -> Iterator[Problem]:
+    for index, message in masks.problems(spec.failure_logs.mask_patterns):
+        yield Problem(f"spec.failureLogs.maskPatterns[{index}]", "InvalidPattern", message)
+
+
 def _size(spec: DAGSpec) -> Iterator[Problem]:
     size = len(spec.model_dump_json(exclude_unset=True).encode())
     if size > SPEC_BYTES_MAX:
@@ -189,5 +194,6 @@ CHECKS: Final[tuple[Callable[[DAGSpec], Iterator[Problem]], ...]] = (
     _graph,
     _retries,
     _pods,
+    _masks,
     _size,
 )

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Final, assert_never
 import msgspec
 import orjson
 
-from kubedag.core import actions, instants, pods, podspec, refusals, rows, snapshot
-from kubedag.shell import client
+from kubedag.core import actions, instants, masks, pods, podspec, refusals, snapshot
+from kubedag.shell import client, log_reader
 from kubedag.shell.errors import ApiError, ClusterError
 
 if TYPE_CHECKING:
@@ -32,14 +32,6 @@ if TYPE_CHECKING:
 
 log: Final = logging.getLogger(__name__)
 
-LOG_LINES: Final = 80
-LOG_BYTES_MAX: Final = 64 * 1024
-LOG_LINES_IF_LONG: Final = "3"
-"""The container runtime cuts lines into pieces of 16 KiB, and it is pieces that the kubelet counts:
-this many are always within the limit, so that the very end is."""
-LOG_BYTES_KEPT: Final = 2 * rows.LOG_TAIL_BYTES_MAX
-LOG_TRIES_MAX: Final = 2
-LOG_SECONDS_MAX: Final = 5.0
 CREATES_AT_ONCE_MAX: Final = 64
 
 
@@ -60,6 +52,7 @@ class RunActor:
         self._clock = clock
         self._tasks = tasks
         self._creates = asyncio.Semaphore(CREATES_AT_ONCE_MAX)
+        self._logs = log_reader.LogReader(api)
         self._pod = msgspec.json.Decoder(pods.Pod)
 
     def start(
@@ -88,7 +81,7 @@ class RunActor:
                     if action.pod_uid not in entry.capturing:
                         entry.capturing.add(action.pod_uid)
                         self._tasks.start(
-                            self._capture_log(entry, action),
+                            self._capture_log(entry, snap.plan, action),
                             partial(self._capture_over, entry, action.pod_uid),
                         )
                 case _:
@@ -208,26 +201,11 @@ class RunActor:
             # After this task has ended, so that the deletion can be asked for again.
             asyncio.get_running_loop().call_soon(self._wake, entry.key)
 
-    async def _capture_log(self, entry: RunEntry, action: actions.CaptureLog) -> None:
-        path = client.PODS.path(entry.facts.namespace, action.pod_name, "log")
-        params = {
-            "container": action.container,
-            "tailLines": str(LOG_LINES),
-            "limitBytes": str(LOG_BYTES_MAX),
-        }
-        captured = snapshot.CapturedLog(None)
-        for _ in range(LOG_TRIES_MAX):
-            try:
-                text = await self._api.request(
-                    "GET", path, params=params, timeout_seconds=LOG_SECONDS_MAX
-                )
-            except ClusterError as error:
-                log.debug("Log of %s not read: %s", action.pod_name, error)
-                continue
-            captured = snapshot.CapturedLog(text[-LOG_BYTES_KEPT:], len(text) > LOG_BYTES_KEPT)
-            if len(text) < LOG_BYTES_MAX:
-                break
-            params["tailLines"] = LOG_LINES_IF_LONG  # the limit cut off the end that is wanted
+    async def _capture_log(
+        self, entry: RunEntry, plan: plans.Plan | None, action: actions.CaptureLog
+    ) -> None:
+        masked = plan.masks if plan is not None else masks.NO_MASKS
+        captured = await self._logs.read(entry.facts.namespace, action, masked)
         entry.logs[action.pod_uid] = captured
 
     def _capture_over(self, entry: RunEntry, uid: str) -> None:

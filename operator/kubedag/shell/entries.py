@@ -11,6 +11,7 @@ from kubedag.core import (
     answers,
     attempts,
     decide_dag,
+    masks,
     plan,
     pods,
     retention,
@@ -150,6 +151,7 @@ class PodIndex:
         self._by_run: dict[str, PodsByTask] = {}
         self._gone: dict[str, int] = {}
         self._observed: dict[str, dict[str, rows.Attempt]] = {}
+        self._unmasked: dict[str, dict[str, pods.Pod]] = {}
 
     def of(self, run_uid: str) -> PodsByTask:
         """The Pods of a run, by task, in order of attempt."""
@@ -168,8 +170,24 @@ class PodIndex:
         others.append(pod)
         others.sort(key=lambda one: (attempts.attempt_number(one), not one.gone))
         tasks[task] = tuple(others)
+        if masks.has_words(pod):
+            self._unmasked.setdefault(run_uid, {})[pod.metadata.uid] = pod
         if pod.gone:
             self._gone[run_uid] = self._gone.get(run_uid, 0) + 1
+
+    def mask(self, run_uid: str, masked: masks.Masks) -> None:
+        """Have nothing told of what a DAG's patterns match; only the DAG tells what those are."""
+        unmasked = self._unmasked.pop(run_uid, {})
+        if not masked:
+            return
+        tasks = self._by_run.get(run_uid, {})
+        for uid, raw in unmasked.items():
+            task = raw.label(pods.LABEL_TASK)
+            seen = tasks.get(task, ())
+            if any(one is raw for one in seen):  # and not a later state that says nothing
+                pod = masked.pod(raw)
+                tasks[task] = tuple(pod if one is raw else one for one in seen)
+                self._observed[run_uid][uid] = attempts.observe(pod)
 
     def forget(self, run_uid: str, pod: pods.Pod) -> None:
         """A Pod that is gone and of which nothing is left to record."""
@@ -188,6 +206,7 @@ class PodIndex:
         """The run is gone, and its Pods matter to nobody."""
         self._by_run.pop(run_uid, None)
         self._observed.pop(run_uid, None)
+        self._unmasked.pop(run_uid, None)
         self._gone.pop(run_uid, None)
 
     def forget_recorded(self, run_uid: str, status: rows.RunStatus) -> None:

@@ -207,6 +207,8 @@ class Store:
             plan_of_run, revision = current, dag.definition.revision
         else:
             plan_of_run = None
+        if plan_of_run is not None:
+            self.pods.mask(facts.uid, plan_of_run.masks)
         return snapshot.RunSnapshot(
             run=facts,
             status=entry.status,

@@ -22,7 +22,7 @@ from support.objects import a_task
 
 NOW = stamp(20)
 RETRIED = {"limit": 100, "backoffSeconds": 5, "backoffFactor": 1}
-NO_LOG = rows.LogTail("TerminationMessage")
+NO_LOG = rows.LogTail("None")
 
 
 def fold(*seen, row=None, retry=None, now=NOW, **facts):
@@ -322,6 +322,13 @@ def logged(pod, captured=None, row=None):
         pytest.param(
             a_pod(phase="Failed", gone=True), None, NO_LOG, id="nobody says anything",
         ),
+        pytest.param(
+            a_pod(phase="Failed"), snapshot.CapturedLog(b""), rows.LogTail("PodLog"),
+            id="read, and there is nothing in it",
+        ),
+        pytest.param(
+            a_pod(phase="Failed"), snapshot.CapturedLog(None), NO_LOG, id="nothing can be read",
+        ),
         pytest.param(a_pod(phase="Succeeded"), snapshot.CapturedLog(b"x"), None, id="no failure"),
     ],
 )  # fmt: skip
@@ -376,3 +383,9 @@ def test_why_a_pod_was_asked_to_end_is_kept_when_it_is_gone():
     old = an_attempt(state="Terminating", reason="PendingTimedOut", message="x: ErrImagePull")
     row = a_row(state="Terminating", reason="PendingTimedOut", attempt=1, attempts=(old,))
     assert fold(row=row).message == "x: ErrImagePull"
+
+
+def test_a_dag_may_want_no_logs_kept_and_then_none_is_waited_for():
+    plan = a_plan(a_task("a"), failureLogs={"capture": "Never"})
+    snap = a_snapshot(plan, FAILED)
+    assert attempts.fold(a_row(), plan.tasks[0], (FAILED,), snap, NOW).attempts[0].log == NO_LOG

@@ -44,21 +44,30 @@ SUCCEEDED, FAILED = a_pod("a", phase="Succeeded"), a_pod("b", phase="Failed", ex
 
 
 @pytest.mark.parametrize(
-    ("keep", "phases"),
-    [("None", ["Succeeded", "Failed"]), ("Failed", ["Succeeded"]), ("All", [])],
+    ("keep", "now", "phases", "wake"),
+    [
+        ("None", 149, [], 150),
+        ("None", 150, ["Succeeded", "Failed"], None),
+        ("Failed", 149, [], 150),
+        ("Failed", 150, ["Succeeded"], 170),
+        ("Failed", 170, ["Succeeded", "Failed"], None),
+        ("All", 150, [], 170),
+        ("All", 170, ["Succeeded", "Failed"], None),
+    ],
 )
-def test_the_pods_that_are_not_to_be_kept_go_some_time_after_the_run(keep, phases):
-    plan = a_plan(
-        a_task("a"), a_task("b"), retention={"keepPods": keep, "podTtlSecondsAfterFinished": 50}
-    )
+def test_pods_go_some_time_after_their_run_and_those_to_be_kept_later(keep, now, phases, wake):
+    kept = {
+        "keepPods": keep,
+        "podTtlSecondsAfterFinished": 50,
+        "keptPodTtlSecondsAfterFinished": 70,
+    }
+    plan = a_plan(a_task("a"), a_task("b"), retention=kept)
     log = rows.LogTail("PodLog")
     failed = a_row("b", "Failed", attempts=(an_attempt(1, "Failed", task="b", log=log),))
     status = a_finished_status(a_row("a", "Succeeded"), failed, completed=100, succeeded=False)
-    snap = a_snapshot(plan, SUCCEEDED, FAILED, status=status)
-    early, due = decide(snap, 149), decide(snap, 150)
-    assert (early.actions, early.wake_at) == ((), at(150) if phases else None)
-    assert due.actions == tuple(actions.DeletePods("uid-run", phase) for phase in phases)
-    assert due.wake_at is None
+    found = decide(a_snapshot(plan, SUCCEEDED, FAILED, status=status), now)
+    assert found.actions == tuple(actions.DeletePods("uid-run", phase) for phase in phases)
+    assert found.wake_at == (None if wake is None else at(wake))
 
 
 @pytest.mark.parametrize(

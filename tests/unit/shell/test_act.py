@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import base64
 
 import pytest
 
@@ -29,18 +28,18 @@ CUT = Unreachable("cut", maybe_applied=True)
 class Done:
     """What there is to see after some actions."""
 
-    def __init__(self, api, *wanted, again=(), seconds=10.0):
+    def __init__(self, api, *wanted, again=(), seconds=10.0, snap=SNAP):
         self.api, self.pods, self.woken = api, Known(), []
         self.entry = RunEntry(run_facts(), "1", rows.RunStatus())
         self.under_way = None
-        virtual_loop.run(self._do(wanted, again, seconds))
+        virtual_loop.run(self._do(snap, wanted, again, seconds))
 
-    async def _do(self, wanted, again, seconds):
+    async def _do(self, snap, wanted, again, seconds):
         tasks = Tasks()
         actor = act.RunActor(self.api, self.pods, self.woken.append, LoopClock(), tasks)
-        actor.start(self.entry, SNAP, wanted)
+        actor.start(self.entry, snap, wanted)
         self.under_way = set(self.entry.creating)
-        actor.start(self.entry, SNAP, again)
+        actor.start(self.entry, snap, again)
         await asyncio.sleep(seconds)
         assert (len(tasks), tasks.bugs) == (0, 0)
 
@@ -222,30 +221,14 @@ def test_a_deletion_that_is_refused_again_and_again_is_asked_for_ever_less_often
 CAPTURE = actions.CaptureLog("p", "uid-p", "main")
 
 
-def test_the_end_of_a_log_is_read():
+def test_the_end_of_a_log_is_read_once_and_kept():
     done = Done(AnsweringApi(b"last words"), CAPTURE, again=[CAPTURE])
-    (call,) = done.api.calls
-    assert (call.path, call.params) == (
-        f"{PODS}/p/log",
-        {"container": "main", "tailLines": "80", "limitBytes": "65536"},
-    )
+    assert done.api.asked == [f"GET {PODS}/p/log"]
     assert done.entry.logs == {"uid-p": snapshot.CapturedLog(b"last words")}
     assert (done.entry.capturing, done.woken) == (set(), [done.entry.key])
 
 
-def test_a_log_that_cannot_be_read_is_given_up_after_two_tries():
-    done = Done(AnsweringApi(ApiError(500)), CAPTURE)
-    assert (len(done.api.calls), done.entry.logs) == (2, {"uid-p": snapshot.CapturedLog(None)})
-
-
-def test_a_log_that_can_be_read_the_second_time_is_read():
-    done = Done(AnsweringApi(CUT, b"x"), CAPTURE)
-    assert done.entry.logs == {"uid-p": snapshot.CapturedLog(b"x")}
-
-
-def test_a_log_of_long_lines_is_asked_for_again_with_fewer():
-    """The limit cuts off the end, and the end is what is wanted."""
-    full = base64.b64encode(bytes(act.LOG_BYTES_MAX))[: act.LOG_BYTES_MAX]
-    done = Done(AnsweringApi(full, b"x" * 5000), CAPTURE)
-    assert [call.params["tailLines"] for call in done.api.calls] == ["80", "3"]
-    assert done.entry.logs == {"uid-p": snapshot.CapturedLog(b"x" * act.LOG_BYTES_KEPT, cut=True)}
+def test_the_patterns_are_those_of_the_revision_of_the_run():
+    plan = a_plan(a_task("a"), failureLogs={"maskPatterns": ["words"]})
+    done = Done(AnsweringApi(b"last words"), CAPTURE, snap=a_snapshot(plan))
+    assert done.entry.logs == {"uid-p": snapshot.CapturedLog(b"last ***")}

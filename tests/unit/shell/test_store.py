@@ -353,3 +353,43 @@ def test_a_dag_is_decided_on_with_its_runs_and_revisions(woken):
     assert [one.name for one in found.runs] == ["run"]
     assert [one.name for one in found.revisions] == ["p-1"]
     assert found.dag.generation == 1
+
+
+# --- What must not be told ---------------------------------------------------------------------
+
+SECRET_DAG = a_dag(a_task("a", image="i"), failureLogs={"maskPatterns": ["sk-[a-z]+"]})
+
+
+def a_talker(message="the key is sk-abc", **fields):
+    return a_pod(phase="Failed", message=message, **fields)
+
+
+@pytest.mark.parametrize("first", ["the Pod", "the DAG"])
+def test_nothing_is_decided_on_words_that_must_not_be_told(woken, first):
+    news = {
+        "the Pod": lambda: woken.store.pod_changed(None, a_talker()),
+        "the DAG": lambda: woken.store.put_dag(dag(status=a_ready_status(), document=SECRET_DAG)),
+    }
+    woken.store.put_run(run())
+    for act in sorted(news, key=lambda name: name != first):
+        news[act]()
+    woken.store.revision_changed(
+        None, a_revision(SECRET_DAG["spec"], a_talker().label(pods.LABEL_REVISION))
+    )
+    snap = snapshot_of(woken.store)
+    (pod,) = snap.pods["a"]
+    assert pod.status.message == "the key is ***"
+    assert "sk-" not in snap.observed[pod.metadata.uid].message
+
+
+def test_a_pod_that_says_no_more_what_it_said_is_seen_as_it_is_now(woken):
+    woken.store.put_dag(dag(status=a_ready_status(), document=SECRET_DAG))
+    woken.store.put_run(run())
+    woken.store.pod_changed(None, a_talker())
+    woken.store.pod_changed(None, a_pod(phase="Running"))
+    woken.store.revision_changed(
+        None, a_revision(SECRET_DAG["spec"], a_pod().label(pods.LABEL_REVISION))
+    )
+    snap = snapshot_of(woken.store)
+    (pod,) = snap.pods["a"]
+    assert (pod.status.phase, snap.observed[pod.metadata.uid].state) == ("Running", "Running")

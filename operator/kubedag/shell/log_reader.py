@@ -1,0 +1,77 @@
+"""Reads the end of a failed container's log, and keeps no more of it than a status will hold.
+
+Logs are read for people, so a node that does not answer must neither hold up a run nor fill the
+memory: there are two tries, few seconds, and so many reads at once. What a DAG wants masked is
+masked here, in all that was read, before anything is cut off.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import TYPE_CHECKING, Final
+
+from kubedag.core import logtail, masks, snapshot
+from kubedag.shell import client
+from kubedag.shell.errors import ClusterError
+
+if TYPE_CHECKING:
+    from kubedag.core import actions
+
+log: Final = logging.getLogger(__name__)
+
+BYTES_MAX: Final = 64 * 1024
+LINES: Final = (200, 40, 3)
+"""So many are asked for; fewer if those are more than BYTES_MAX, because the API server then cuts off
+the end, which is what is wanted. The container runtime cuts lines into pieces of 16 KiB, and it is
+pieces that the kubelet counts: three always fit."""
+TRIES_MAX: Final = 2
+PAUSE_SECONDS: Final = 0.3
+SECONDS_MAX: Final = 5.0
+READS_AT_ONCE_MAX: Final = 64
+
+
+class LogReader:
+    """Reads logs, each once."""
+
+    def __init__(self, api: client.Api) -> None:
+        self._api = api
+        self._reads = asyncio.Semaphore(READS_AT_ONCE_MAX)
+
+    async def read(
+        self, namespace: str, wanted: actions.CaptureLog, masked: masks.Masks
+    ) -> snapshot.CapturedLog:
+        """The end of a log as it may be told, or that it cannot be read."""
+        path = client.PODS.path(namespace, wanted.pod_name, "log")
+        raw: bytes | None = None
+        async with self._reads:
+            for lines in LINES:
+                raw = await self._get(path, wanted.container, lines)
+                if raw is None or len(raw) < BYTES_MAX:
+                    break
+        if raw is None:
+            return snapshot.CapturedLog(None)
+        cut = lines != LINES[0] or raw.count(b"\n") >= lines
+        text = masked.text(logtail.clean(raw), cut=cut)
+        tail = logtail.trim(text, logtail.POD_LOG, already_cut=cut)
+        return snapshot.CapturedLog(tail.tail.encode(), tail.truncated)
+
+    async def _get(self, path: str, container: str, lines: int) -> bytes | None:
+        params = {
+            "container": container,
+            "tailLines": str(lines),
+            "limitBytes": str(BYTES_MAX),
+        }
+        for number in range(TRIES_MAX):
+            if number:
+                await asyncio.sleep(PAUSE_SECONDS)
+            try:
+                raw = await self._api.request(
+                    "GET", path, params=params, timeout_seconds=SECONDS_MAX
+                )
+            except ClusterError as error:
+                log.debug("%s not read: %s", path, error)
+                continue
+            if logtail.is_log(raw):
+                return raw
+        return None
