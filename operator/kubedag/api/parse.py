@@ -94,7 +94,7 @@ def _similar(name: str, known: Sequence[str]) -> str:
 
 def _fields_at(model: type[BaseModel], parts: Sequence[str | int]) -> list[str]:
     """The fields that the schema knows at a place, if there is a schema for it."""
-    node = _schema(model)
+    node = schema_of(model)
     for part in parts:
         below = (
             node.get("items") if isinstance(part, int) else node.get("properties", {}).get(part)
@@ -104,7 +104,8 @@ def _fields_at(model: type[BaseModel], parts: Sequence[str | int]) -> list[str]:
 
 
 @functools.cache
-def _schema(model: type[BaseModel]) -> schema.Schema:
+def schema_of(model: type[BaseModel]) -> schema.Schema:
+    """The structural schema of a model, without defaults."""
     return schema.structural(model, defaults=False)
 
 
@@ -116,5 +117,8 @@ def _found(reason: str, value: object) -> str:
     """What is there instead, if that fits in a line and helps."""
     if reason not in {"TooSmall", "TooLarge", "NotSupported", "WrongType"}:
         return ""
-    shown = json.dumps(value, default=str, ensure_ascii=False)
+    try:
+        shown = json.dumps(value, default=str, ensure_ascii=False)
+    except (RecursionError, ValueError):
+        return ""
     return f"; it is {shown}" if len(shown) <= _INPUT_SHOWN_MAX else ""

@@ -8,10 +8,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TextIO
 
-import yaml
-
 from kubedag.api import dag, dagrun, group, parse
 from kubedag.api.problems import Problem
+from kubedag.cli import documents, stored
 from kubedag.core import validation
 
 if TYPE_CHECKING:
@@ -49,22 +48,18 @@ def problems_of(document: object) -> tuple[Problem, ...] | None:
     # Only the operator writes the status, and no file can.
     document = {key: value for key, value in document.items() if key != "status"}
     if document.get("kind") == group.DAG_RUN.kind:
-        run = parse.parse(dagrun.DAGRun, document)
+        run = parse.parse(dagrun.DAGRun, stored.as_stored(dagrun.DAGRun, document))
         return run if isinstance(run, tuple) else ()
-    found = parse.parse(dag.DAG, document)
+    found = parse.parse(dag.DAG, stored.as_stored(dag.DAG, document))
     return found if isinstance(found, tuple) else validation.validate(found.spec)
 
 
 def _judged(text: str) -> Iterator[tuple[str, tuple[Problem, ...]]]:
-    try:
-        documents = list(yaml.load_all(text, Loader=_Loader))
-    except yaml.YAMLError as error:
-        where = getattr(error, "problem_mark", None)
-        line = f" in line {where.line + 1}" if where else ""
-        what = getattr(error, "problem", None) or "it cannot be read"
-        yield "", (Problem(f"YAML{line}", "NotYAML", f"must be valid: {what}"),)
+    found = documents.read(text)
+    if isinstance(found, Problem):
+        yield "", (found,)
         return
-    for document in documents:
+    for document in found:
         problems = None if document is None else problems_of(document)
         if problems is not None:
             yield _label(document), problems
@@ -95,13 +90,3 @@ def _files(path: Path) -> list[Path]:
     if not path.is_dir():
         return [path]
     return sorted(file for file in path.rglob("*") if file.suffix in _SUFFIXES)
-
-
-class _Loader(yaml.SafeLoader):
-    """YAML as kubectl reads it: a time is the string that was written."""
-
-
-_Loader.yaml_implicit_resolvers = {
-    first: [found for found in resolvers if found[0] != "tag:yaml.org,2002:timestamp"]
-    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
-}

@@ -105,3 +105,20 @@ def test_a_pipe_can_be_judged(monkeypatch, capsys):
         "stdin: DAG/pipeline: spec.suspend: must be true or false; it is 1",
         "1 objects, 1 with problems",
     ]
+
+
+@pytest.mark.parametrize(
+    ("spec", "lines"),
+    [
+        ({"timeoutSeconds": None, "retention": None, "taskDefaults": {"image": None}}, []),
+        ({"timeoutSeconds": 60.0, "retention": {"failedRuns": 1e3}}, []),
+        ({"timeoutSeconds": 60.5}, ["spec.timeoutSeconds: must be a whole number; it is 60.5"]),
+        ({"tasks": None}, ["spec.tasks: must be set"]),
+        ({"tasks": [None]}, ["spec.tasks[0]: must be an object; it is null"]),
+        ({"taskDefaults": {"podTemplate": {"spec": {"volumes": None, "x": 1.0}}}}, []),
+    ],
+    ids=["nulls", "whole numbers", "no whole number", "needed", "in a list", "in a podTemplate"],
+)
+def test_a_file_says_what_the_api_server_would_read_in_it(judge, spec, lines):
+    _, said = judge(text=json.dumps(a_dag(**{"tasks": [a_task(image="x")], **spec})))
+    assert [line.removeprefix("DAG/pipeline: ") for line in said[:-1]] == lines

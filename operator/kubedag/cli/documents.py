@@ -1,0 +1,160 @@
+"""Reads YAML as kubectl does, and nothing that would keep it busy for ever.
+
+PyYAML and the library of kubectl (go-yaml 2) disagree about one plain word in three: `1e3` is a
+number, `12:30` is a string, and `y` is true only to kubectl. What is judged here must be what the
+API server will be sent. And a file may be hostile: deeper than any stack, or small only as long as
+its aliases are not followed.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from typing import TYPE_CHECKING, Any, Final
+
+import orjson
+import yaml
+from yaml.constructor import ConstructorError
+
+from kubedag.api.problems import Problem
+
+if TYPE_CHECKING:
+    from collections.abc import Hashable
+
+_PLAIN: Final = "!plain"
+_MERGE: Final = "tag:yaml.org,2002:merge"
+
+VALUES_MAX: Final = 2_000_000
+LEVELS_MAX: Final = 300
+
+_WORDS: Final[dict[str, bool | None]] = {
+    **dict.fromkeys(("", "~", "null", "Null", "NULL"), None),
+    **dict.fromkeys(
+        ["y", "Y", "yes", "Yes", "YES", "true", "True", "TRUE", "on", "On", "ON"], True
+    ),
+    **dict.fromkeys(
+        ["n", "N", "no", "No", "NO", "false", "False", "FALSE", "off", "Off", "OFF"], False
+    ),
+}
+_INTEGER: Final = re.compile(
+    r"([-+]?)0([xX][0-9a-fA-F]+|[bB][01]+|[oO]?[0-7]+)|[-+]?(0|[1-9][0-9]*)"
+)
+_FLOAT: Final = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
+_NO_JSON: Final = re.compile(r"[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)")
+_BASES: Final = {"x": 16, "b": 2, "o": 8}
+_UINT64_MAX: Final = 2**64 - 1
+_INT64_MIN: Final = -(2**63)
+_INT64_MAX: Final = 2**63 - 1
+
+
+def read(text: str) -> list[Any] | Problem:
+    """The documents of a file; or what is wrong with it."""
+    try:
+        found = _parse(text)
+    except yaml.YAMLError as error:
+        where = getattr(error, "problem_mark", None)
+        line = f" in line {where.line + 1}" if where else ""
+        what = getattr(error, "problem", None) or "it cannot be read"
+        return Problem(f"YAML{line}", "NotYAML", f"must be valid: {what}")
+    except RecursionError:
+        return Problem("YAML", "TooDeep", f"must have at most {LEVELS_MAX} levels")
+    return _too_much(found) or found
+
+
+def _parse(text: str) -> list[Any]:
+    if text.lstrip()[:1] == "{":  # most likely JSON, which is read a hundred times faster
+        try:
+            return [orjson.loads(text)]
+        except orjson.JSONDecodeError:
+            pass
+    return list(yaml.load_all(text, Loader=_Loader))
+
+
+def _too_much(documents: list[Any]) -> Problem | None:
+    """Aliases are followed as often as they are written, which only a walk can tell from a loop."""
+    pending: list[tuple[Any, int]] = [(documents, -1)]
+    values = 0
+    while pending:
+        value, level = pending.pop()
+        values += 1
+        if level > LEVELS_MAX:
+            return Problem("YAML", "TooDeep", f"must have at most {LEVELS_MAX} levels")
+        if isinstance(value, dict):
+            pending.extend((child, level + 1) for child in value.values())
+        elif isinstance(value, list):
+            pending.extend((child, level + 1) for child in value)
+        if values + len(pending) > VALUES_MAX:
+            must = f"must have at most {VALUES_MAX} values, with its aliases followed"
+            return Problem("YAML", "TooMany", must)
+    return None
+
+
+def plain(text: str) -> str | int | float | bool | None:
+    """What a word without quotes says. Raises `ValueError` for what JSON has no word for."""
+    if text in _WORDS:
+        return _WORDS[text]
+    if _NO_JSON.fullmatch(text):
+        raise ValueError(f"{text} is no number of JSON")
+    digits = text.replace("_", "") if text[0] in "+-.0123456789" else ""
+    integer = _INTEGER.fullmatch(digits)
+    if integer is not None:
+        number = _integer(digits, integer)
+        if _INT64_MIN <= number <= _UINT64_MAX:
+            return number if number <= _INT64_MAX else float(number)
+    if _FLOAT.fullmatch(digits):
+        value = float(digits)
+        return text if math.isinf(value) else whole(value)
+    return text
+
+
+def whole(value: float) -> int | float:
+    """JSON has one kind of number: the API server takes 60.0 for 60, if it fits in 64 bits."""
+    fits = value.is_integer() and _INT64_MIN <= value <= _INT64_MAX
+    return int(value) if fits else value
+
+
+def _integer(digits: str, match: re.Match[str]) -> int:
+    sign, based = match[1], match[2]
+    if based is None:
+        return int(digits)
+    base = _BASES.get(based[0].lower())
+    value = int(based, 8) if base is None else int(based[1:], base)
+    return -value if sign == "-" else value
+
+
+class _Loader(yaml.SafeLoader):
+    """The grammar of PyYAML, the words of kubectl."""
+
+    def resolve(self, kind: type[yaml.Node], value: Any, implicit: Any) -> Any:
+        """The tag of a node that has none."""
+        if kind is yaml.ScalarNode and implicit[0]:
+            return _MERGE if value == "<<" else _PLAIN
+        return super().resolve(kind, value, implicit)  # type: ignore[no-untyped-call]
+
+    def construct_plain(self, node: yaml.Node) -> Any:
+        """A word without quotes."""
+        try:
+            return plain(node.value)
+        except ValueError as error:
+            raise ConstructorError(None, None, str(error), node.start_mark) from error
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
+        """An object with its keys as JSON has them, none of them twice: each reader takes another."""
+        seen: set[str] = set()
+        for key, _ in node.value:
+            if not isinstance(key, yaml.ScalarNode):
+                problem = "a key must be a word"
+                raise ConstructorError(None, None, problem, key.start_mark)
+            if key.value in seen and key.tag != _MERGE:
+                problem = f"{key.value!r} is there twice"
+                raise ConstructorError(None, None, problem, key.start_mark)
+            seen.add(key.value)
+        found = super().construct_mapping(node, deep)
+        return {_as_key(key): value for key, value in found.items()}
+
+
+_Loader.add_constructor(_PLAIN, _Loader.construct_plain)
+
+
+def _as_key(key: Hashable) -> str:
+    return key if isinstance(key, str) else orjson.dumps(key).decode()
