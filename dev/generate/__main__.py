@@ -8,7 +8,7 @@ from pathlib import Path
 
 from kubedag.api import crds
 
-from . import apidocs, crdcopies, valuesdocs
+from . import apidocs, crdcopies, reasonsdocs, valuesdocs
 
 ROOT = Path(__file__).resolve().parents[2]
 CHART = Path("charts/kubedag")
@@ -26,6 +26,7 @@ def outputs() -> dict[Path, str]:
         | {
             reference / "api.md": apidocs.render(list(texts.values())),
             reference / "chart.md": valuesdocs.render(values),
+            reference / "reasons.md": reasonsdocs.render(),
         }
     )
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from kubedag.core import actions, rows, states
+from kubedag.core import actions, rows, states, words
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -20,18 +20,32 @@ _TAIL_CHARS_MAX: Final = 300
 
 
 TOLD_WAITS: Final = frozenset(
-    {"WaitingForQuota", "WaitingForServiceAccount", "OperatorNotAllowed", "WebhookUnavailable"}
+    {
+        "WaitingForQuota",
+        "WaitingForServiceAccount",
+        "OperatorNotAllowed",
+        "WebhookUnavailable",
+        "ImagePullBackOff",
+        "CreateContainerConfigError",
+    }
 )
-"""Why a Pod is not there yet, where a person can do something about it."""
+"""What a task waits for that a person as a rule has to do something about."""
 
 
 def of_run(old: rows.RunStatus, new: rows.RunStatus) -> tuple[actions.Note, ...]:
     """What became of a run between two of its stored statuses."""
     told = [*_tasks(old, new), *_run(old, new)]
-    if len(told) <= NOTES_MAX:
-        return tuple(told)
-    more = actions.Note(NORMAL, "MoreEvents", f"{len(told) - NOTES_MAX + 1} more tasks changed")
-    return (*told[: NOTES_MAX - 2], more, told[-1])  # how a run ended comes last
+    if len(told) > NOTES_MAX:
+        more = actions.Note(
+            NORMAL, "MoreEvents", f"{len(told) - NOTES_MAX + 1} more tasks changed"
+        )
+        told = [*told[: NOTES_MAX - 2], more, told[-1]]  # how a run ended comes last
+    return tuple(map(_in_one_line, told))
+
+
+def _in_one_line(note: actions.Note) -> actions.Note:
+    """Whatever it quotes: a line break would break the table of `kubectl get events`."""
+    return actions.Note(note.type, note.reason, words.one_line(note.message))
 
 
 def of_dag(old: rows.DAGStatus, new: rows.DAGStatus) -> tuple[actions.Note, ...]:
@@ -44,7 +58,7 @@ def of_dag(old: rows.DAGStatus, new: rows.DAGStatus) -> tuple[actions.Note, ...]
         return ()
     if after.status == rows.TRUE:
         return (actions.Note(NORMAL, "DAGAccepted", f"{after.message}; runs use it from now on"),)
-    return (actions.Note(WARNING, after.reason, after.message),)
+    return (_in_one_line(actions.Note(WARNING, after.reason, after.message)),)
 
 
 def _run(old: rows.RunStatus, new: rows.RunStatus) -> Iterator[actions.Note]:
@@ -73,10 +87,14 @@ def _tasks(old: rows.RunStatus, new: rows.RunStatus) -> Iterator[actions.Note]:
                 f"task {row.name}: attempt {row.attempt} failed ({row.message or row.reason}); "
                 f"next one at {row.next_attempt_time}",
             )
-        elif row.reason in TOLD_WAITS and (was is None or was.reason != row.reason):
+        elif _waits(row) and not (was and was.reason == row.reason):
             yield actions.Note(WARNING, "TaskWaiting", f"task {row.name} waits: {row.message}")
         elif _failed_and_said_why(row) and not (was and _failed_and_said_why(was)):
             yield actions.Note(WARNING, "TaskFailed", _failure(row))
+
+
+def _waits(row: rows.TaskRow) -> bool:
+    return row.reason in TOLD_WAITS and row.state not in states.TERMINAL
 
 
 def _failed_and_said_why(row: rows.TaskRow) -> bool:
@@ -92,5 +110,5 @@ def _failure(row: rows.TaskRow) -> str:
         said += f" (after {row.attempt} attempts)"
     log = row.attempts[-1].log if row.attempts else None
     if log is not None and log.tail:
-        said += "; its log ends with: " + log.tail[-_TAIL_CHARS_MAX:]
-    return rows.clip(said)
+        said += "; its log ends with: " + words.lines_in_one(log.tail)[-_TAIL_CHARS_MAX:]
+    return said

@@ -97,12 +97,12 @@ PENDING_TIMED_OUT: Final = _alive(
         "the message says what it waited for",
     )
 )
-RUN_TIMED_OUT: Final = _alive(
-    _user("RunTimedOut", "the run took longer than the DAG's timeoutSeconds; it is not retried")
-)
-RUN_REPLACED: Final = _alive(
-    _user("RunReplaced", "a newer run took the place of this one; it is not retried")
-)
+RUN_TIMED_OUT: Final = _user(
+    "RunTimedOut", "the run took longer than the DAG's timeoutSeconds; it is not retried"
+)._replace(said_of=(ENDED, ALIVE, TASK))
+RUN_REPLACED: Final = _user(
+    "RunReplaced", "a newer run took the place of this one; it is not retried"
+)._replace(said_of=(ENDED, ALIVE, TASK))
 
 # --- The cluster's doing ---------------------------------------------------------------------
 
@@ -136,7 +136,7 @@ NODE_LOST: Final = _infra(
     "NodeLost", "its node, or the container on it, was lost without a word about its end"
 )
 POD_DELETED: Final = _alive(
-    _infra("PodDeleted", "somebody deleted the Pod", "kubectl get events tells who, if anything")
+    _infra("PodDeleted", "somebody deleted the Pod", "the audit log of the API server tells who")
 )
 
 # --- What no retry mends ---------------------------------------------------------------------
@@ -183,9 +183,13 @@ ADMISSION_DENIED: Final = _config(
     "AdmissionDenied",
     "a LimitRange, Pod Security, a quota's demands, a policy or a webhook refused the Pod",
     "the message says who and why",
+)._replace(said_of=(ENDED, DAG, EVENT))
+NAMESPACE_TERMINATING: Final = _config(
+    "NamespaceTerminating", "the namespace is being deleted"
+)._replace(said_of=(ENDED, DAG, EVENT))
+NAMESPACE_NOT_FOUND: Final = _config("NamespaceNotFound", "the namespace is gone")._replace(
+    said_of=(ENDED, DAG, EVENT)
 )
-NAMESPACE_TERMINATING: Final = _config("NamespaceTerminating", "the namespace is being deleted")
-NAMESPACE_NOT_FOUND: Final = _config("NamespaceNotFound", "the namespace is gone")
 NAME_CONFLICT: Final = _config(
     "NameConflict",
     "a Pod of that name exists and is not this run's; kubedag leaves it alone",

@@ -19,8 +19,8 @@ def _run(name: str, means: str, remedy: str = "") -> Reason:
     return Reason(name, means, remedy, said_of=(RUN,))
 
 
-def _dag(name: str, means: str, remedy: str = "") -> Reason:
-    return Reason(name, means, remedy, said_of=(DAG, EVENT))
+def _dag(name: str, means: str) -> Reason:
+    return Reason(name, means, said_of=(DAG, EVENT))
 
 
 def _event(name: str, means: str) -> Reason:
@@ -109,11 +109,14 @@ REVISION_NOT_FOUND: Final = Reason(
     "start a new run",
     said_of=(TASK, RUN),
 )
-TOO_LARGE: Final = Reason(
-    "TooLarge",
-    "said by StatusTruncated: the rows do not fit into the run's object; of a DAG: a value is above "
-    "what the API takes",
-    said_of=(RUN, DAG, EVENT),
+ROWS_IN_SLICES: Final = _run(
+    "RowsInSlices",
+    "in the condition StatusTruncated: the rows of the tasks are in DAGRunSlices, which the message "
+    "names",
+)
+DETAILS_LEFT_OUT: Final = _run(
+    "DetailsLeftOut",
+    "in the condition StatusTruncated: log tails or messages had to be left out for lack of room",
 )
 
 # --- DAGs ------------------------------------------------------------------------------------
@@ -132,22 +135,29 @@ _MISTAKES: Final = (
     ("DuplicateUpstream", "a task is named twice in dependsOn"),
     ("Invalid", "a value is not of the form that the message tells"),
     ("InvalidImage", "the image's name is not a valid reference"),
+    ("InvalidLabel", "the value of a label is not one"),
+    ("InvalidName", "the name of a label, an annotation or a part of the Pod is not one"),
+    ("InvalidPattern", "a pattern of failureLogs is no regular expression that kubedag takes"),
+    ("InvalidPodTemplate", "the API server takes no Pod of this podTemplate"),
     ("InvalidQuantity", "a quantity is not one, or is negative"),
     ("NoImage", "a task has no image, and taskDefaults has none"),
+    ("NotJSON", "a value cannot be written as JSON"),
+    ("NotJudged", "kubedag has a bug that this DAG meets; please report it"),
     ("NotSupported", "a value is none of those that are allowed"),
     ("NotYours", "a field of the podTemplate is set by kubedag itself"),
     ("Required", "a field is missing"),
     ("SelfUpstream", "a task depends on itself"),
+    ("TooLarge", "a value is above what the API takes"),
     ("TooLong", "a text is longer than the API takes"),
     ("TooMany", "a list is longer than the API takes"),
     ("TooShort", "a text is shorter than the API takes"),
     ("TooSmall", "a value is below what the API takes"),
     ("Unknown", "there is no such field"),
+    ("UnknownResource", "there is no such resource, and its name is in no domain of its own"),
     ("UnknownUpstream", "dependsOn names a task that is not there"),
     ("UnknownVolume", "volumeMounts names a volume that is not there"),
     ("WrongType", "a value is of another type"),
 )
-_REMEDY: Final = "mend the field that the message names"
 
 # --- Events ----------------------------------------------------------------------------------
 
@@ -159,6 +169,10 @@ TASK_WAITING: Final = _event(
 )
 TASK_FAILED: Final = _event("TaskFailed", "a task failed for good; with the end of its log")
 MORE_EVENTS: Final = _event("MoreEvents", "more changed at once than is told one by one")
+POD_LABELS_RESTORED: Final = _event(
+    "PodLabelsRestored",
+    "somebody had changed the labels or the owner of a Pod, by which it is found",
+)
 DAG_ACCEPTED: Final = _event("DAGAccepted", "a generation of a DAG is in order; new runs use it")
 
 ENDS_OF_RUNS: Final = (
@@ -168,9 +182,14 @@ ENDS_OF_RUNS: Final = (
 
 ELSEWHERE: Final[tuple[Reason, ...]] = (
     *(value for value in tuple(globals().values()) if isinstance(value, Reason)),
-    *(_dag(name, means, _REMEDY) for name, means in _MISTAKES),
-    *(_event(f"Run{end.name}", f"the run has ended: {end.means}") for end in ENDS_OF_RUNS),
+    *(_dag(name, means) for name, means in _MISTAKES),
+    *(_event(f"Run{end.name}", f"the run has ended as {end.name}") for end in ENDS_OF_RUNS),
 )
 
 ALL: Final[tuple[Reason, ...]] = (*reasons.OF_ATTEMPTS, *ELSEWHERE)
 """The whole list; a name can be there twice if an Event has the name of a reason."""
+
+
+def said_of(kind: str) -> tuple[Reason, ...]:
+    """The reasons that are said of attempts, tasks, runs, DAGs or in Events, in their order."""
+    return tuple(reason for reason in ALL if kind in reason.said_of)

@@ -84,11 +84,11 @@ _PULL_NOISE: Final = re.compile(
         (?:ErrImagePull|ImageInspectError|RegistryUnavailable|SignatureValidationFailed):\s |
         rpc\ error:\ code\ =\ \w+\ desc\ = |
         Error\ response\ from\ daemon: |
-        failed\ to\ (?:pull\ and\ unpack|pull|inspect|resolve|unpack|copy)
-            (?:\ (?:and\ )?(?:image|reference|layer))*(?:\ \\?"[^"\\]*\\?")?: |
-        unable\ to\ pull\ image\ or\ OCI\ artifact: |
-        (?:pull\ image|initializing\ source|pinging\ container\ registry)\ [^\s:]*:? |
-        httpReadSeeker: | failed\ open: | unexpected\ status\ from\ \w+\ request\ to
+        failed\ to\ (?:pull\ and\ unpack|pull|resolve|unpack)\ (?:image|reference)\ \\?"[^"]*": |
+        failed\ to\ (?:copy|do\ request): |
+        httpReadSeeker: | failed\ open: | (?:Head|Get)\ "[^"]*": |
+        unable\ to\ pull\ image\ or\ OCI\ artifact: | pull\ image\ err: |
+        initializing\ source\ \S+:\s
     )\s*"""
 )
 _NOISE_PARTS_MAX: Final = 12
@@ -133,12 +133,13 @@ def not_created(reason: str, message: str) -> str:
 
 # --- Places ----------------------------------------------------------------------------------
 
+_PREEMPTION: Final = re.compile(r"(?i)(?:no new claims to deallocate, )?\bpreemption: ")
 _NO_ROOM: Final = re.compile(r"\bInsufficient \S|\bToo many pods\b")
 
 
 def unschedulable(message: str) -> str:
     """What the scheduler says, without what it says about preemption, and what it comes down to."""
-    said = _word(re.split(r"(?i)\bpreemption: ", message, maxsplit=1)[0])
+    said = _word(_PREEMPTION.split(message, maxsplit=1)[0])
     if not said:
         return "no node has been found for it"
     if said.startswith("no nodes available"):

@@ -82,6 +82,29 @@ def test_a_failed_task_is_told_with_its_reason_and_the_end_of_its_log():
     )
 
 
+def test_a_log_of_several_lines_is_told_in_one():
+    log = rows.LogTail("PodLog", "Traceback:\n  line 3\n\n\x1b[31mValueError\x1b[0m: no rows\n")
+    row = a_row("a", "Failed", message="exit code 1", attempts=(an_attempt(1, "Failed", log=log),))
+    (note,) = notes.of_run(RUNNING, a_status(row))
+    assert note.message == (
+        "task a failed: exit code 1; its log ends with: Traceback: ⏎ line 3 ⏎ ValueError: no rows"
+    )
+
+
+@pytest.mark.parametrize(
+    ("state", "expected"),
+    [
+        ("Pending", ["task a waits: image cannot be pulled"]),
+        ("Terminating", ["task a waits: image cannot be pulled"]),
+        ("Failed", ["task a failed: image cannot be pulled"]),
+    ],
+)
+def test_what_a_pod_waits_for_is_told_where_a_person_can_mend_it(state, expected):
+    row = a_row("a", state, reason="ImagePullBackOff", message="image cannot be pulled")
+    assert [note.message for note in notes.of_run(RUNNING, a_status(row))] == expected
+    assert notes.of_run(a_status(row), a_status(a_row("a", state, reason=row.reason))) == ()
+
+
 def test_a_failed_task_is_told_once_its_log_is_there():
     def failed(log):
         attempt = an_attempt(1, "Failed", pod_name="a-1", log=log)

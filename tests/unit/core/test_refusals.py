@@ -205,9 +205,7 @@ def test_what_to_make_of_an_answer(status, message, expected):
 
 
 def test_what_is_waited_with_is_what_tasks_without_a_pod_may_say():
-    said = {
-        reason.name for reason in reasons_elsewhere.ALL if reasons_elsewhere.TASK in reason.said_of
-    }
+    said = {reason.name for reason in reasons_elsewhere.said_of(reasons_elsewhere.TASK)}
     assert said >= refusals.WAITS
 
 
