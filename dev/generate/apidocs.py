@@ -20,6 +20,7 @@ The kinds of `kubedag.dev/v1alpha1`, field by field.
 `kubectl explain dag.spec.tasks` says the same about the version that is installed.
 A field without a default may be left out, unless it is marked as required.
 """
+FRAME: Final = ("apiVersion", "kind", "metadata")
 BOUNDS: Final = (
     ("minimum", "≥ {}"),
     ("maximum", "≤ {}"),
@@ -47,9 +48,22 @@ def _kind(crd: dict[str, Any]) -> str:
         + (f", short `{short}`." if short else "."),
     ]
     for part in ("spec", "status"):
-        lines += [f"\n### {part}\n", "| field | type | |", "|---|---|---|"]
-        lines += [_row(*field) for field in _fields(part, root["properties"][part])]
+        if part in root["properties"]:
+            lines += [f"\n### {part}\n", *_table(part, root["properties"][part])]
+    if "spec" not in root["properties"]:
+        lines += ["", *_table("", _without_frame(root))]
     return "\n".join(lines) + "\n"
+
+
+def _without_frame(root: dict[str, Any]) -> dict[str, Any]:
+    """The schema without the fields that every object has."""
+    own = {k: v for k, v in root["properties"].items() if k not in FRAME}
+    return root | {"properties": own}
+
+
+def _table(prefix: str, schema: dict[str, Any]) -> list[str]:
+    rows = [_row(*field) for field in _fields(prefix, schema)]
+    return ["| field | type | |", "|---|---|---|", *rows]
 
 
 def _fields(prefix: str, schema: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any], bool]]:

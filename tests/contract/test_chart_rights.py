@@ -11,6 +11,7 @@ MAY = {
     ("kubedag.dev", "dagruns"): {"get", "list", "watch", "delete"},
     ("kubedag.dev", "dags/status"): {"update", "patch"},
     ("kubedag.dev", "dagruns/status"): {"update", "patch"},
+    ("kubedag.dev", "dagrunslices"): {"get", "list", "create", "update"},
     ("", "pods"): {"get", "list", "watch", "create", "delete", "deletecollection"},
     ("", "pods/log"): {"get"},
     ("apps", "controllerrevisions"): {"get", "list", "watch", "create", "delete"},
@@ -86,7 +87,9 @@ def test_people_who_may_edit_a_namespace_may_run_pipelines_in_it():
     assert set(roles) == {"admin", "edit", "view"}
     assert roles["view"][("kubedag.dev", "dagruns")] == {"get", "list", "watch"}
     assert {"create", "patch", "delete"} <= roles["edit"][("kubedag.dev", "dagruns")]
-    assert {resource for role in roles.values() for _, resource in role} == {"dags", "dagruns"}
+    for role in roles.values():
+        assert {resource for _, resource in role} == {"dags", "dagruns", "dagrunslices"}
+        assert role[("kubedag.dev", "dagrunslices")] == {"get", "list", "watch"}
 
 
 def test_the_operator_may_use_the_lease_that_it_is_told():

@@ -86,6 +86,11 @@ def test_runs_can_be_listed_by_their_dag():
             ["DAG", "State", "Progress", "Failed", "Retries", "Started", "Duration", "Age"],
             ["Type", "From", "Revision", "Message"],
         ),
+        (
+            "dagrunslices.kubedag.dev.yaml",
+            ["Run", "First", "Tasks", "Succeeded", "Failed", "Age"],
+            ["Running", "Waiting"],
+        ),
     ],
 )
 def test_kubectl_get_shows(name, narrow, wide):
@@ -109,10 +114,15 @@ def test_every_column_shows_a_field_that_there_is(name):
 
 def test_a_list_of_rows_has_one_owner():
     """As a map list, every write would record every field of every row."""
-    lists = {**fields("dags.kubedag.dev.yaml"), **fields("dagruns.kubedag.dev.yaml")}
-    for path in ("spec.tasks", "status.tasks", "status.tasks[].attempts"):
+    lists = {path: node for name in MANIFESTS for path, node in fields(name).items()}
+    for path in ("spec.tasks", "status.tasks", "status.tasks[].attempts", "tasks"):
         assert lists[path]["x-kubernetes-list-type"] == "atomic"
     assert lists["status.conditions"]["x-kubernetes-list-map-keys"] == ["type"]
+
+
+def test_a_slice_has_the_rows_that_its_run_would_have():
+    rows = fields("dagruns.kubedag.dev.yaml")["status.tasks[]"]
+    assert fields("dagrunslices.kubedag.dev.yaml")["tasks[]"] == rows
 
 
 @each_crd
@@ -144,6 +154,7 @@ def test_defaults_are_only_where_they_help(name):
                 "spec.failureLogs.capture": "OnFailure",
             },
             "dagruns.kubedag.dev.yaml": {"spec.runType": "Manual", "spec.suspend": False},
+            "dagrunslices.kubedag.dev.yaml": {},
         }[name]
     )
 

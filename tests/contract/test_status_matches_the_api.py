@@ -6,16 +6,11 @@ from pydantic models. A field that one has and the other has not would be pruned
 
 from __future__ import annotations
 
-import ast
-import re
-from pathlib import Path
-
 import msgspec
 import pytest
 
-import kubedag.core
-from kubedag.api import common, dag, dagrun, enums
-from kubedag.core import logtail, outcomes, refusals, rows, states
+from kubedag.api import common, dag, dagrun, enums, runslice
+from kubedag.core import logtail, outcomes, rows, slices, states
 from support import full_status, structural
 from support.builders import a_finished_status, a_row, an_attempt
 
@@ -38,6 +33,12 @@ def test_a_record_has_the_fields_of_its_model(record, model):
     assert stored == declared
 
 
+def test_a_slice_has_the_fields_of_its_model():
+    stored = {field.encode_name for field in msgspec.structs.fields(slices.Slice)}
+    declared = {field.alias or name for name, field in runslice.DAGRunSlice.model_fields.items()}
+    assert stored == declared - {"apiVersion", "kind", "metadata"}
+
+
 @pytest.mark.parametrize(
     ("words", "enum"),
     [
@@ -55,65 +56,6 @@ def test_a_record_has_the_fields_of_its_model(record, model):
 )  # fmt: skip
 def test_the_core_uses_the_words_of_the_api(words, enum):
     assert words == {member.value for member in enum}
-
-
-# --- Reasons ----------------------------------------------------------------------------------
-
-# Which argument of these is a reason.
-TELLERS = {
-    "_held": 1,
-    "_ended_unstarted": 1,
-    "_conclude": 3,
-    "_failed": 1,
-    "_queued": 1,
-    "Outcome": 1,
-    "Note": 1,
-    "Problem": 1,
-    "Condition": 2,
-    "Refusal": 1,
-    "Admission": 1,
-    "TaskRow": 2,
-}
-TELLERS_BY_FILE = {("refusals", "Verdict"): 0, ("decide_dag", "Verdict"): 1}
-
-
-def told_in(node, stem):
-    """The expressions of a node that are reasons."""
-    if isinstance(node, ast.Assign):
-        targets = [getattr(target, "id", "") for target in node.targets]
-        return [node.value] if "reason" in targets else []
-    if not isinstance(node, ast.Call):
-        return []
-    name = getattr(node.func, "attr", getattr(node.func, "id", ""))
-    position = TELLERS_BY_FILE.get((stem, name), TELLERS.get(name))
-    told = [word.value for word in node.keywords if word.arg == "reason"]
-    return told if position is None else [*told, *node.args[position : position + 1]]
-
-
-def reasons_in(path):
-    """Every literal that is a reason, wherever it is told."""
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        for value in told_in(node, path.stem):
-            for part in ast.walk(value):
-                if isinstance(part, ast.Constant) and isinstance(part.value, str) and part.value:
-                    yield part.value
-
-
-CORE = Path(kubedag.core.__file__).parent
-FILES = sorted(
-    [*CORE.glob("*.py"), *CORE.parent.glob("api/*.py"), *CORE.parent.glob("shell/*.py")]
-)
-REASONS = sorted({reason for path in FILES for reason in reasons_in(path)} - {"Run"})
-
-
-def test_the_reasons_are_found():
-    assert len(REASONS) > 60
-    assert {"DAGNotFound", "OOMKilled", "MaxActiveTasks", "WaitingForQuota"} <= set(REASONS)
-
-
-@pytest.mark.parametrize("reason", [*REASONS, *outcomes.ASKS, refusals.NAME_CONFLICT])
-def test_a_reason_is_one_camel_case_word(reason):
-    assert re.fullmatch(r"[A-Z][A-Za-z0-9]{1,127}", reason)
 
 
 # --- Statuses ---------------------------------------------------------------------------------

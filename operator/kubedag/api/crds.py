@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import yaml
 
-from kubedag.api import dag, dagrun, group, schema
+from kubedag.api import dag, dagrun, group, runslice, schema
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -80,6 +80,17 @@ DAG_RUN_COLUMNS: Final = (
     ),
 )
 
+SLICE_COLUMNS: Final = (
+    Column("Run", ".runName", "The DAGRun that the tasks are of."),
+    Column("First", ".firstTask", "The place of the first task in the DAG, from 0.", "integer"),
+    Column("Tasks", ".counts.total", "The number of tasks.", "integer"),
+    Column("Succeeded", ".counts.succeeded", "Tasks that succeeded.", "integer"),
+    Column("Failed", ".counts.failed", "Tasks that failed for good.", "integer"),
+    _AGE,
+    Column("Running", ".counts.running", "Tasks whose Pod runs.", "integer", WIDE),
+    Column("Waiting", ".counts.waiting", "Tasks that wait for others.", "integer", WIDE),
+)
+
 
 def manifest(
     kind: group.Kind,
@@ -88,13 +99,10 @@ def manifest(
     selectable: tuple[str, ...] = (),
 ) -> dict[str, Any]:
     """The CustomResourceDefinition of one kind."""
-    version: dict[str, Any] = {
-        "name": group.VERSION,
-        "served": True,
-        "storage": True,
-        "subresources": {"status": {}},
-        "additionalPrinterColumns": [column.manifest() for column in columns],
-    }
+    version: dict[str, Any] = {"name": group.VERSION, "served": True, "storage": True}
+    if "status" in model.model_fields:
+        version["subresources"] = {"status": {}}
+    version["additionalPrinterColumns"] = [column.manifest() for column in columns]
     if selectable:
         version["selectableFields"] = [{"jsonPath": path} for path in selectable]
     names: dict[str, Any] = {
@@ -124,6 +132,7 @@ def all_manifests() -> Mapping[str, dict[str, Any]]:
     found = (
         manifest(group.DAG, dag.DAG, DAG_COLUMNS),
         manifest(group.DAG_RUN, dagrun.DAGRun, DAG_RUN_COLUMNS, (".spec.dagName",)),
+        manifest(group.DAG_RUN_SLICE, runslice.DAGRunSlice, SLICE_COLUMNS),
     )
     return {f"{crd['metadata']['name']}.yaml": crd for crd in found}
 
@@ -144,11 +153,12 @@ def render(crd: Mapping[str, Any]) -> str:
 def _root(model: type[BaseModel]) -> schema.Schema:
     """The schema of an object: defaults in its spec, none in its status, Kubernetes' metadata."""
     found = schema.structural(model, defaults=False)
-    spec = schema.structural(model.model_fields["spec"].annotation, defaults=True)  # type: ignore[arg-type]
     properties = found["properties"]
     properties["apiVersion"] = {"type": "string"}
     properties["kind"] = {"type": "string"}
-    properties["spec"] = spec | {"description": properties["spec"]["description"]}
+    if "spec" in properties:
+        spec = schema.structural(model.model_fields["spec"].annotation, defaults=True)  # type: ignore[arg-type]
+        properties["spec"] = spec | {"description": properties["spec"]["description"]}
     return found
 
 

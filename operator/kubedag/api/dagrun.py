@@ -215,6 +215,9 @@ class DAGRunStatus(Status):
     """counts is how many tasks are in which state."""
     retries: Amount | None = None
     """retries is how many attempts were not a task's first."""
+    slices: Amount | None = None
+    """slices is how many DAGRunSlices hold the rows of a run that is too large for one object;
+    tasks is empty then."""
     tasks: TaskRows = ()
     """tasks has a row for each task, in the order of the DAG."""
 

@@ -23,3 +23,4 @@ class Kind:
 
 DAG: Final = Kind("DAG", "dags", "dag")
 DAG_RUN: Final = Kind("DAGRun", "dagruns", "dagrun")
+DAG_RUN_SLICE: Final = Kind("DAGRunSlice", "dagrunslices", "dagrunslice")

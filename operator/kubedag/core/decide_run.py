@@ -59,7 +59,7 @@ def _has_finished(snap: snapshots.RunSnapshot, now: datetime) -> actions.RunDeci
         return None
     status = replace(snap.status, observed_generation=snap.run.generation)
     strays = tuple(ending.strays(snap))
-    if strays or not snap.pods or not status.tasks or snap.plan is None:
+    if strays or not snap.pods or not (status.tasks or status.slices) or snap.plan is None:
         return actions.RunDecision(status, strays)
     return _tidy(snap, snap.plan, status, now)
 
@@ -117,9 +117,8 @@ def _runs(snap: snapshots.RunSnapshot, now: datetime) -> actions.RunDecision:
         start_time=started,
     )
     tasks = tuple(_with_deps_met(step, started))
-    status = fit.fit(
-        describe.described(snap, base, step.plan, tasks, now, stop), instants.text(now)
-    )
+    described = describe.described(snap, base, step.plan, tasks, now, stop)
+    status = fit.fit(described, snap, instants.text(now))
     wakes = [moment for moment in (advances.wake(step), deadline) if moment is not None]
     return actions.RunDecision(
         status=status,
@@ -239,8 +238,8 @@ def _ended_early(
 
 
 def _urgent(old: rows.RunStatus, new: rows.RunStatus) -> bool:
-    """A person or a pending deletion waits for this: the end, and what is to be terminated."""
-    if new.finished:
+    """A person, a pending deletion, or a status that is too large waits for this."""
+    if new.finished or new.slices != old.slices:
         return True
     before = old.counts.terminating if old.counts else 0
     after = new.counts.terminating if new.counts else 0
@@ -255,8 +254,9 @@ def _tidy(
 ) -> actions.RunDecision:
     """Take late logs, then delete the Pods that have been kept for long enough."""
     step = step_.Step(snap, plan, now)
-    advances.fill_logs(step)
-    status = fit.fit(replace(status, tasks=tuple(step.tasks)), instants.text(now))
+    if status.tasks:  # in slices, they are complete: a run ends when its logs are read
+        advances.fill_logs(step)
+        status = fit.fit(replace(status, tasks=tuple(step.tasks)), snap, instants.text(now))
     due = retention.pods_due(snap.pods, plan.retention, status.completion_time or snap.run.created)
     phases = [phase for phase, moment in due.items() if moment <= now]
     later = [moment for moment in due.values() if moment > now]

@@ -1,8 +1,9 @@
-"""Keeps the status of a run within what one object may hold, whatever its tasks have to say.
+"""Keeps the status of a run within what objects may hold, whatever its tasks have to say.
 
-Log tails have a bound of their own, and the newest win. If all of it is still too much, what is told
-elsewhere goes first: how each success came about, then what tasks wait for, then the log tails. What
-a decision needs, the states and the counters, is never dropped; a condition says what was.
+Log tails have a bound of their own, and the newest win. Rows that are too many for the run's own
+object go into slices. If those of a slice are still too large for it, what is told elsewhere goes:
+log tails first. What a decision needs, the states and the counters, is never dropped; a condition
+says where the rows are, and what is not there.
 """
 
 from __future__ import annotations
@@ -11,42 +12,83 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from kubedag.core import rows, states
+from kubedag.core import pods, rows, slices, states
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from kubedag.core import snapshot as snapshots
+
 replace = msgspec.structs.replace
 
-STATUS_BYTES_MAX: Final = 900 * 1024
-"""Of the rows; etcd refuses objects of more than 1.5 MiB, and metadata takes its part."""
+ROWS_MEASURED_FROM: Final = 12
+"""Fewer rows cannot be too large: ten attempts with a message and a log tail each, all of them in
+characters that JSON writes as six bytes, make 75 KiB."""
 
-ROWS_MEASURED_FROM: Final = 200
-"""Fewer rows cannot be too large: each has two messages at most, and the log tails are bounded."""
+BRIEF_CHARS_MAX: Final = 100
+
+ROWS_IN_SLICES: Final = "RowsInSlices"
+DETAILS_LEFT_OUT: Final = "DetailsLeftOut"
 
 Tasks = tuple[rows.TaskRow, ...]
 
 
-def fit(status: rows.RunStatus, now: str) -> rows.RunStatus:
-    """The status, within its bounds."""
+def fit(status: rows.RunStatus, snap: snapshots.RunSnapshot, now: str) -> rows.RunStatus:
+    """The status within its bounds; once its rows are in slices, they stay there."""
     tasks = bound_logs(status.tasks)
-    trimmed = False
-    if len(tasks) >= ROWS_MEASURED_FROM:
-        for trim in TRIMS:
-            if len(msgspec.json.encode(tasks)) <= STATUS_BYTES_MAX:
-                break
-            tasks, trimmed = tuple(map(trim, tasks)), True
+    if not tasks or not (
+        status.slices or snap.slice_bytes_max is not None or _is_too_large_for_one(tasks)
+    ):
+        return status if tasks is status.tasks else replace(status, tasks=tasks)
+    fitted = _each_slice(tasks, snap)
+    trimmed = any(after is not before for after, before in zip(fitted, tasks, strict=True))
+    found = replace(status, tasks=fitted, slices=slices.needed(len(tasks)))
+    return replace(found, conditions=_told(found, snap, now, trimmed=trimmed))
+
+
+def _is_too_large_for_one(tasks: Tasks) -> bool:
+    return len(tasks) >= ROWS_MEASURED_FROM and _bytes(tasks) > slices.BYTES_MAX
+
+
+def _bytes(tasks: Tasks) -> int:
+    return len(msgspec.json.encode(tasks))
+
+
+def _each_slice(tasks: Tasks, snap: snapshots.RunSnapshot) -> Tasks:
+    """Every slice within its bounds; those that are stored as they are have been taken so."""
+    bytes_max = snap.slice_bytes_max or slices.BYTES_MAX
+    stored = slices.parts(snap.status.tasks) if snap.status.slices else ()
+    fitted: list[rows.TaskRow] = []
+    for index, part in enumerate(slices.parts(tasks)):
+        known = index < len(stored) and part == stored[index]
+        fitted += part if known else _trimmed(part, bytes_max)
+    return tuple(fitted)
+
+
+def _trimmed(part: Tasks, bytes_max: int) -> Tasks:
+    for trim in TRIMS:
+        if _bytes(part) <= bytes_max:
+            break
+        part = tuple(map(trim, part))
+    return part
+
+
+def _told(
+    status: rows.RunStatus, snap: snapshots.RunSnapshot, now: str, *, trimmed: bool
+) -> tuple[rows.Condition, ...]:
+    old = status.condition(rows.STATUS_TRUNCATED)
+    trimmed = trimmed or (old is not None and old.reason == DETAILS_LEFT_OUT)
+    message = (
+        f"the rows of {len(status.tasks)} tasks are in {status.slices} further objects: "
+        f"kubectl -n {snap.run.namespace} get dagrunslices -l {pods.LABEL_RUN}={snap.run.name}"
+    )
     if trimmed:
-        status = replace(status, conditions=_told(status, now))
-    return status if tasks is status.tasks else replace(status, tasks=tasks)
-
-
-def _told(status: rows.RunStatus, now: str) -> tuple[rows.Condition, ...]:
+        message += "; some are without log tails and other details, for which there was no room"
     condition = rows.Condition(
         rows.STATUS_TRUNCATED,
         rows.TRUE,
-        "TooLarge",
-        "the rows do not fit into one object: details of tasks that have ended were left out",
+        DETAILS_LEFT_OUT if trimmed else ROWS_IN_SLICES,
+        message,
         observed_generation=status.observed_generation,
     )
     return rows.set_condition(status.conditions, condition, now)
@@ -94,8 +136,24 @@ def _emptied(attempt: rows.Attempt) -> rows.Attempt:
 # --- Rows ------------------------------------------------------------------------------------
 
 
+def _without_logs(row: rows.TaskRow) -> rows.TaskRow:
+    if not any(attempt.log is not None and attempt.log.tail for attempt in row.attempts):
+        return row
+    return replace(row, attempts=tuple(map(_emptied, row.attempts)))
+
+
+def _messages_in_brief(row: rows.TaskRow) -> rows.TaskRow:
+    if all(len(attempt.message) <= BRIEF_CHARS_MAX for attempt in row.attempts):
+        return row
+    brief = (
+        replace(attempt, message=rows.clip(attempt.message, BRIEF_CHARS_MAX))
+        for attempt in row.attempts
+    )
+    return replace(row, attempts=tuple(brief))
+
+
 def _success_in_brief(row: rows.TaskRow) -> rows.TaskRow:
-    return replace(row, attempts=()) if row.state == states.SUCCEEDED else row
+    return replace(row, attempts=()) if row.state == states.SUCCEEDED and row.attempts else row
 
 
 def _without_reason(row: rows.TaskRow) -> rows.TaskRow:
@@ -104,23 +162,18 @@ def _without_reason(row: rows.TaskRow) -> rows.TaskRow:
     return replace(row, message="", reason="")
 
 
-def _without_logs(row: rows.TaskRow) -> rows.TaskRow:
-    if not (row.user_failures or row.infra_failures):
-        return row
-    return replace(row, attempts=tuple(map(_emptied, row.attempts)))
-
-
 def _last_attempt_only(row: rows.TaskRow) -> rows.TaskRow:
     if not row.attempts:
         return row
     last = replace(row.attempts[-1], message="")
-    return replace(row, message=rows.clip(row.message, 80), attempts=(last,))
+    return replace(row, message=rows.clip(row.message, BRIEF_CHARS_MAX), attempts=(last,))
 
 
 TRIMS: Final[tuple[Callable[[rows.TaskRow], rows.TaskRow], ...]] = (
+    _without_logs,
+    _messages_in_brief,
     _success_in_brief,
     _without_reason,
-    _without_logs,
     _last_attempt_only,
 )
-"""Tried in this order, each on top of the ones before, until the rows fit."""
+"""Tried in this order, each on top of the ones before, until the rows of a slice fit."""

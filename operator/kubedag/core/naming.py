@@ -28,6 +28,12 @@ def pod_name(run_name: str, run_uid: str, task: str, map_index: int | None, atte
     return _join(run_name, task, NAME_LENGTH_MAX - len(ending)) + ending
 
 
+def slice_name(run_name: str, run_uid: str, index: int) -> str:
+    """`<run>-slice-<index>-<hash>`: some of the rows of this very run."""
+    ending = f"-slice-{index:02}-{_hash(f'{run_uid}/{index}', _HASH_LENGTH)}"
+    return _cut(run_name, NAME_LENGTH_MAX - len(ending)) + ending
+
+
 def revision_name(dag_name: str, canonical_spec: bytes) -> str:
     """`<dag>-<hash>`: the ControllerRevision that holds this content for this DAG."""
     ending = "-" + _hash(f"{dag_name}/".encode() + canonical_spec, _REVISION_HASH_LENGTH)

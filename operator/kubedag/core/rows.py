@@ -107,6 +107,8 @@ class RunStatus(_Record, frozen=True):
     progress: str = ""
     retries: int | None = None
     counts: Counts | None = None
+    slices: int = 0
+    """How many further objects hold the rows; 0 if they are stored in here."""
     tasks: tuple[TaskRow, ...] = ()
 
     def condition(self, type_: str) -> Condition | None:

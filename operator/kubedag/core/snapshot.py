@@ -107,5 +107,7 @@ class RunSnapshot:
     """By the Pod's UID."""
     refusals: Mapping[str, Refusal] = field(default_factory=dict)
     """By task name."""
+    slice_bytes_max: int | None = None
+    """How large a slice of the rows may be, once the API has refused the status as too large."""
     peers: Sequence[Peer] = ()
     """Filled in only where limits between runs are asked for."""

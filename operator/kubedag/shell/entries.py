@@ -16,9 +16,11 @@ from kubedag.core import (
     pods,
     retention,
     rows,
+    slices,
     snapshot,
     states,
 )
+from kubedag.shell import slices as stored_slices
 
 PodsByTask = dict[str, tuple[pods.Pod, ...]]
 
@@ -41,11 +43,30 @@ class RunEntry:
     refusals: dict[str, snapshot.Refusal] = field(default_factory=dict)
     refusal_tries: dict[str, int] = field(default_factory=dict)
     delete_tries: int = 0
+    slices: stored_slices.KnownSlices = field(default_factory=stored_slices.KnownSlices)
+    sending: rows.RunStatus | None = None
+    """The status that is being stored; its slices are stored already."""
     writing: bool = False
     written_at: float | None = None
     write_failures: int = 0
     write_after: float = 0.0
     first_decided_at: float | None = None
+
+    def take(self, status: rows.RunStatus) -> None:
+        """The status as a list or a watch has it, which is without rows that are in slices."""
+        self.slices.unread = self.slices.unread and bool(status.slices)
+        if status.slices and not status.tasks:
+            for whole in (self.status, self.sending):
+                if whole is not None and whole.tasks and slices.main(whole) == status:
+                    self.status = whole
+                    return
+            self.slices.unread = True
+        self.status = status
+
+    @property
+    def lacks_rows(self) -> bool:
+        """Nothing can be decided until the rows are read; of a finished run nobody needs them."""
+        return self.slices.unread and not (self.status.finished or self.facts.deleting)
 
     @property
     def newest(self) -> rows.RunStatus:

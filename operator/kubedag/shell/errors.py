@@ -14,6 +14,12 @@ if TYPE_CHECKING:
 
 MESSAGE_CHARS_MAX: Final = 2048
 
+_TOO_LARGE: Final = (
+    "request is too large",  # etcd, above --max-request-bytes (1.5 MiB)
+    "request entity too large",  # the API server, above 3 MiB; proxies
+    "trying to send message larger than max",  # the API server's client of etcd, above 2 MiB
+)
+
 
 class ClusterError(Exception):
     """The cluster did not do what was asked; the request may be repeated later."""
@@ -97,6 +103,14 @@ class ApiError(ClusterError):
     def invalid(self) -> bool:
         """The object itself is refused: repeating the request cannot help."""
         return self.status in {400, 413, 422}
+
+    @property
+    def too_large(self) -> bool:
+        """The object is larger than the API server, or the store behind it, takes."""
+        return self.status == 413 or (
+            self.status in {400, 422, 500}
+            and any(words in self.message.lower() for words in _TOO_LARGE)
+        )
 
 
 def api_error(status: int, body: bytes, headers: Mapping[str, str] | None = None) -> ApiError:

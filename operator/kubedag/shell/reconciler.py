@@ -136,6 +136,9 @@ class Reconciler:
         entry = self._store.runs.get((namespace, name))
         if entry is None:
             return None
+        if entry.lacks_rows:
+            self._writer.slices.load(entry)
+            return None
         snap = self._store.run_snapshot(entry)
         decision = decide_run.decide(snap, now)
         was = entry.newest

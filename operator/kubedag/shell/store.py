@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
-from kubedag.core import decide_dag, plan, pods, rows, snapshot
+from kubedag.core import decide_dag, plan, pods, rows, slices, snapshot
 from kubedag.shell import definitions, wire
 from kubedag.shell.entries import DAGEntry, PodIndex, RunEntry
 
@@ -55,13 +55,13 @@ class Store:
         status = _status(raw, rows.RunStatus)
         facts = definitions.run_facts(raw)
         if known is None:
-            known = RunEntry(facts, version, status)
+            known = RunEntry(facts, version, rows.RunStatus())
             self.runs[name] = known
             self._run_of_uid[facts.uid] = name
             self._runs_of_dag.setdefault((name[0], facts.dag_name), {})[name[1]] = known
-        else:
-            known.facts, known.resource_version, known.status = facts, version, status
-        self.pods.forget_recorded(facts.uid, status)
+        known.facts, known.resource_version = facts, version
+        known.take(status)
+        self.pods.forget_recorded(facts.uid, known.status)
         self._wake(known.key)
         self.wake_around(known)
 
@@ -211,7 +211,7 @@ class Store:
             self.pods.mask(facts.uid, plan_of_run.masks)
         return snapshot.RunSnapshot(
             run=facts,
-            status=entry.status,
+            status=slices.aligned(entry.status, plan_of_run),
             dag=dag.facts() if dag is not None else None,
             plan=plan_of_run,
             plan_revision=revision,
@@ -222,6 +222,7 @@ class Store:
             creating_pods=frozenset(entry.creating_pods),
             logs=entry.logs,
             refusals=entry.refusals,
+            slice_bytes_max=entry.slices.bytes_max,
             peers=self._peers(entry, plan_of_run),
         )
 

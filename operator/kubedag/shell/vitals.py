@@ -68,6 +68,13 @@ def of_engine(engine: Engine) -> Iterable[Metric]:
         counter("kubedag_bugs_total", "Decisions or tasks that raised.", bugs),
         counter("kubedag_status_writes_total", "Statuses stored.", writer.writes),
         counter("kubedag_status_conflicts_total", "Status writes that lost.", writer.conflicts),
+        counter("kubedag_status_bytes_total", "Bytes of statuses stored.", writer.bytes_written),
+        counter("kubedag_status_too_large_total", "Refused as too large.", writer.too_large),
+        counter("kubedag_slice_writes_total", "Slices stored.", writer.slices.writes),
+        counter("kubedag_slice_bytes_total", "Bytes of them.", writer.slices.bytes_written),
+        counter("kubedag_slice_loads_total", "Runs whose slices were read.", writer.slices.loads),
+        counter("kubedag_slice_failures_total", "Times that failed.", writer.slices.load_failures),
+        counter("kubedag_slices_lost_total", "Slices that were not there.", writer.slices.lost),
         gauge("kubedag_calls_in_flight", "API calls under way.", len(engine.tasks)),
     ]
 

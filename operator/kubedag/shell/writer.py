@@ -1,5 +1,7 @@
 """Writes statuses: whole, guarded by the resourceVersion, one at a time per object, no more than needed.
 
+The rows of a run that is too large for one object go before it, into slices.
+
 A status that only tells of progress waits for a while, so that a burst of changes costs one write;
 one that a person or a deletion waits for goes out at once. Events follow a write that succeeded.
 """
@@ -8,17 +10,19 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 
 from kubedag.api import group
-from kubedag.core import notes, rows
-from kubedag.shell import client, nesting
+from kubedag.core import notes, rows, slices
+from kubedag.shell import client, nesting, wire
+from kubedag.shell.entries import RunEntry
 from kubedag.shell.errors import ApiError, ClusterError
+from kubedag.shell.slices import Slices
 
 if TYPE_CHECKING:
-    from kubedag.shell.entries import DAGEntry, RunEntry
+    from kubedag.shell.entries import DAGEntry
     from kubedag.shell.queue import KeyedQueue
     from kubedag.shell.recorder import Recorder
     from kubedag.shell.store import Key, Store
@@ -27,8 +31,8 @@ if TYPE_CHECKING:
 log: Final = logging.getLogger(__name__)
 
 ROWS_PER_WINDOW: Final = 100
-"""A status of more rows is written less often, in proportion: a row costs the API server a third
-of a millisecond each time."""
+"""Where more rows are to be written, that is done less often, in proportion: a row costs the API
+server a third of a millisecond each time."""
 WINDOW_SECONDS_MAX: Final = 10.0
 PAUSE_SECONDS_MIN: Final = 0.2
 PAUSE_SECONDS_MAX: Final = 30.0
@@ -63,8 +67,11 @@ class StatusWriter:
         self._tasks = tasks
         self._window_seconds = window_seconds
         self._answer = nesting.tolerant(msgspec.json.Decoder(_Answer).decode)
+        self.slices = Slices(api, store, queue, tasks)
         self.writes = 0
+        self.bytes_written = 0
         self.conflicts = 0
+        self.too_large = 0
 
     def run_decided(self, entry: RunEntry, *, urgent: bool) -> None:
         """A run has a newest status; write it now, or when its time comes."""
@@ -73,13 +80,13 @@ class StatusWriter:
         now = asyncio.get_running_loop().time()
         if entry.first_decided_at is None:
             entry.first_decided_at = now
-        window = self._window_seconds * max(1.0, len(entry.decided.tasks) / ROWS_PER_WINDOW)
+        window = self._window_seconds * max(1.0, _rows_to_write(entry) / ROWS_PER_WINDOW)
         last = entry.written_at if entry.written_at is not None else entry.first_decided_at
         due = now if urgent else last + min(window, WINDOW_SECONDS_MAX)
         due = max(due, entry.write_after)
         if now >= due:
             entry.writing = True
-            self._tasks.start(self._write_run(entry))
+            self._tasks.start(self._write_run(entry, entry.resource_version))
         else:
             self._queue.add_after(entry.key, due - now)
 
@@ -93,19 +100,23 @@ class StatusWriter:
         due = max(due, entry.write_after)
         if now >= due:
             entry.writing = True
-            self._tasks.start(self._write_dag(entry))
+            self._tasks.start(self._write_dag(entry, entry.resource_version))
         else:
             self._queue.add_after(entry.key, due - now)
 
-    async def _write_run(self, entry: RunEntry) -> None:
+    async def _write_run(self, entry: RunEntry, seen: str) -> None:
         facts, status, old = entry.facts, entry.decided, entry.status
         assert status is not None
         path = client.DAG_RUNS.path(facts.namespace, facts.name, "status")
         try:
-            version = await self._put(path, group.DAG_RUN.kind, entry, facts.uid, status)
+            if error := await self.slices.store(entry, status):
+                await self._slice_failed(path, entry, error)
+                return
+            entry.sending, said = status, slices.main(status)
+            version = await self._put(path, group.DAG_RUN.kind, entry, facts.uid, said, seen)
             if version is None:
                 return
-            if entry.resource_version != version:
+            if not wire.older(version, entry.resource_version):
                 entry.resource_version, entry.status = version, status
             entry.written_at = asyncio.get_running_loop().time()
             self._store.pods.forget_recorded(facts.uid, status)
@@ -116,17 +127,19 @@ class StatusWriter:
             if status.finished != old.finished:
                 entry.logs.clear()
                 entry.refusals.clear()
+                entry.status = slices.main(entry.status)  # nobody asks for these rows again
+                entry.slices.stored.clear()
                 self._store.wake_around(entry)
             self._queue.add(entry.key)
         finally:
-            entry.writing = False
+            entry.writing, entry.sending = False, None
 
-    async def _write_dag(self, entry: DAGEntry) -> None:
+    async def _write_dag(self, entry: DAGEntry, seen: str) -> None:
         status, old, uid = entry.decided, entry.status, entry.uid
         assert status is not None
         path = client.DAGS.path(entry.namespace, entry.name, "status")
         try:
-            version = await self._put(path, group.DAG.kind, entry, uid, status)
+            version = await self._put(path, group.DAG.kind, entry, uid, status, seen)
             if version is None or entry.uid != uid:
                 return
             entry.resource_version, entry.status = version, status
@@ -140,7 +153,13 @@ class StatusWriter:
             entry.writing = False
 
     async def _put(
-        self, path: str, kind: str, entry: RunEntry | DAGEntry, uid: str, status: Any
+        self,
+        path: str,
+        kind: str,
+        entry: RunEntry | DAGEntry,
+        uid: str,
+        status: rows.RunStatus | rows.DAGStatus,
+        seen: str,
     ) -> str | None:
         """The new resourceVersion, or None if the write did not happen and is tried again."""
         namespace, name = entry.key[1:]
@@ -152,7 +171,7 @@ class StatusWriter:
                     "name": name,
                     "namespace": namespace,
                     "uid": uid,
-                    "resourceVersion": entry.resource_version,
+                    "resourceVersion": seen,
                 },
                 "status": status,
             }
@@ -167,12 +186,16 @@ class StatusWriter:
             log.debug("Status of %s not stored, next try in %.1f s: %s", path, delay, error)
             return None
         self.writes += 1
+        self.bytes_written += len(body)
         entry.write_failures, entry.write_after = 0, 0.0
         return self._answer(answer).metadata.resource_version
 
     async def _refused(self, path: str, entry: RunEntry | DAGEntry, error: ApiError) -> None:
         """Somebody else wrote, or deleted, the object: take in what is there now."""
         kind, namespace, name = entry.key
+        if error.too_large and isinstance(entry, RunEntry) and entry.slices.bytes_max is None:
+            self._move_rows(path, entry, error)
+            return
         if not error.conflict and not error.not_found:
             delay = self._pause(entry)
             log.warning("Status of %s refused, next try in %.1f s: %s", path, delay, error)
@@ -195,6 +218,26 @@ class StatusWriter:
                 entry.write_failures = 1
                 self._queue.add(entry.key)
 
+    async def _slice_failed(self, path: str, entry: RunEntry, error: ClusterError) -> None:
+        """The status is not written either: it would tell of rows that are not stored."""
+        if isinstance(error, ApiError) and (error.conflict or error.not_found):
+            entry.slices.unread |= error.conflict
+            log.warning("Slices for %s not stored: %s", path, error)
+            await self._refused(path, entry, error)
+            return
+        if isinstance(error, ApiError) and error.too_large:
+            self.too_large += 1
+            entry.slices.shrink()
+        delay = self._pause(entry)
+        log.warning("Slices for %s not stored, next try in %.1f s: %s", path, delay, error)
+
+    def _move_rows(self, path: str, entry: RunEntry, error: ApiError) -> None:
+        """The status is too large for the API: its rows go into slices, at once."""
+        self.too_large += 1
+        entry.slices.bytes_max = slices.BYTES_MAX
+        log.warning("%s is too large, its rows go into slices: %s", path, error)
+        self._queue.add(entry.key)
+
     def _pause(self, entry: RunEntry | DAGEntry) -> float:
         """No write of this status for a while, however often and urgently it is decided."""
         doublings = min(entry.write_failures, _DOUBLINGS_MAX)
@@ -203,3 +246,10 @@ class StatusWriter:
         entry.write_after = asyncio.get_running_loop().time() + seconds
         self._queue.add_after(entry.key, seconds)
         return seconds
+
+
+def _rows_to_write(entry: RunEntry) -> int:
+    assert entry.decided is not None
+    if not entry.decided.slices:
+        return len(entry.decided.tasks)
+    return sum(len(part) for _, part in entry.slices.changed(entry.decided))

@@ -3,8 +3,8 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from kubedag.core import fit, logtail, rows, states
-from support.builders import a_row, a_status, an_attempt, stamp
+from kubedag.core import fit, logtail, rows, slices, states
+from support.builders import a_row, a_snapshot, a_status, an_attempt, stamp
 
 NOW = stamp(99)
 
@@ -30,13 +30,25 @@ def tails(tasks: tuple[rows.TaskRow, ...]) -> list[tuple[str, bool]]:
     return [(log.tail, log.truncated) for log in logs]
 
 
-def size(status: rows.RunStatus) -> int:
-    return len(msgspec.json.encode(status.tasks))
+def fitted(status: rows.RunStatus, stored: rows.RunStatus | None = None, **known: object):
+    """What becomes of a status of the run `run`, of which `stored` is stored."""
+    return fit.fit(status, a_snapshot(status=stored, **known), NOW)
+
+
+def size(tasks: tuple[rows.TaskRow, ...]) -> int:
+    return len(msgspec.json.encode(tasks))
+
+
+def told(status: rows.RunStatus) -> tuple[str, str]:
+    condition = status.condition(rows.STATUS_TRUNCATED)
+    assert condition is not None
+    assert condition.status == "True"
+    return condition.reason, condition.message
 
 
 def test_what_fits_stays_the_very_same():
     status = a_status(a_failure("a", 1, "tail"), a_success("b"))
-    assert fit.fit(status, NOW) is status
+    assert fitted(status) is status
 
 
 def test_the_newest_log_tails_win_and_the_others_say_that_they_were_cut():
@@ -60,55 +72,110 @@ def test_a_tail_that_was_dropped_is_dropped_once():
     assert sum(len(tail) for tail, _ in tails(once)) <= rows.LOG_TAILS_OF_RUN_BYTES_MAX
 
 
-@pytest.mark.parametrize(
-    "tasks",
-    [
-        pytest.param(tuple(a_success(f"task-{n:05}") for n in range(10_000)), id="all succeeded"),
-        pytest.param(
-            tuple(
-                a_row(
-                    f"task-{n:05}", states.WAITING, reason="Upstream", message="waits for 9 " * 8
-                )
-                for n in range(10_000)
-            ),
-            id="all wait",
+# --- Rows ------------------------------------------------------------------------------------
+
+MANY = {
+    "all succeeded": tuple(a_success(f"task-{n:05}") for n in range(10_000)),
+    "all wait": tuple(
+        a_row(f"task-{n:05}", states.WAITING, reason="Upstream", message="waits for 9 " * 8)
+        for n in range(10_000)
+    ),
+    "all failed": tuple(a_failure(f"task-{n:05}", n % 60, "x" * 2048) for n in range(5_000)),
+}
+
+
+@pytest.mark.parametrize("tasks", MANY.values(), ids=MANY)
+def test_rows_that_are_too_large_for_one_object_go_into_slices_and_none_is_lost(tasks):
+    found = fitted(a_status(*tasks))
+    assert found.slices == slices.needed(len(tasks))
+    assert found.tasks == fit.bound_logs(tasks)
+    assert max(map(size, slices.parts(found.tasks))) <= slices.BYTES_MAX
+
+
+def test_a_condition_says_where_the_rows_are():
+    assert told(fitted(a_status(*MANY["all succeeded"]))) == (
+        "RowsInSlices",
+        (
+            "the rows of 10000 tasks are in 100 further objects: "
+            "kubectl -n ns get dagrunslices -l kubedag.dev/run=run"
         ),
-        pytest.param(
-            tuple(a_failure(f"task-{n:05}", n % 60, "x" * 2048) for n in range(3_000)),
-            id="all failed",
-        ),
-        pytest.param(
-            tuple(
-                a_row(
-                    f"task-{n:05}",
-                    states.AWAITING_RETRY,
-                    attempt=10,
-                    user_failures=10,
-                    message="m" * 1024,
-                    attempts=a_failure("a", 1, "x" * 2048).attempts * 10,
-                )
-                for n in range(1_000)
-            ),
-            id="all on their tenth attempt",
-        ),
-    ],
-)
-def test_a_status_that_is_too_large_is_trimmed_and_says_so(tasks):
-    trimmed = fit.fit(a_status(*tasks), NOW)
-    assert size(trimmed) <= fit.STATUS_BYTES_MAX
-    told = trimmed.condition(rows.STATUS_TRUNCATED)
-    assert told is not None
-    assert (told.status, told.reason) == ("True", "TooLarge")
+    )
+
+
+def test_rows_that_fit_go_into_slices_once_the_api_has_refused_them():
+    found = fitted(a_status(a_success("a")), slice_bytes_max=slices.BYTES_MAX)
+    assert (found.slices, found.tasks) == (1, (a_success("a"),))
+
+
+def test_rows_that_are_in_slices_stay_there():
+    stored = fitted(a_status(*MANY["all succeeded"]))
+    few = msgspec.structs.replace(stored, tasks=stored.tasks[:150])
+    assert fitted(few, stored).slices == 2
+
+
+def test_a_run_that_has_no_rows_yet_has_no_slices():
+    status = a_status()
+    assert fitted(status, slice_bytes_max=slices.BYTES_MAX) is status
+
+
+def test_fitting_is_done_once():
+    once = fitted(a_status(*MANY["all failed"]))
+    assert fitted(once, once) == once
+
+
+# --- Slices that are too large ---------------------------------------------------------------
+
+
+def talkative(name: str, attempts: int = 10) -> rows.TaskRow:
+    """The row of a task that failed time and again, with much to say."""
+    log = rows.LogTail(logtail.POD_LOG, "x" * 100)
+    tries = tuple(
+        an_attempt(n, states.FAILED, message="m" * 1024, log=log, finish_time=stamp(n))
+        for n in range(attempts)
+    )
+    return a_row(name, states.FAILED, attempt=attempts, user_failures=attempts, attempts=tries)
+
+
+def test_a_slice_that_is_too_large_leaves_details_out_and_says_so():
+    tasks = tuple(talkative(f"task-{n:05}") for n in range(300))
+    found = fitted(a_status(*tasks))
+    assert max(map(size, slices.parts(found.tasks))) <= slices.BYTES_MAX
+    reason, message = told(found)
+    assert reason == "DetailsLeftOut"
+    assert message.endswith(
+        "; some are without log tails and other details, for which there was no room"
+    )
+    assert told(fitted(found, found)) == (reason, message)
+
+
+def test_log_tails_are_what_goes_first():
+    tasks = tuple(talkative(f"task-{n:05}", attempts=1) for n in range(100))
+    bytes_max = size(tasks) - 1
+    found = fitted(a_status(*tasks), slice_bytes_max=bytes_max).tasks
+    assert {tail for tail, _ in tails(found)} == {""}
+    assert [row.attempts[0].message for row in found] == ["m" * 1024] * 100
+
+
+def test_only_the_slice_that_is_too_large_loses_anything():
+    tasks = (
+        *(a_failure(f"small-{n:03}", n % 60, "tail") for n in range(100)),
+        *(talkative(f"large-{n:03}") for n in range(100)),
+    )
+    found = fitted(a_status(*tasks))
+    assert found.tasks[:100] == tasks[:100]
+    assert size(found.tasks[100:]) <= slices.BYTES_MAX
 
 
 def test_what_decisions_need_survives_all_trims():
-    tasks = tuple(a_failure(f"task-{n:05}", 1, "x" * 2048) for n in range(3_000))
+    tasks = tuple(talkative(f"task-{n:05}") for n in range(100))
     needed = [(row.name, row.state, row.attempt, row.user_failures) for row in tasks]
-    kept = fit.fit(a_status(*tasks), NOW).tasks
+    kept = fitted(a_status(*tasks), slice_bytes_max=slices.BYTES_MIN).tasks
     assert [(row.name, row.state, row.attempt, row.user_failures) for row in kept] == needed
+    assert size(kept) < size(tasks) / 30
 
 
-def test_trimming_is_done_once():
-    status = a_status(*(a_success(f"task-{n:05}") for n in range(10_000)))
-    once = fit.fit(status, NOW)
-    assert fit.fit(once, stamp(100)) is once
+def test_what_the_api_has_taken_is_not_trimmed_when_it_takes_less_than_before():
+    tasks = (*(talkative(f"t{n:05}", 1) for n in range(100)), a_failure("last", 1, "tail"))
+    stored = fitted(a_status(*tasks), slice_bytes_max=slices.BYTES_MAX)
+    found = fitted(stored, stored, slice_bytes_max=slices.BYTES_MIN)
+    assert found.tasks == stored.tasks

@@ -1,0 +1,286 @@
+"""Stores and reads the rows that a run keeps outside of its own object (ADR 0013).
+
+Slices are written before the status that counts on them, each guarded by its own resourceVersion,
+and only those whose rows have changed. They are read once, when a run is first met or after somebody
+else wrote, and never watched: between that, what was stored last is known.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import deque
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+import msgspec
+
+from kubedag.api import group
+from kubedag.core import naming, pods, slices
+from kubedag.core.pods import Metadata  # noqa: TC001  # msgspec reads it at run time
+from kubedag.core.slices import Tasks  # noqa: TC001  # the same
+from kubedag.shell import client, wire
+from kubedag.shell.errors import ApiError, ClusterError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from kubedag.core import rows
+    from kubedag.shell.entries import RunEntry
+    from kubedag.shell.queue import KeyedQueue
+    from kubedag.shell.store import Key, Store
+    from kubedag.shell.tasks import Tasks as BackgroundTasks
+
+log: Final = logging.getLogger(__name__)
+
+WRITES_AT_ONCE_MAX: Final = 8
+PAGE_SLICES: Final = 20
+PAGES_MAX: Final = 100
+TIMEOUT_SECONDS: Final = 60.0
+PAUSE_SECONDS_MIN: Final = 0.2
+PAUSE_SECONDS_MAX: Final = 30.0
+_DOUBLINGS_MAX: Final = 16
+
+
+class Stored(NamedTuple):
+    """A slice as it was stored last."""
+
+    resource_version: str
+    tasks: Tasks
+
+
+@dataclass(slots=True)
+class KnownSlices:
+    """What is known of the slices of one run."""
+
+    stored: dict[int, Stored] = field(default_factory=dict)
+    """By their place."""
+    unread: bool = False
+    """The rows are in slices, and either never were read, or somebody else has written some."""
+    bytes_max: int | None = None
+    """How large a slice may be, once the API has refused the status as too large."""
+    loading: bool = False
+    failures: int = 0
+    load_after: float = 0.0
+
+    def changed(self, status: rows.RunStatus) -> Iterator[tuple[int, Tasks]]:
+        """The slices of a status that are not stored as they are."""
+        for index, part in enumerate(slices.split(status)[1]):
+            known = self.stored.get(index)
+            if known is None or known.tasks != part:
+                yield index, part
+
+    def shrink(self) -> None:
+        """The API has refused a slice as too large: make them smaller from now on."""
+        self.bytes_max = max((self.bytes_max or slices.BYTES_MAX) // 2, slices.BYTES_MIN)
+
+
+class _SliceObject(msgspec.Struct, frozen=True, rename="camel"):
+    """A DAGRunSlice as the API has it."""
+
+    metadata: Metadata
+    first_task: int
+    tasks: Tasks = ()
+    gone: bool = False
+
+
+class _Meta(msgspec.Struct):
+    resource_version: str = msgspec.field(name="resourceVersion")
+
+
+class _Answer(msgspec.Struct):
+    metadata: _Meta
+
+
+class Slices:
+    """Brings slices to the API and back."""
+
+    def __init__(
+        self, api: client.Api, store: Store, queue: KeyedQueue[Key], tasks: BackgroundTasks
+    ) -> None:
+        self._api = api
+        self._store = store
+        self._queue = queue
+        self._tasks = tasks
+        self._object = msgspec.json.Decoder(_SliceObject)
+        self._answer = msgspec.json.Decoder(_Answer)
+        self._decoders: wire.Decoders[_SliceObject] = wire.Decoders(_SliceObject)
+        self.writes = 0
+        self.bytes_written = 0
+        self.loads = 0
+        self.load_failures = 0
+        self.lost = 0
+
+    # --- Writing -----------------------------------------------------------------------------
+
+    async def store(self, entry: RunEntry, status: rows.RunStatus) -> ClusterError | None:
+        """Write what has changed; without an error, every row is stored."""
+        todo = deque(entry.slices.changed(status))
+        failed: list[ClusterError] = []
+
+        async def work() -> None:
+            while todo and not failed:
+                try:
+                    await self._write(entry, *todo.popleft())
+                except ClusterError as error:
+                    failed.append(error)
+
+        async with asyncio.TaskGroup() as workers:
+            for _ in range(min(WRITES_AT_ONCE_MAX, len(todo))):
+                workers.create_task(work())
+        return failed[0] if failed else None
+
+    async def _write(self, entry: RunEntry, index: int, tasks: Tasks) -> None:
+        known = entry.slices.stored.get(index)
+        version = known.resource_version if known is not None else ""
+        try:
+            answer = await self._send(entry, index, tasks, version)
+        except ApiError as error:
+            if error.not_found and version:  # somebody has deleted it, and its rows are here
+                entry.slices.stored.pop(index, None)
+                answer = await self._send(entry, index, tasks, "")
+            elif error.already_exists:
+                version = await self._adopt(entry, index, error)
+                answer = await self._send(entry, index, tasks, version)
+            else:
+                raise
+        version = self._answer.decode(answer).metadata.resource_version
+        entry.slices.stored[index] = Stored(version, tasks)
+
+    async def _send(self, entry: RunEntry, index: int, tasks: Tasks, version: str) -> bytes:
+        """Create it, or change the one of that version."""
+        facts = entry.facts
+        name = naming.slice_name(facts.name, facts.uid, index)
+        body = msgspec.json.encode(_manifest(entry, name, index, tasks, version))
+        if version:
+            path = client.DAG_RUN_SLICES.path(facts.namespace, name)
+            answer = await self._api.request("PUT", path, body=body)
+        else:
+            path = client.DAG_RUN_SLICES.path(facts.namespace)
+            answer = await self._api.request("POST", path, body=body)
+        self.writes += 1
+        self.bytes_written += len(body)
+        return answer
+
+    async def _adopt(self, entry: RunEntry, index: int, error: ApiError) -> str:
+        """The version of a slice that is there although the stored status knows of none."""
+        if entry.status.slices:  # then another leader has made it, and what it says is newer
+            raise ApiError(409, "Conflict", error.message)
+        facts = entry.facts
+        name = naming.slice_name(facts.name, facts.uid, index)
+        path = client.DAG_RUN_SLICES.path(facts.namespace, name)
+        found = self._object.decode(await self._api.request("GET", path))
+        if not _is_owned(found, facts.uid):
+            raise error
+        return found.metadata.resource_version
+
+    # --- Reading -----------------------------------------------------------------------------
+
+    def load(self, entry: RunEntry) -> None:
+        """Have the rows read, unless that is under way; the run is woken when they are there."""
+        known = entry.slices
+        rest = known.load_after - asyncio.get_running_loop().time()
+        if rest > 0:
+            self._queue.add_after(entry.key, rest)
+        elif not known.loading:
+            known.loading = True
+            self._tasks.start(self._load(entry), lambda: self._loaded(entry))
+
+    def _loaded(self, entry: RunEntry) -> None:
+        entry.slices.loading = False
+        self._queue.add(entry.key)
+
+    async def _load(self, entry: RunEntry) -> None:
+        known, before = entry.slices, entry.resource_version
+        try:
+            found = await self._list(entry)
+        except ClusterError as error:
+            seconds = min(
+                PAUSE_SECONDS_MIN * 2.0 ** min(known.failures, _DOUBLINGS_MAX), PAUSE_SECONDS_MAX
+            )
+            known.failures += 1
+            known.load_after = asyncio.get_running_loop().time() + seconds
+            self.load_failures += 1
+            where = "/".join(entry.key[1:])
+            log.warning("Slices of %s not read, next try in %.1f s: %s", where, seconds, error)
+            return
+        known.failures = 0
+        if entry.resource_version == before:  # otherwise the slices may be older than the run
+            self.loads += 1
+            self._take(entry, found)
+
+    async def _list(self, entry: RunEntry) -> dict[int, Stored]:
+        facts = entry.facts
+        path = client.DAG_RUN_SLICES.path(facts.namespace)
+        params = {
+            "labelSelector": f"{pods.LABEL_RUN_UID}={facts.uid}",
+            "limit": str(PAGE_SLICES),
+        }
+        found: dict[int, Stored] = {}
+        for _ in range(PAGES_MAX):
+            answer = await self._api.request(
+                "GET", path, params=params, timeout_seconds=TIMEOUT_SECONDS
+            )
+            page = self._decoders.page(answer)
+            for one in page.items:
+                index = one.first_task // slices.ROWS_PER_SLICE
+                if one.metadata.name == naming.slice_name(facts.name, facts.uid, index):
+                    found[index] = Stored(one.metadata.resource_version, one.tasks)
+            if not page.continue_token:
+                break
+            params["continue"] = page.continue_token
+        return found
+
+    def _take(self, entry: RunEntry, found: dict[int, Stored]) -> None:
+        main = slices.main(entry.status)
+        lost = sum(index not in found for index in range(main.slices))
+        if lost:
+            self.lost += lost
+            where = "/".join(entry.key[1:])
+            log.warning("%s: %d of %d slices are lost; their tasks are judged by their Pods",
+                        where, lost, main.slices)  # fmt: skip
+        entry.slices.stored = found
+        entry.slices.unread = False
+        entry.status = slices.join(main, {index: one.tasks for index, one in found.items()})
+        self._store.pods.forget_recorded(entry.facts.uid, entry.status)
+
+
+def _manifest(
+    entry: RunEntry, name: str, index: int, tasks: Tasks, version: str
+) -> dict[str, Any]:
+    facts = entry.facts
+    metadata: dict[str, Any] = {
+        "name": name,
+        "namespace": facts.namespace,
+        "labels": {
+            pods.LABEL_MANAGED_BY: pods.MANAGED_BY,
+            pods.LABEL_DAG: facts.dag_name,
+            pods.LABEL_RUN: facts.name,
+            pods.LABEL_RUN_UID: facts.uid,
+        },
+        "ownerReferences": [
+            {
+                "apiVersion": group.API_VERSION,
+                "kind": group.DAG_RUN.kind,
+                "name": facts.name,
+                "uid": facts.uid,
+                "controller": True,
+            }
+        ],
+    }
+    if version:
+        metadata["resourceVersion"] = version
+    said = slices.of(facts.name, index, tasks)
+    return {
+        "apiVersion": group.API_VERSION,
+        "kind": group.DAG_RUN_SLICE.kind,
+        "metadata": metadata,
+        "runName": said.run_name,
+        "firstTask": said.first_task,
+        "counts": said.counts,
+        "tasks": said.tasks,
+    }
+
+
+def _is_owned(found: _SliceObject, uid: str) -> bool:
+    return any(owner.uid == uid and owner.controller for owner in found.metadata.owner_references)
