@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 import aiohttp
 import kopf
 
-from kubedag.shell import clock, nesting
+from kubedag.shell import clock, kopf_watches
 from kubedag.shell.access import Access, CredentialsError
 
 if TYPE_CHECKING:
@@ -31,6 +31,7 @@ class KopfLogin:
         self._clock = wall_clock
         self._given: Access | None = None
         self._given_until = 0.0
+        self._pace = kopf_watches.Pace()
 
     async def session(self) -> kopf.AiohttpSession:
         """Current credentials; asked before the last ones expired, kopf must have met a 401."""
@@ -56,5 +57,6 @@ class KopfLogin:
             connector=aiohttp.TCPConnector(limit=0, ssl=True if context is None else context),
             headers={"Authorization": f"Bearer {access.token}"} if access.token else {},
             proxy=access.proxy_url or None,
-            response_class=nesting.BoundedResponse,
+            middlewares=[self._pace],
+            response_class=kopf_watches.Response,
         )
