@@ -72,7 +72,8 @@ class ChaosProxy:
         self._tls = tls
         self._chance = random.Random(seed)
         self._dice = faults.Dice(self._chance)
-        self._now: set[str] = set()  # the episodes that last
+        self._shy = False
+        self._open_watches: set[asyncio.Timeout] = set()
         self._site: web.SockSite | None = None
         self._runner: web.AppRunner | None = None
         self._session: aiohttp.ClientSession | None = None
@@ -131,10 +132,12 @@ class ChaosProxy:
             await asyncio.sleep(self._chance.uniform(*episode.every_seconds))
 
     async def _have(self, episode: Episode) -> None:
-        if episode.name != faults.REFUSED:
-            self._now.add(episode.name)
+        if episode.name == faults.SHY:
+            self._shy = True
+            for scope in self._open_watches:
+                scope.reschedule(asyncio.get_running_loop().time())
             await asyncio.sleep(episode.lasts_seconds)
-            self._now.discard(episode.name)
+            self._shy = False
             return
         assert self._site is not None
         assert self._runner is not None
@@ -212,15 +215,27 @@ class ChaosProxy:
     # --- Watches ---------------------------------------------------------------------------------
 
     async def _watch(self, request: web.Request, asked: Asked) -> web.StreamResponse:
+        if self._shy:
+            return web.Response(body=b"", content_type="application/json")
         async with self._forward(request, b"") as theirs:
             response = web.StreamResponse(status=theirs.status, headers=_kept(theirs.headers))
             response.enable_chunked_encoding()
             await response.prepare(request)
-            if faults.SHY not in self._now:
-                async with contextlib.aclosing(_lines(theirs)) as lines:
-                    await self._pass_on(lines, response, asked)
+            with contextlib.suppress(TimeoutError):
+                await self._pass_on_until_told(theirs, response, asked)
             await response.write_eof()
             return response
+
+    async def _pass_on_until_told(
+        self, theirs: aiohttp.ClientResponse, response: web.StreamResponse, asked: Asked
+    ) -> None:
+        """Raises `TimeoutError` when all watches are to end."""
+        async with asyncio.timeout(None) as scope, contextlib.aclosing(_lines(theirs)) as lines:
+            self._open_watches.add(scope)
+            try:
+                await self._pass_on(lines, response, asked)
+            finally:
+                self._open_watches.discard(scope)
 
     async def _pass_on(
         self, lines: AsyncIterator[bytes], response: web.StreamResponse, asked: Asked

@@ -252,14 +252,18 @@ def test_for_a_while_connections_are_refused_and_open_ones_are_reset():
     real_loop.run(scenario())
 
 
-def test_for_a_while_watches_end_as_soon_as_they_are_opened():
+def test_for_a_while_watches_end_the_open_ones_and_each_new_one_at_once():
     async def scenario():
-        weather = Weather(episodes=(Episode(chaos_faults.SHY, (0.0, 0.0), (60, 60), 0.5),))
-        async with behind(weather) as (api, _, _):
-            await asyncio.sleep(0.1)
+        weather = Weather(episodes=(Episode(chaos_faults.SHY, (0.3, 0.3), (60, 60), 0.5),))
+        async with behind(weather) as (api, _, server):
+            server.lasts_seconds = 5
+            began = time.monotonic()
+            assert await heard(api) == ([0, 1, 2], "ended")
             assert await heard(api) == ([], "ended")
+            assert time.monotonic() - began < 1
             assert await tried(api, "GET", PODS) == "Answer"
             await asyncio.sleep(0.6)
+            server.lasts_seconds = 0
             assert await heard(api) == ([0, 1, 2], "ended")
 
     real_loop.run(scenario())
