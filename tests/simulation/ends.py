@@ -120,12 +120,14 @@ def restless(operator: Operator) -> Iterator[str]:
     """A decision that is carried out asks for nothing more, and never looks into the past."""
     store, now = operator.engine.store, operator.clock.now()
     for entry in store.runs.values():
+        if entry.lacks_rows:
+            continue
         snap = store.run_snapshot(entry)
         first = decide_run.decide(snap, now)
         if first.wake_at is not None and first.wake_at <= now:
             yield f"{entry.facts.name}: wakes at {first.wake_at}, and it is {now}"
         creating = {
-            snap.plan.tasks[action.task_index].name
+            snap.plan.tasks[action.task_index].name: action.name
             for action in first.actions
             if isinstance(action, actions.CreatePod) and snap.plan is not None
         }
@@ -152,9 +154,9 @@ def _difference(one: rows.RunStatus, other: rows.RunStatus) -> str:
 
 
 def _applied(
-    snap: snapshot.RunSnapshot, first: actions.RunDecision, creating: set[str]
+    snap: snapshot.RunSnapshot, first: actions.RunDecision, creating: dict[str, str]
 ) -> snapshot.RunSnapshot:
-    return dataclasses.replace(snap, status=first.status, creating=snap.creating | creating)
+    return dataclasses.replace(snap, status=first.status, creating={**snap.creating, **creating})
 
 
 def storms(requests: list[tuple[float, str, str]], judged: int) -> Iterator[str]:

@@ -131,7 +131,7 @@ def a_pod(
         resource_version="1",
         creation_timestamp=stamp(created),
         deletion_timestamp=None if deleted is None else stamp(deleted),
-        labels=labels(task, attempt, run_uid),
+        labels=labels(task, attempt, run_uid, run),
         owner_references=(pods.OwnerReference(run_uid, "DAGRun", run, controller=True),),
     )
     status = pods.PodStatus(
@@ -145,10 +145,11 @@ def a_pod(
     return pods.Pod(metadata, pods.PodSpec(node), status, gone)
 
 
-def labels(task: str, attempt: int, run_uid: str = RUN_UID) -> dict[str, str]:
+def labels(task: str, attempt: int, run_uid: str = RUN_UID, run: str = RUN) -> dict[str, str]:
     return {
         pods.LABEL_MANAGED_BY: pods.MANAGED_BY,
         pods.LABEL_DAG: DAG,
+        pods.LABEL_RUN: run,
         pods.LABEL_RUN_UID: run_uid,
         pods.LABEL_TASK: task,
         pods.LABEL_ATTEMPT: str(attempt),
@@ -169,7 +170,7 @@ def a_snapshot(
     deleting: bool = False,
     **fields: Any,
 ) -> snapshot.RunSnapshot:
-    """The snapshot of a run of this plan, and of its Pods."""
+    """The snapshot of a run of this plan, and of its Pods; those that are gone are known to be."""
     by_task: dict[str, tuple[pods.Pod, ...]] = {}
     for pod in sorted(seen, key=attempts.attempt_number):
         task = pod.label(pods.LABEL_TASK)
@@ -182,6 +183,8 @@ def a_snapshot(
         "plan_revision": REVISION if of is not None else "",
         "plan_generation": 1 if of is not None else 0,
         "pods": by_task,
+        "gone": frozenset(pod.metadata.uid for pod in seen if pod.gone),
+        "held": tuple(pod for pod in seen if pods.is_held(pod)),
     }
     return snapshot.RunSnapshot(**(plain | fields))
 

@@ -110,7 +110,8 @@ class AttemptStatus(Status):
     state: AttemptState
     """state of the attempt."""
     reason: Reason | None = None
-    """reason is one CamelCase word for what ended it, such as Error, OOMKilled or Evicted."""
+    """reason is one CamelCase word for what it waits for or what ended it, such as OOMKilled. All
+    are listed in docs/reference/reasons.md."""
     message: ShortMessage | None = None
     """message is what Kubernetes or the program said about it."""
     failure_class: Annotated[FailureClass | None, Field(alias="class")] = None
@@ -126,6 +127,8 @@ class AttemptStatus(Status):
     """depsMetTime is when nothing but limits held the attempt back any more."""
     create_time: Time | None = None
     """createTime is when the Pod was created."""
+    ungate_time: Time | None = None
+    """ungateTime is when the last scheduling gate of the Pod was seen to be gone, if it had any."""
     schedule_time: Time | None = None
     """scheduleTime is when the Pod got its node."""
     start_time: Time | None = None
@@ -144,7 +147,8 @@ class TaskStatus(Status):
     state: TaskState
     """state of the task."""
     reason: Reason | None = None
-    """reason is one CamelCase word for why the task is in this state."""
+    """reason is one CamelCase word for why the task is in this state. All are listed in
+    docs/reference/reasons.md."""
     message: ShortMessage | None = None
     """message is a sentence about the reason, such as what the task waits for."""
     attempt: Amount | None = None
@@ -155,6 +159,8 @@ class TaskStatus(Status):
     """infraFailures is how many attempts the cluster ended, which retry.infraLimit bounds."""
     next_attempt_time: Time | None = None
     """nextAttemptTime is when a task that awaits its retry is tried again."""
+    wait_time: Time | None = None
+    """waitTime is since when the API server has refused the Pod, for what the reason says."""
     attempts: Annotated[tuple[AttemptStatus, ...], *atomic_list(most=ATTEMPTS_MAX)] = ()
     """attempts lists the attempts, oldest first. Only the last few are kept."""
 

@@ -22,6 +22,7 @@ from kubedag.api.common import (
     Path,
     Seconds,
     Spec,
+    Switch,
     Word,
 )
 from kubedag.api.enums import ImagePullPolicy, TriggerRule
@@ -123,6 +124,10 @@ class TaskTemplate(Ruled, Spec):
     """serviceAccountName is whom the Pod acts as. Without one, it gets no token."""
     retry: RetrySpec | None = None
     """retry says how often, and when, the task is tried again after a failure."""
+    idempotent: Switch | None = None
+    """idempotent says whether the task may safely run twice. With false, a failure of the cluster
+    is not retried once the container has started, or may have; and each Pod carries a finalizer
+    until it is stored how it ended. Without one: true."""
     timeout_seconds: Seconds | None = None
     """timeoutSeconds bounds each attempt from the start of its container; without one, only the
     run's own timeout does."""

@@ -50,7 +50,30 @@ class CaptureLog:
     container: str
 
 
-RunAction = CreatePod | DeletePod | DeletePods | CaptureLog
+@dataclass(frozen=True, slots=True)
+class ConfirmGone:
+    """Ask by name for a Pod that is no longer seen; if it is there after all, put it right.
+
+    `uid` is empty where only the status tells of the Pod.
+    """
+
+    name: str
+    uid: str
+    task_index: int
+    attempt: int
+
+
+@dataclass(frozen=True, slots=True)
+class ReleasePod:
+    """Take our finalizer off a Pod, provided that it is still as it was when that was decided."""
+
+    name: str
+    uid: str
+    resource_version: str
+    finalizers_left: tuple[str, ...] = ()
+
+
+RunAction = CreatePod | DeletePod | DeletePods | CaptureLog | ConfirmGone | ReleasePod
 
 
 @dataclass(frozen=True, slots=True)

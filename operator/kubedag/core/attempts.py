@@ -11,7 +11,20 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from kubedag.core import instants, outcomes, pods, retries, rows, snapshot, states
+from kubedag.core import (
+    idempotence,
+    instants,
+    outcomes,
+    pods,
+    reasons,
+    retries,
+    rows,
+    snapshot,
+    states,
+    vanished,
+    waits,
+    words,
+)
 from kubedag.core import logs as logs_of
 from kubedag.core import plan as plans
 
@@ -35,22 +48,26 @@ def fold(
     # Those before the oldest one that is kept have been counted, and their Pods may still be there.
     oldest = row.attempts[0].number if row.attempts else 1
     present = set()
-    for pod in seen:
-        now_seen = snap.observed.get(pod.metadata.uid) or observe(pod)
-        if pod.gone and pod.metadata.name in snap.creating_pods:
-            continue  # it went unseen, and its attempt is being made anew
+    for last_seen in seen:
+        pod = last_seen
+        if pod.gone:
+            if pod.metadata.name == snap.creating.get(row.name):
+                continue  # it went unseen, and its attempt is being made anew
+            pod = vanished.as_believed(pod, snap)
+        known = snap.observed.get(pod.metadata.uid) if pod is last_seen else None
+        now_seen = known or observe(pod)
         present.add(now_seen.number)
         if now_seen.number >= oldest:
             old = recorded.get(now_seen.number)
             fresh[now_seen.number] = _observe(old, now_seen, pod, snap, now)
-    _miss_the_missing(fresh, present, now)
-    _refuse(fresh, snap.refusals.get(row.name))
+    _miss_the_missing(fresh, present, snap.gone, now)
+    _refuse(fresh, row, task, snap.refusals.get(row.name))
     if not fresh:
         return row
     ordered = tuple(fresh[number] for number in sorted(fresh))
     if len(ordered) == len(row.attempts) and all(map(operator.is_, ordered, row.attempts)):
         return row  # nothing has changed, which is so for most tasks at most times
-    return _summarise(row, recorded, ordered, task)
+    return _summarise(row, recorded, ordered, task, seen)
 
 
 def complete(
@@ -66,8 +83,7 @@ def complete(
 
 def attempt_number(pod: pods.Pod) -> int:
     """The attempt that a Pod is, from its label; 0 if somebody broke the label."""
-    text = pod.label(pods.LABEL_ATTEMPT)
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 6 else 0
+    return pods.attempt_number(pod)
 
 
 def _observe(
@@ -82,13 +98,30 @@ def _observe(
             return logs_of.with_log(old, pod, snap)
         if old.state == states.TERMINATING and old.reason in outcomes.ASKS and _stands(old, pod):
             fresh = observe(pod, old)
-        if old.deps_met_time is not None:
-            fresh = replace(fresh, deps_met_time=old.deps_met_time)
+        fresh = _remembering(old, fresh, now)
         if fresh == old:
             return old
     if fresh.state in states.ATTEMPT_ENDS and fresh.finish_time is None:
         fresh = replace(fresh, finish_time=min(pod.metadata.deletion_timestamp or now, now))
     return logs_of.with_log(fresh, pod, snap)
+
+
+def _remembering(old: rows.Attempt, fresh: rows.Attempt, now: str) -> rows.Attempt:
+    """What was recorded and the Pod no longer tells: a status can be lost with its node."""
+    ungated = old.ungate_time
+    if ungated is None and old.reason == _GATED and fresh.reason != _GATED:
+        ungated = min(now, fresh.schedule_time or now)
+    return replace(
+        fresh,
+        deps_met_time=old.deps_met_time,
+        ungate_time=ungated,
+        schedule_time=fresh.schedule_time or old.schedule_time,
+        start_time=fresh.start_time or old.start_time,
+        node_name=fresh.node_name or old.node_name,
+    )
+
+
+_GATED: Final = reasons.SCHEDULING_GATED.name
 
 
 def _stands(old: rows.Attempt, pod: pods.Pod) -> bool:
@@ -126,36 +159,59 @@ def observe(pod: pods.Pod, old: rows.Attempt | None = None) -> rows.Attempt:
     )
 
 
-def _miss_the_missing(fresh: dict[int, rows.Attempt], present: AbstractSet[int], now: str) -> None:
-    """End the attempts whose Pods are recorded and no longer there, or were overtaken."""
+def _miss_the_missing(
+    fresh: dict[int, rows.Attempt], present: AbstractSet[int], gone: AbstractSet[str], now: str
+) -> None:
+    """End the attempts whose Pods are recorded and confirmed to be gone."""
     for number, attempt in fresh.items():
         if number in present:
             continue
         if attempt.state in states.ATTEMPT_ENDS:
             fresh[number] = logs_of.without_pod(attempt)
             continue
-        ask = outcomes.ASKS.get(attempt.reason)
-        asked = ask is not None and attempt.state == states.TERMINATING
+        if attempt.pod_name not in gone:
+            continue
         fresh[number] = replace(
             attempt,
             state=states.FAILED,
-            reason=attempt.reason if asked else "PodDeleted",
-            message=attempt.message if asked else "the Pod was deleted before it had ended",
-            failure_class=ask.failure_class if ask and asked else outcomes.INFRA,
             finish_time=now,
             log=logs_of.NOTHING_LEFT,
+            **_why(attempt),
         )
 
 
-def _refuse(fresh: dict[int, rows.Attempt], refusal: snapshot.Refusal | None) -> None:
+def _why(attempt: rows.Attempt) -> dict[str, str]:
+    """Why a Pod is gone that had not ended when it was last seen."""
+    ask, terminating = outcomes.ASKS.get(attempt.reason), attempt.state == states.TERMINATING
+    if ask is not None and terminating:
+        return {"failure_class": ask.failure_class}
+    reason = attempt.reason if terminating else reasons.POD_DELETED.name
+    message = "the Pod was deleted before it had ended"
+    if reason != reasons.POD_DELETED.name:
+        message = words.disrupted(reason, "")
+    return {"reason": reason, "message": message, "failure_class": outcomes.INFRA}
+
+
+def _refuse(
+    fresh: dict[int, rows.Attempt],
+    row: rows.TaskRow,
+    task: plans.TaskPlan,
+    refusal: snapshot.Refusal | None,
+) -> None:
     """An attempt whose Pod the API will never take has failed without having had a Pod."""
-    if refusal is None or refusal.transient or refusal.attempt in fresh:
+    if refusal is None or refusal.attempt in fresh:
         return
+    reason, message = refusal.reason, rows.clip(refusal.message)
+    if refusal.transient:
+        ended = waits.ended_as(row, refusal, task)
+        if ended is None:
+            return
+        reason, message = ended[0].name, ended[1]
     fresh[refusal.attempt] = rows.Attempt(
         number=refusal.attempt,
         state=states.FAILED,
-        reason=refusal.reason,
-        message=rows.clip(refusal.message),
+        reason=reason,
+        message=message,
         failure_class=outcomes.CONFIG,
         finish_time=refusal.time,
     )
@@ -166,14 +222,18 @@ def _summarise(
     recorded: Mapping[int, rows.Attempt],
     ordered: tuple[rows.Attempt, ...],
     task: plans.TaskPlan,
+    seen: Sequence[pods.Pod],
 ) -> rows.TaskRow:
+    last, kept = ordered[-1], ordered[-rows.ATTEMPTS_KEPT_MAX :]
+    before = recorded.get(last.number)
+    if before is not None and before.state == states.FAILED:
+        return replace(row, attempts=kept)  # what follows from it has been decided
     user, infra = row.user_failures, row.infra_failures
     for attempt in ordered:
         before = recorded.get(attempt.number)
         if attempt.state == states.FAILED and (before is None or before.state != states.FAILED):
             user += attempt.failure_class != outcomes.INFRA
             infra += attempt.failure_class == outcomes.INFRA
-    last = ordered[-1]
     fresh = rows.TaskRow(
         name=row.name,
         state=last.state,
@@ -182,13 +242,15 @@ def _summarise(
         attempt=last.number,
         user_failures=user,
         infra_failures=infra,
-        attempts=ordered[-rows.ATTEMPTS_KEPT_MAX :],
+        attempts=kept,
     )
-    return _after_failure(fresh, last, task) if last.state == states.FAILED else fresh
+    return _after_failure(fresh, last, task, seen) if last.state == states.FAILED else fresh
 
 
-def _after_failure(row: rows.TaskRow, last: rows.Attempt, task: plans.TaskPlan) -> rows.TaskRow:
-    """Retry later, or failed for good: by the class of the failure and its budget."""
+def _after_failure(
+    row: rows.TaskRow, last: rows.Attempt, task: plans.TaskPlan, seen: Sequence[pods.Pod]
+) -> rows.TaskRow:
+    """Retry later, or failed for good: by the class of the failure, its budget, and what has run."""
     finished = last.finish_time or last.create_time
     if last.reason in NEVER_RETRIED or finished is None:
         return row
@@ -201,6 +263,10 @@ def _after_failure(row: rows.TaskRow, last: rows.Attempt, task: plans.TaskPlan) 
     )
     if wait is None:
         return row
+    if last.failure_class == outcomes.INFRA and not task.idempotent:
+        pod = next((pod for pod in seen if pod.metadata.name == last.pod_name), None)
+        if idempotence.may_have_started(last, pod):
+            return replace(row, message=idempotence.not_retried(row.message))
     when = instants.text(instants.after(finished, wait))
     return replace(row, state=states.AWAITING_RETRY, next_attempt_time=when)
 

@@ -7,6 +7,7 @@ late or doubled; the names of what it asks for make a repetition harmless.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace as replace_
 from datetime import datetime
 from typing import Final
 
@@ -41,7 +42,10 @@ def decide(snap: snapshots.RunSnapshot, now: datetime) -> actions.RunDecision:
     for rule in RULES:
         decision = rule(snap, now)
         if decision is not None:
-            return decision
+            released = tuple(ending.releases(snap))
+            return (
+                replace_(decision, actions=decision.actions + released) if released else decision
+            )
     raise AssertionError("the last rule answers always")
 
 
@@ -166,7 +170,7 @@ def _why_stop(
         return outcomes.RUN_REPLACED, None
     if plan.timeout_seconds is None:
         return "", None
-    deadline = instants.after(started, plan.timeout_seconds)
+    deadline = instants.deadline(started, plan.timeout_seconds)
     return (outcomes.RUN_TIMED_OUT, None) if now >= deadline else ("", deadline)
 
 

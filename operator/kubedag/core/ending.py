@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from kubedag.core import actions, outcomes, pods, rows, states
+from kubedag.core import actions, outcomes, pods, rows, states, vanished
 
 if TYPE_CHECKING:
     from kubedag.core import snapshot as snapshots
@@ -16,7 +16,9 @@ def end_pods(step: Step) -> None:
     stored = step.snap.status.tasks
     for index in step.folded:
         row = step.tasks[index]
-        for pod in step.snap.pods.get(row.name, ()):
+        seen = step.snap.pods.get(row.name, ())
+        vanished.ask(step, index, seen)
+        for pod in seen:
             if pod.gone:
                 continue
             if stored and row.state == states.TERMINATING:
@@ -48,6 +50,57 @@ def _lives(pod: pods.Pod) -> bool:
     """Is it still to be told to end? One that has ended by itself must be recorded first."""
     ended = pod.gone or pod.status.phase in ("Succeeded", "Failed")
     return not ended and not pod.metadata.deletion_timestamp
+
+
+def releases(snap: snapshots.RunSnapshot) -> list[actions.ReleasePod]:
+    """The Pods that need not be kept any more: how they ended is stored, or nobody asks."""
+    if not snap.held:
+        return []
+    over = snap.status.finished or snap.run.deleting
+    stored = {} if over else {row.name: row for row in snap.status.tasks}
+    return [
+        release(pod)
+        for pod in snap.held
+        if over or _is_stored(stored.get(pod.label(pods.LABEL_TASK)), pod)
+    ]
+
+
+def release(pod: pods.Pod) -> actions.ReleasePod:
+    """Ask for our finalizer to be taken off."""
+    meta = pod.metadata
+    left = tuple(name for name in meta.finalizers if name != pods.FINALIZER)
+    return actions.ReleasePod(meta.name, meta.uid, meta.resource_version, left)
+
+
+def may_go(status: rows.RunStatus, pod: pods.Pod) -> bool:
+    """Is it stored how this Pod ended, whatever its labels say?"""
+    if status.finished:
+        return True
+    return any(
+        _is_told(attempt)
+        for row in status.tasks
+        for attempt in row.attempts
+        if attempt.pod_name == pod.metadata.name
+    )
+
+
+def _is_stored(row: rows.TaskRow | None, pod: pods.Pod) -> bool:
+    if row is None:
+        return False
+    for attempt in row.attempts:
+        if attempt.pod_name == pod.metadata.name:
+            return _is_told(attempt)
+    # An attempt that is no longer kept, or a Pod that came after its task had to end.
+    number = pods.attempt_number(pod)
+    forgotten = bool(row.attempts) and number < row.attempts[0].number
+    return forgotten or row.state in states.TERMINAL
+
+
+def _is_told(attempt: rows.Attempt) -> bool:
+    """How it ended, and the end of its log if it failed."""
+    if attempt.state == states.FAILED:
+        return attempt.log is not None
+    return attempt.state == states.SUCCEEDED
 
 
 def _capture(step: Step, row: rows.TaskRow, pod: pods.Pod) -> None:

@@ -1,51 +1,103 @@
 """What time alone ends: attempts that take too long, and all of a run that must stop.
 
-Only marks are made here. A Pod is deleted once the mark is stored, so that nobody who looks later
-takes its end for something else.
+Every deadline follows from times that are recorded in the Pod or in the row, so it is the same
+before and after a restart. Only marks are made here. A Pod is deleted once the mark is stored, so
+that nobody who looks later takes its end for something else.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import msgspec
 
-from kubedag.core import instants, outcomes, rows, states
+from kubedag.core import instants, outcomes, reasons, rows, states, words
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
+    from kubedag.core import plan as plans
+    from kubedag.core import pods
     from kubedag.core.step import Step
 
 replace = msgspec.structs.replace
+
+GRACE_SECONDS: Final = {
+    reasons.IMAGE_PULL_BACK_OFF.name: 300,
+    reasons.CREATE_CONTAINER_CONFIG_ERROR.name: 120,
+}
+"""How long is waited for what as a rule does not heal, but may: a registry that is down, a Secret
+that the same sync creates a moment later."""
+
+
+class _Limit(NamedTuple):
+    """When an attempt has taken too long, and what for."""
+
+    deadline: datetime
+    reason: str
+    message: str
 
 
 def expire(step: Step) -> None:
     """Mark the attempts that have taken too long; their Pods are deleted once that is stored."""
     for index in step.folded:
         row = step.tasks[index]
-        if row.state not in states.ACTIVE or row.state == states.TERMINATING:
-            continue
-        task = step.plan.tasks[index]
-        last = row.attempts[-1]
         if row.state == states.RUNNING:
-            since, limit, reason = last.start_time, task.timeout_seconds, outcomes.TASK_TIMED_OUT
+            limit = _while_running(row.attempts[-1], step.plan.tasks[index])
+        elif row.state == states.PENDING:
+            limit = _while_pending(step, row, step.plan.tasks[index])
         else:
-            since, limit = last.create_time, task.pending_timeout_seconds
-            reason = outcomes.PENDING_TIMED_OUT
-        if since is None or limit is None:
             continue
-        deadline = instants.after(since, limit)
-        if step.now >= deadline:
-            step.tasks[index] = _terminating(row, reason)
+        if limit is None:
+            continue
+        if step.now >= limit.deadline:
+            step.tasks[index] = _terminating(row, limit.reason, limit.message)
         else:
-            step.wakes.append(deadline)
+            step.wakes.append(limit.deadline)
 
 
-def _terminating(row: rows.TaskRow, reason: str) -> rows.TaskRow:
-    message = outcomes.ASKS[reason].message
-    if reason == outcomes.PENDING_TIMED_OUT:
+def _while_running(last: rows.Attempt, task: plans.TaskPlan) -> _Limit | None:
+    began = last.start_time
+    if began is None or task.timeout_seconds is None:
+        return None
+    # The clock of a node may be slow, but nothing runs before it was created.
+    began = max(began, last.create_time or began)
+    waits = last.message if last.reason == reasons.SIDECAR_RUNNING.name else ""
+    return _Limit(
+        instants.deadline(began, task.timeout_seconds),
+        outcomes.TASK_TIMED_OUT,
+        words.ran_too_long(task.timeout_seconds, waits),
+    )
+
+
+def _while_pending(step: Step, row: rows.TaskRow, task: plans.TaskPlan) -> _Limit | None:
+    last = row.attempts[-1]
+    since = last.ungate_time or last.create_time
+    if since is None or last.reason == reasons.SCHEDULING_GATED.name:
+        return None
+    longest = instants.deadline(since, task.pending_timeout_seconds)
+    grace = GRACE_SECONDS.get(last.reason)
+    if grace is None:
         # What it waited for is known now, and nobody can tell once the Pod is gone.
-        last = row.attempts[-1]
-        message = rows.clip(": ".join(filter(None, (message, last.reason, last.message))))
+        waited = last.message or last.reason
+        message = words.pended_too_long(task.pending_timeout_seconds, waited)
+        return _Limit(longest, outcomes.PENDING_TIMED_OUT, message)
+    pod = _pod_of(step, row)
+    began = outcomes.classify(pod).since if pod is not None else last.schedule_time
+    graced = instants.deadline(max(since, began or since), grace)
+    message = last.message or outcomes.ASKS[last.reason].message
+    return _Limit(min(graced, longest), last.reason, message)
+
+
+def _pod_of(step: Step, row: rows.TaskRow) -> pods.Pod | None:
+    name = row.attempts[-1].pod_name
+    for pod in step.snap.pods.get(row.name, ()):
+        if pod.metadata.name == name:
+            return pod
+    return None
+
+
+def _terminating(row: rows.TaskRow, reason: str, message: str) -> rows.TaskRow:
     last = replace(row.attempts[-1], state=states.TERMINATING, reason=reason, message=message)
     return replace(
         row,
@@ -61,13 +113,13 @@ def stop(step: Step) -> None:
     message = outcomes.ASKS[step.stop_reason].message
     for index, row in enumerate(step.tasks):
         if row.state in (states.PENDING, states.RUNNING):
-            step.tasks[index] = _terminating(row, step.stop_reason)
+            step.tasks[index] = _terminating(row, step.stop_reason, message)
         elif row.name in step.snap.creating:
             pass
         elif row.state == states.AWAITING_RETRY:
-            step.tasks[index] = replace(row, state=states.FAILED, next_attempt_time=None)
-        elif row.state in (states.WAITING, states.QUEUED):
             step.tasks[index] = replace(
-                row, state=states.SKIPPED, reason=step.stop_reason, message=message
+                row, state=states.FAILED, next_attempt_time=None, wait_time=None
             )
+        elif row.state in (states.WAITING, states.QUEUED):
+            step.tasks[index] = rows.TaskRow(row.name, states.SKIPPED, step.stop_reason, message)
         step.stopped |= row.state not in states.TERMINAL

@@ -25,6 +25,14 @@ def after(stamp: str, seconds: int) -> datetime:
     return parse(stamp) + timedelta(seconds=seconds)
 
 
+def deadline(stamp: str, seconds: int) -> datetime:
+    """The instant at which that many seconds have surely passed since a recorded one.
+
+    The fraction of a second that a stamp was cut by would make it early; late is no lie.
+    """
+    return parse(stamp) + timedelta(seconds=seconds + 1)
+
+
 def seconds_between(start: str, end: str) -> int:
     """Whole seconds from one recorded instant to another, never negative."""
     return max(0, int((parse(end) - parse(start)).total_seconds()))

@@ -35,7 +35,7 @@ Outcome = evidence.Outcome
 def classify(pod: pods.Pod, ask_reason: str = "") -> evidence.Outcome:
     """The outcome of a Pod; `ask_reason` is why we asked it to end, if we did."""
     seen = evidence.gather(pod, ask_reason)
-    for row in outcomes_ended.ROWS if _has_ended(pod) else outcomes_alive.ROWS:
+    for row in outcomes_ended.ROWS if pods.has_ended(pod) else outcomes_alive.ROWS:
         outcome = row(seen)
         if outcome is not None:
             return outcome
@@ -45,7 +45,3 @@ def classify(pod: pods.Pod, ask_reason: str = "") -> evidence.Outcome:
 def failed_container(pod: pods.Pod) -> str:
     """The name of the container whose log explains a failed Pod."""
     return classify(pod).container or pods.MAIN_CONTAINER
-
-
-def _has_ended(pod: pods.Pod) -> bool:
-    return pod.gone or pod.status.phase in ("Succeeded", "Failed")

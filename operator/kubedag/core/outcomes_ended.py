@@ -153,7 +153,7 @@ def deleted(seen: Evidence) -> Outcome | None:
     """Gone, or on its way out, without a verdict of its own and without our asking."""
     if not seen.deleted or seen.exit_code not in (None, 0, *KILLED):
         return None
-    if seen.pod.gone and seen.status.phase not in ("Succeeded", "Failed"):
+    if seen.status.phase not in ("Succeeded", "Failed"):
         return failed(seen, reasons.POD_DELETED, "the Pod was deleted before it had ended")
     if seen.pod.metadata.deletion_timestamp:
         return failed(seen, reasons.POD_DELETED, "the Pod was deleted while it ran")

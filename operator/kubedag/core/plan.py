@@ -48,6 +48,8 @@ class TaskPlan:
     timeout_seconds: int | None
     pending_timeout_seconds: int
     priority: int
+    idempotent: bool
+    """May it run a second time although it may have run once?"""
     template: TaskTemplate
     """What the task says of its Pods; `Plan.layers` lays it over what all tasks have in common."""
 
@@ -108,6 +110,7 @@ def _tasks(spec: DAGSpec, upstream: graph.Edges) -> tuple[TaskPlan, ...]:
     timeout = common.timeout_seconds if common else None
     pending = (common and common.pending_timeout_seconds) or defaults.PENDING_TIMEOUT_SECONDS
     priority = (common and common.priority) or defaults.PRIORITY
+    idempotent = common.idempotent is not False if common else defaults.IDEMPOTENT
     return tuple(
         TaskPlan(
             index=index,
@@ -118,6 +121,7 @@ def _tasks(spec: DAGSpec, upstream: graph.Edges) -> tuple[TaskPlan, ...]:
             timeout_seconds=task.timeout_seconds or timeout,
             pending_timeout_seconds=task.pending_timeout_seconds or pending,
             priority=priority if task.priority is None else task.priority,
+            idempotent=idempotent if task.idempotent is None else task.idempotent,
             template=task,
         )
         for index, task in enumerate(spec.tasks)

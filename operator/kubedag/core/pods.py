@@ -21,6 +21,8 @@ LABEL_REVISION: Final = "kubedag.dev/revision"
 LABEL_MANAGED_BY: Final = "app.kubernetes.io/managed-by"
 MANAGED_BY: Final = "kubedag"
 MAIN_CONTAINER: Final = "main"
+FINALIZER: Final = "kubedag.dev/record"
+"""Keeps a Pod whose task may not run twice until it is stored how it ended (ADR 12)."""
 
 
 class _Record(msgspec.Struct, frozen=True, gc=False, rename="camel"):
@@ -43,6 +45,7 @@ class Metadata(_Record, frozen=True):
     deletion_timestamp: str | None = None
     labels: dict[str, str] | None = None
     owner_references: tuple[OwnerReference, ...] = ()
+    finalizers: tuple[str, ...] = ()
 
 
 class Waiting(_Record, frozen=True):
@@ -137,3 +140,23 @@ def attempt_number(pod: Pod) -> int:
     """The attempt that a Pod is, from its label; 0 if somebody broke the label."""
     text = pod.label(LABEL_ATTEMPT)
     return int(text) if text.isascii() and text.isdigit() and len(text) < 6 else 0
+
+
+def is_held(pod: Pod) -> bool:
+    """Does the Pod exist, and stay until we let it go?"""
+    return not pod.gone and FINALIZER in pod.metadata.finalizers
+
+
+def has_ended(pod: Pod) -> bool:
+    """Nothing of the Pod runs, and nothing ever will.
+
+    One that is deleted before it has a node is never given one (`assignPod` of the API server); it
+    is there only until its finalizers are off.
+    """
+    if pod.gone or pod.status.phase in TERMINAL_PHASES:
+        return True
+    unplaced = pod.status.phase in ("", "Pending") and not pod.spec.node_name
+    return unplaced and pod.metadata.deletion_timestamp is not None
+
+
+TERMINAL_PHASES: Final = ("Succeeded", "Failed")

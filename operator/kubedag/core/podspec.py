@@ -48,20 +48,22 @@ def build(
                 {**container, "env": [*env, *(container.get("env") or ())]}
                 for container in spec[key]
             ]
-    labels = metadata.get("labels", {}) | _labels(plan, task, run, attempt, map_index)
+    labels = metadata.get("labels", {}) | labels_of(plan, task, run, attempt, map_index)
     found: dict[str, Any] = {
         "name": naming.pod_name(run.name, run.uid, task.name, map_index, attempt),
         "namespace": run.namespace,
         "labels": labels,
-        "ownerReferences": [_owner(run)],
+        "ownerReferences": [owner(run)],
     }
+    if not task.idempotent:
+        found["finalizers"] = [pods.FINALIZER]
     if "annotations" in metadata:
         found["annotations"] = metadata["annotations"]
     return {"apiVersion": "v1", "kind": "Pod", "metadata": found, "spec": spec}
 
 
-def _labels(
-    plan: Plan, task: TaskPlan, run: RunIdentity, attempt: int, map_index: int | None
+def labels_of(
+    plan: Plan, task: TaskPlan, run: RunIdentity, attempt: int, map_index: int | None = None
 ) -> dict[str, str]:
     """By what the Pod is found again, by kubedag and by people with `kubectl -l`."""
     labels = {
@@ -99,7 +101,7 @@ def _environment(
     return [{"name": ENV_PREFIX + name, "value": value} for name, value in said.items()]
 
 
-def _owner(run: RunIdentity) -> dict[str, Any]:
+def owner(run: RunIdentity) -> dict[str, Any]:
     """The run, with which the Pod is deleted; blocking that would only delay it."""
     return {
         "apiVersion": API_VERSION,

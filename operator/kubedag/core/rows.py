@@ -47,6 +47,7 @@ class Attempt(_Record, frozen=True):
     pod_name: str = ""
     deps_met_time: str | None = None
     create_time: str | None = None
+    ungate_time: str | None = None
     schedule_time: str | None = None
     start_time: str | None = None
     finish_time: str | None = None
@@ -64,6 +65,8 @@ class TaskRow(_Record, frozen=True):
     user_failures: int = 0
     infra_failures: int = 0
     next_attempt_time: str | None = None
+    wait_time: str | None = None
+    """Since when the API does not take the Pod, for what `reason` says."""
     attempts: tuple[Attempt, ...] = ()
 
 

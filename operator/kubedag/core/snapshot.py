@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from collections.abc import Set as AbstractSet
 
     from kubedag.core import plan as plans
     from kubedag.core import pods, rows
@@ -95,14 +96,16 @@ class RunSnapshot:
     plan_revision: str = ""
     plan_generation: int = 0
     """The generation of the DAG that the revision was made of."""
+    held: Sequence[pods.Pod] = ()
+    """The Pods that carry our finalizer."""
     pods: Mapping[str, Sequence[pods.Pod]] = field(default_factory=dict)
     """By task name; in order of attempt."""
     observed: Mapping[str, rows.Attempt] = field(default_factory=dict)
     """By the Pod's UID: `attempts.observe` of the Pods, worked out once when each was seen."""
-    creating_pods: frozenset[str] = frozenset()
-    """The names of the Pods whose creation is under way."""
-    creating: frozenset[str] = frozenset()
-    """Names of the tasks for which the creation of a Pod is under way."""
+    gone: AbstractSet[str] = frozenset()
+    """The UIDs and names of Pods of which the API has said, asked by name, that they are gone."""
+    creating: Mapping[str, str] = field(default_factory=dict)
+    """The Pods whose creation is under way: their names, by task name."""
     logs: Mapping[str, CapturedLog] = field(default_factory=dict)
     """By the Pod's UID."""
     refusals: Mapping[str, Refusal] = field(default_factory=dict)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from kubedag.core import actions, instants, naming, rows, states
+from kubedag.core import actions, instants, naming, pods, rows, states, vanished, waits
 from kubedag.core import snapshot as snapshots
 
 if TYPE_CHECKING:
@@ -59,14 +59,14 @@ def _under_way(step: Step, index: int) -> bool:
     refusal = _transient_refusal(step, row, number)
     if row.name in step.snap.creating:
         step.active += 1
-        reason, message = (refusal.reason, refusal.message) if refusal else ("CreatingPod", "")
-        step.tasks[index] = _queued(row, reason, message)
+        told = waits.told(row, refusal) if refusal else ("CreatingPod", "")
+        step.tasks[index] = _queued(row, *told)
         return True
     if refusal is None or step.snap.run.suspend:
         return False
     step.active += 1
-    step.tasks[index] = _queued(row, refusal.reason, refusal.message)
-    due = instants.parse(refusal.retry_time)
+    row = step.tasks[index] = _queued(row, *waits.told(row, refusal))
+    due = waits.next_try(row, refusal, step.plan.tasks[index])
     if step.now < due:
         step.wakes.append(due)
     else:
@@ -89,7 +89,7 @@ def _retry(step: Step) -> None:
 
 def _alive(step: Step, row: rows.TaskRow) -> bool:
     return any(
-        not pod.gone and pod.status.phase not in ("Succeeded", "Failed")
+        not pods.has_ended(vanished.as_believed(pod, step.snap))
         for pod in step.snap.pods.get(row.name, ())
     )
 
@@ -101,12 +101,18 @@ def _transient_refusal(step: Step, row: rows.TaskRow, number: int) -> snapshots.
     return refusal
 
 
-def _queued(row: rows.TaskRow, reason: str, message: str) -> rows.TaskRow:
+def _queued(
+    row: rows.TaskRow, reason: str, message: str, since: str | None = None
+) -> rows.TaskRow:
+    if not message and row.wait_time is not None:
+        return row  # the API is asked again, and has not answered yet
     if row.state == states.AWAITING_RETRY:
-        return replace(row, reason=reason, message=message or row.message) if message else row
+        if not message:
+            return row
+        return replace(row, reason=reason, message=message, wait_time=since)
     if row.state == states.QUEUED and row.reason == reason and row.message == message:
         return row
-    return rows.TaskRow(row.name, states.QUEUED, reason, rows.clip(message))
+    return rows.TaskRow(row.name, states.QUEUED, reason, rows.clip(message), wait_time=since)
 
 
 def _create(step: Step, index: int, number: int) -> actions.CreatePod:

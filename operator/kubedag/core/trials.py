@@ -28,6 +28,7 @@ _PLAIN: Final = frozenset(
         "script",
         "env",
         "retry",
+        "idempotent",
         "timeout_seconds",
         "pending_timeout_seconds",
         "priority",

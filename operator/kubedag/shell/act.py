@@ -15,12 +15,12 @@ from typing import TYPE_CHECKING, Final, assert_never
 import msgspec
 import orjson
 
-from kubedag.core import actions, instants, masks, pods, podspec, refusals, snapshot
-from kubedag.shell import client, log_reader
+from kubedag.core import actions, ending, instants, masks, pods, podspec, refusals, snapshot
+from kubedag.shell import client, log_reader, pod_keeper
 from kubedag.shell.errors import ApiError, ClusterError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine, Iterable
+    from collections.abc import Callable, Coroutine, Iterable, Mapping
     from typing import Any
 
     from kubedag.core import plan as plans
@@ -35,6 +35,10 @@ log: Final = logging.getLogger(__name__)
 CREATES_AT_ONCE_MAX: Final = 64
 
 
+def _keep_quiet(_entry: RunEntry, _note: actions.Note) -> None:
+    """Tell nobody."""
+
+
 class RunActor:
     """Executes the actions of runs beside the decisions."""
 
@@ -45,6 +49,7 @@ class RunActor:
         wake: Callable[[Key], None],
         clock: Clock,
         tasks: Tasks,
+        tell: Callable[[RunEntry, actions.Note], None] = _keep_quiet,
     ) -> None:
         self._api = api
         self._pods = pod_informer
@@ -52,6 +57,7 @@ class RunActor:
         self._clock = clock
         self._tasks = tasks
         self._creates = asyncio.Semaphore(CREATES_AT_ONCE_MAX)
+        self._keeper = pod_keeper.PodKeeper(api, pod_informer, wake, tasks, tell)
         self._logs = log_reader.LogReader(api)
         self._pod = msgspec.json.Decoder(pods.Pod)
 
@@ -65,12 +71,11 @@ class RunActor:
                     assert snap.plan is not None
                     task = snap.plan.tasks[action.task_index]
                     if task.name not in entry.creating:
-                        entry.creating.add(task.name)
-                        entry.creating_pods.add(action.name)
+                        entry.creating[task.name] = action.name
                         identity = _identity(snap)
                         self._tasks.start(
                             self._create_pod(entry, snap.plan, task, identity, action),
-                            partial(self._creation_over, entry, task.name, action.name),
+                            partial(self._creation_over, entry, task.name),
                         )
                 case actions.DeletePod():
                     self._delete_once(entry, action.uid, partial(self._delete_pod, entry, action))
@@ -84,8 +89,28 @@ class RunActor:
                             self._capture_log(entry, snap.plan, action),
                             partial(self._capture_over, entry, action.pod_uid),
                         )
+                case actions.ConfirmGone():
+                    assert snap.plan is not None
+                    task, identity = snap.plan.tasks[action.task_index], _identity(snap)
+                    mark = pod_keeper.mark_of(snap.plan, task, identity, action.attempt)
+                    self._keeper.confirm(entry, action, mark)
+                case actions.ReleasePod():
+                    self._keeper.release(entry.key, entry.facts.namespace, action)
                 case _:
                     assert_never(action)
+
+    def let_go(
+        self,
+        key: Key,
+        pod: pods.Pod,
+        entry: RunEntry | None,
+        take_run: Callable[[Mapping[str, Any]], None],
+    ) -> None:
+        """Take our finalizer off a Pod whose run is gone, or no longer needs it."""
+        if entry is None:
+            self._keeper.release_if_alone(key, pod, take_run)
+        elif entry.facts.deleting or ending.may_go(entry.status, pod):
+            self._keeper.release(key, pod.metadata.namespace, ending.release(pod))
 
     def _delete_once(
         self, entry: RunEntry, what: str, work: Callable[[], Coroutine[Any, Any, None]]
@@ -111,22 +136,28 @@ class RunActor:
             entry.refusal_tries.pop(task.name, None)
         except ApiError as error:
             if error.already_exists:
-                await self._adopt(entry, task.name, action)
+                mark = pod_keeper.mark_of(plan, task, identity, action.attempt)
+                await self._adopt(entry, task.name, action, mark)
             else:
                 self._refuse(entry, task.name, action, error)
         except ClusterError as error:
             self._refuse(entry, task.name, action, error)
 
-    def _creation_over(self, entry: RunEntry, task: str, pod: str) -> None:
-        entry.creating.discard(task)
-        entry.creating_pods.discard(pod)
+    def _creation_over(self, entry: RunEntry, task: str) -> None:
+        entry.creating.pop(task, None)
         self._wake(entry.key)
 
-    async def _adopt(self, entry: RunEntry, task: str, action: actions.CreatePod) -> None:
+    async def _adopt(
+        self, entry: RunEntry, task: str, action: actions.CreatePod, mark: pod_keeper.Mark
+    ) -> None:
         """The name is taken: by our own earlier request, or by somebody else's Pod."""
         path = client.PODS.path(entry.facts.namespace, action.name)
         try:
-            pod = self._pod.decode(await self._api.request("GET", path))
+            answer = await self._api.request("GET", path)
+            owners = self._pod.decode(answer).metadata.owner_references
+            if any(owner.uid == entry.facts.uid and owner.controller for owner in owners):
+                await self._keeper.put_right(entry, answer, mark)
+                return
         except ApiError as error:
             # Most likely it went between the two requests, which says nothing against the task.
             again = ApiError(409, "Conflict", error.message)
@@ -134,10 +165,6 @@ class RunActor:
             return
         except ClusterError as error:
             self._refuse(entry, task, action, error)
-            return
-        owners = pod.metadata.owner_references
-        if any(owner.uid == entry.facts.uid and owner.controller for owner in owners):
-            self._pods.assume(pod)
             return
         message = f"a Pod named {action.name!r} exists and does not belong to this run"
         now = instants.text(self._clock.now())
@@ -158,7 +185,7 @@ class RunActor:
         entry.refusals[task] = snapshot.Refusal(
             attempt=action.attempt,
             reason=verdict.reason,
-            message=answer.message,
+            message=verdict.message,
             time=instants.text(now),
             transient=verdict.transient,
             retry_time=instants.text(now + wait),

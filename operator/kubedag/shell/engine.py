@@ -10,8 +10,10 @@ import asyncio
 import logging
 import random
 import time
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
+from kubedag.api import group
 from kubedag.core import pods
 from kubedag.shell import client, definitions
 from kubedag.shell.act import RunActor
@@ -29,7 +31,9 @@ from kubedag.shell.writer import StatusWriter
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from kubedag.core import actions
     from kubedag.shell.clock import Clock
+    from kubedag.shell.entries import RunEntry
     from kubedag.shell.recorder import Recorder
 
 log: Final = logging.getLogger(__name__)
@@ -41,7 +45,7 @@ STOP_SECONDS_MAX: Final = 5.0
 class Engine:
     """Observe, decide, act, for all runs and DAGs of the watched namespaces."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  # all but three have defaults
         self,
         api: client.Api,
         recorder: Recorder,
@@ -81,7 +85,7 @@ class Engine:
             self.store,
             self.queue,
             self._pace,
-            RunActor(api, self.pods, wake, clock, self.tasks),
+            RunActor(api, self.pods, wake, clock, self.tasks, partial(_tell, recorder)),
             DAGActor(api, self.revisions, wake, self.store.drop_run, clock, self.tasks),
             self.writer,
             clock,
@@ -150,3 +154,8 @@ class Engine:
                 *(one.relist() for one in self.pods.all.values()),
                 *(one.relist() for one in self.revisions.all.values()),
             )
+
+
+def _tell(recorder: Recorder, entry: RunEntry, note: actions.Note) -> None:
+    facts = entry.facts
+    recorder.note(group.DAG_RUN.kind, facts.namespace, facts.name, facts.uid, note)

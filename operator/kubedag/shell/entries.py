@@ -9,20 +9,14 @@ from dataclasses import dataclass, field
 
 from kubedag.core import (
     answers,
-    attempts,
     decide_dag,
-    masks,
     plan,
-    pods,
     retention,
     rows,
     slices,
     snapshot,
-    states,
 )
 from kubedag.shell import slices as stored_slices
-
-PodsByTask = dict[str, tuple[pods.Pod, ...]]
 
 
 @dataclass(slots=True)
@@ -35,11 +29,13 @@ class RunEntry:
     """As it is stored."""
     decided: rows.RunStatus | None = None
     """As it will be stored next."""
-    creating: set[str] = field(default_factory=set)
-    creating_pods: set[str] = field(default_factory=set)
+    creating: dict[str, str] = field(default_factory=dict)
+    """The Pods whose creation is under way: their names, by task name."""
     capturing: set[str] = field(default_factory=set)
     deleting: set[str] = field(default_factory=set)
     logs: dict[str, snapshot.CapturedLog] = field(default_factory=dict)
+    gone: set[str] = field(default_factory=set)
+    """The UIDs and names of Pods that the API, asked by name, has said to be gone."""
     refusals: dict[str, snapshot.Refusal] = field(default_factory=dict)
     refusal_tries: dict[str, int] = field(default_factory=dict)
     delete_tries: int = 0
@@ -163,109 +159,3 @@ class DAGEntry:
         if definition is None or not decide_dag.ready(self.status, definition.generation):
             return None
         return definition.plan
-
-
-class PodIndex:
-    """The Pods of all runs, by run and task. Those that are gone stay until they are recorded."""
-
-    def __init__(self) -> None:
-        self._by_run: dict[str, PodsByTask] = {}
-        self._gone: dict[str, int] = {}
-        self._observed: dict[str, dict[str, rows.Attempt]] = {}
-        self._unmasked: dict[str, dict[str, pods.Pod]] = {}
-
-    def of(self, run_uid: str) -> PodsByTask:
-        """The Pods of a run, by task, in order of attempt."""
-        return self._by_run.get(run_uid, _NONE)
-
-    def observed(self, run_uid: str) -> dict[str, rows.Attempt]:
-        """What the Pods of a run say of their attempts, by the Pod's UID."""
-        return self._observed.get(run_uid, {})
-
-    def put(self, run_uid: str, pod: pods.Pod) -> None:
-        """Remember a Pod as it is now, or as it was last."""
-        self._observed.setdefault(run_uid, {})[pod.metadata.uid] = attempts.observe(pod)
-        tasks = self._by_run.setdefault(run_uid, {})
-        task = pod.label(pods.LABEL_TASK)
-        others = [old for old in tasks.get(task, ()) if old.metadata.uid != pod.metadata.uid]
-        others.append(pod)
-        others.sort(key=lambda one: (attempts.attempt_number(one), not one.gone))
-        tasks[task] = tuple(others)
-        if masks.has_words(pod):
-            self._unmasked.setdefault(run_uid, {})[pod.metadata.uid] = pod
-        if pod.gone:
-            self._gone[run_uid] = self._gone.get(run_uid, 0) + 1
-
-    def mask(self, run_uid: str, masked: masks.Masks) -> None:
-        """Have nothing told of what a DAG's patterns match; only the DAG tells what those are."""
-        unmasked = self._unmasked.pop(run_uid, {})
-        if not masked:
-            return
-        tasks = self._by_run.get(run_uid, {})
-        for uid, raw in unmasked.items():
-            task = raw.label(pods.LABEL_TASK)
-            seen = tasks.get(task, ())
-            if any(one is raw for one in seen):  # and not a later state that says nothing
-                pod = masked.pod(raw)
-                tasks[task] = tuple(pod if one is raw else one for one in seen)
-                self._observed[run_uid][uid] = attempts.observe(pod)
-
-    def forget(self, run_uid: str, pod: pods.Pod) -> None:
-        """A Pod that is gone and of which nothing is left to record."""
-        tasks = self._by_run.get(run_uid, {})
-        self._observed.get(run_uid, {}).pop(pod.metadata.uid, None)
-        task = pod.label(pods.LABEL_TASK)
-        left = tuple(one for one in tasks.get(task, ()) if one.metadata.uid != pod.metadata.uid)
-        if left:
-            tasks[task] = left
-        else:
-            tasks.pop(task, None)
-        if not tasks:
-            self._by_run.pop(run_uid, None)
-
-    def forget_run(self, run_uid: str) -> None:
-        """The run is gone, and its Pods matter to nobody."""
-        self._by_run.pop(run_uid, None)
-        self._observed.pop(run_uid, None)
-        self._unmasked.pop(run_uid, None)
-        self._gone.pop(run_uid, None)
-
-    def forget_recorded(self, run_uid: str, status: rows.RunStatus) -> None:
-        """Drop the Pods that are gone and whose end is stored."""
-        if not self._gone.get(run_uid):
-            return
-        tasks = self._by_run.get(run_uid, {})
-        for row in status.tasks:
-            seen = tasks.get(row.name)
-            if seen is None or not any(pod.gone for pod in seen):
-                continue
-            ended = {a.number for a in row.attempts if a.state in states.ATTEMPT_ENDS}
-            over = row.state in states.TERMINAL or status.finished
-            kept = tuple(
-                pod for pod in seen
-                if not pod.gone or not (over or attempts.attempt_number(pod) in ended)
-            )  # fmt: skip
-            for pod in seen:
-                if pod not in kept:
-                    self._observed[run_uid].pop(pod.metadata.uid, None)
-            if kept:
-                tasks[row.name] = kept
-            else:
-                del tasks[row.name]
-        # Also those of tasks that the status does not tell of yet.
-        if left := sum(pod.gone for seen in tasks.values() for pod in seen):
-            self._gone[run_uid] = left
-        else:
-            del self._gone[run_uid]
-        if not tasks:
-            self._by_run.pop(run_uid, None)
-
-    def revision(self, run_uid: str) -> str:
-        """The revision that the Pods of a run were made from, or an empty string."""
-        for seen in self.of(run_uid).values():
-            for pod in seen:
-                return pod.label(pods.LABEL_REVISION)
-        return ""
-
-
-_NONE: PodsByTask = {}

@@ -127,6 +127,9 @@ class Reconciler:
         now = self._clock.now()
         if kind == "run":
             wake_at = self._run(namespace, name, now)
+        elif kind == "pod":
+            self._pod(key)
+            return
         else:
             wake_at = self._dag(namespace, name, now)
         if wake_at is not None:
@@ -150,6 +153,12 @@ class Reconciler:
         ):
             self._store.wake_around(entry)
         return decision.wake_at
+
+    def _pod(self, key: Key) -> None:
+        """A Pod that no run lets go; the runs were listed before anything is decided."""
+        pod = self._store.unclaimed.get(key[1:])
+        if pod is not None:
+            self._run_actor.let_go(key, pod, self._store.owner_of(pod), self._store.put_run)
 
     def _dag(self, namespace: str, name: str, now: datetime) -> datetime | None:
         entry = self._store.dags.get((namespace, name))

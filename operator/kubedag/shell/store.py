@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 
 from kubedag.core import decide_dag, plan, pods, rows, slices, snapshot
-from kubedag.shell import definitions, wire
-from kubedag.shell.entries import DAGEntry, PodIndex, RunEntry
+from kubedag.shell import definitions, pod_index, wire
+from kubedag.shell.entries import DAGEntry, RunEntry
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
@@ -32,7 +32,9 @@ class Store:
         self._wake = wake
         self.runs: dict[Name, RunEntry] = {}
         self.dags: dict[Name, DAGEntry] = {}
-        self.pods = PodIndex()
+        self.pods = pod_index.PodIndex()
+        self.unclaimed: dict[Name, pods.Pod] = {}
+        """Pods that carry our finalizer and are not known to be of a run."""
         self.revisions = definitions.Revisions()
         self._runs_of_dag: dict[Name, dict[str, RunEntry]] = {}
         self._run_of_uid: dict[str, Name] = {}
@@ -72,6 +74,8 @@ class Store:
             return
         del self.runs[(namespace, name)]
         self._run_of_uid.pop(known.facts.uid, None)
+        for pod in self.pods.held(known.facts.uid):
+            self._claim(pod, None)
         self.pods.forget_run(known.facts.uid)
         siblings = self._runs_of_dag.get((namespace, known.facts.dag_name), {})
         siblings.pop(name, None)
@@ -121,13 +125,17 @@ class Store:
 
     # --- What informers bring ----------------------------------------------------------------
 
-    def pod_changed(self, _old: pods.Pod | None, new: pods.Pod) -> None:
+    def pod_changed(self, old: pods.Pod | None, new: pods.Pod) -> None:
         """A Pod was seen, changed or went."""
         run_uid = new.label(pods.LABEL_RUN_UID)
-        if not any(owner.uid == run_uid for owner in new.metadata.owner_references):
-            return  # somebody copied our labels; it is none of ours
+        if not (old and pod_index.same_labels(old, new) and self.pods.has(run_uid, old)):
+            run_uid = pod_index.run_of(new)
+            self._misplace(old, run_uid)
         name = self._run_of_uid.get(run_uid)
         entry = self.runs[name] if name is not None else None
+        self._claim(new, entry)
+        if not run_uid:
+            return  # somebody copied our labels, or changed them; a run that misses it will ask
         if new.gone and (entry is None or entry.status.finished):
             self.pods.forget(run_uid, new)
             return
@@ -135,6 +143,31 @@ class Store:
         if entry is not None:
             entry.refusals.pop(new.label(pods.LABEL_TASK), None)
             self._wake(entry.key)
+
+    def _misplace(self, old: pods.Pod | None, run_uid: str) -> None:
+        """A Pod whose labels were changed is not found where it was any more."""
+        before = pod_index.run_of(old) if old is not None else ""
+        if old is None or not before or before == run_uid:
+            return
+        self.pods.forget(before, old)
+        if (name := self._run_of_uid.get(before)) is not None:
+            self._wake(self.runs[name].key)
+
+    def _claim(self, pod: pods.Pod, entry: RunEntry | None) -> None:
+        """Note the Pods that nobody would let go: of no run, or no longer to be found as one's."""
+        name = (pod.metadata.namespace, pod.metadata.name)
+        if entry is None and pods.is_held(pod):
+            self.unclaimed[name] = pod
+            self._wake(("pod", *name))
+        else:
+            self.unclaimed.pop(name, None)
+
+    def owner_of(self, pod: pods.Pod) -> RunEntry | None:
+        """The run that a Pod belongs to by its owner, whatever its labels say."""
+        for owner in pod.metadata.owner_references:
+            if (name := self._run_of_uid.get(owner.uid)) is not None:
+                return self.runs[name]
+        return None
 
     def revision_changed(
         self, _old: definitions.Revision | None, new: definitions.Revision
@@ -184,6 +217,8 @@ class Store:
         for dag in self.dags.values():
             dag.decided = None
             self._wake(dag.key)
+        for name in self.unclaimed:
+            self._wake(("pod", *name))
 
     # --- Snapshots ----------------------------------------------------------------------------
 
@@ -218,8 +253,9 @@ class Store:
             plan_generation=self.revisions.generation(facts.namespace, facts.dag_name, revision),
             pods=pods_of_run,
             observed=self.pods.observed(facts.uid),
-            creating=frozenset(entry.creating),
-            creating_pods=frozenset(entry.creating_pods),
+            gone=entry.gone,
+            held=self.pods.held(facts.uid),
+            creating=dict(entry.creating),
             logs=entry.logs,
             refusals=entry.refusals,
             slice_bytes_max=entry.slices.bytes_max,

@@ -127,6 +127,7 @@ class StatusWriter:
             if status.finished != old.finished:
                 entry.logs.clear()
                 entry.refusals.clear()
+                entry.gone.clear()
                 entry.status = slices.main(entry.status)  # nobody asks for these rows again
                 entry.slices.stored.clear()
                 self._store.wake_around(entry)

@@ -126,7 +126,7 @@ def test_all_that_is_ready_starts_at_once_where_nothing_limits_it():
 )
 def test_no_more_tasks_are_active_than_the_dag_allows(seen, creating, expected):
     plan = a_plan(a_task("a", priority=9), a_task("b"), a_task("c"), maxActiveTasks=2)
-    assert started(step(plan, *seen, creating=frozenset(creating))) == expected
+    assert started(step(plan, *seen, creating=dict.fromkeys(creating, ""))) == expected
 
 
 def test_a_task_that_waits_for_a_place_says_so():
@@ -154,12 +154,12 @@ def test_only_so_many_creations_are_under_way_at_once():
     most = starting.CREATES_IN_FLIGHT_MAX
     plan = a_plan(*[a_task(f"t{number}") for number in range(most + 10)])
     assert len(started(step(plan))) == most
-    busy = frozenset(f"t{number}" for number in range(most - 3))
+    busy = {f"t{number}": "" for number in range(most - 3)}
     assert len(started(step(plan, creating=busy))) == 3
 
 
 def test_a_suspended_run_starts_nothing_and_lets_the_rest_go_on():
-    found = step(WIDE, a_pod("a", phase="Running"), creating=frozenset("b"), suspend=True)
+    found = step(WIDE, a_pod("a", phase="Running"), creating={"b": "run-b-1"}, suspend=True)
     assert found.actions == []
     assert said(found) == {
         "a": ("Running", ""),
@@ -184,7 +184,13 @@ def test_a_refused_pod_is_asked_for_again_when_its_time_has_come(now, expected):
     found = step(plan, now=now, refusals={"a": refusal()})
     assert started(found) == expected
     assert found.tasks == [
-        a_row("a", "Queued", reason="WaitingForQuota", message="exceeded quota")
+        a_row(
+            "a",
+            "Queued",
+            reason="WaitingForQuota",
+            message="exceeded quota (since 00:00:10 UTC)",
+            wait_time=stamp(10),
+        )
     ]
     assert advance.wake(found) == (None if expected else at(30))
 

@@ -6,7 +6,6 @@ import pytest
 
 from kubedag.core import actions, advance, logs, rows, snapshot
 from support.builders import (
-    a_condition,
     a_plan,
     a_pod,
     a_row,
@@ -15,7 +14,6 @@ from support.builders import (
     an_attempt,
     at,
     ended,
-    waiting,
 )
 from support.objects import a_task
 
@@ -40,62 +38,7 @@ def said(found):
     return {row.name: (row.state, row.reason) for row in found.tasks}
 
 
-# --- Time -------------------------------------------------------------------------------------
-
 TIMED = a_plan(a_task("a", timeoutSeconds=10, pendingTimeoutSeconds=50))
-
-
-@pytest.mark.parametrize(
-    ("pod", "deadline", "reason"),
-    [
-        pytest.param(a_pod(phase="Running", started=2), 12, "TaskTimedOut", id="running"),
-        pytest.param(a_pod(phase="Pending", created=1), 51, "PendingTimedOut", id="pending"),
-    ],
-)
-def test_an_attempt_that_takes_too_long_is_ended(pod, deadline, reason):
-    early, due = step(TIMED, pod, now=deadline - 1), step(TIMED, pod, now=deadline)
-    assert (advance.wake(early), early.tasks[0].state) == (at(deadline), pod.status.phase)
-    assert (advance.wake(due), said(due)) == (None, {"a": ("Terminating", reason)})
-    assert due.tasks[0].attempts[0].reason == reason
-
-
-@pytest.mark.parametrize(
-    ("pod", "why"),
-    [
-        pytest.param(a_pod(), "", id="nothing is known"),
-        pytest.param(
-            a_pod(main=waiting("ErrImagePull", "no such host")),
-            ": ErrImagePull: no such host",
-            id="the image",
-        ),
-        pytest.param(a_pod(main=waiting("Odd")), ": Odd", id="a bare word"),
-        pytest.param(
-            a_pod(conditions=(a_condition("PodScheduled", "False", "Unschedulable", "no node"),)),
-            ": Unschedulable: no node",
-            id="no node",
-        ),
-    ],
-)
-def test_a_pod_that_did_not_start_says_what_it_waited_for(pod, why):
-    (row,) = step(TIMED, pod, now=50).tasks
-    assert row.message == "did not start within its pendingTimeoutSeconds" + why
-    assert row.attempts[0].message == row.message
-
-
-def test_a_task_without_a_timeout_runs_for_as_long_as_it_takes():
-    found = step(a_plan(a_task("a")), a_pod(phase="Running"), now=10_000_000)
-    assert (advance.wake(found), said(found)) == (None, {"a": ("Running", "")})
-
-
-def test_a_pod_that_nobody_started_gets_fifteen_minutes():
-    found = step(a_plan(a_task("a")), a_pod(), now=20)
-    assert advance.wake(found) == at(900)
-
-
-def test_the_next_look_is_at_the_earliest_of_all_that_time_can_change():
-    plan = a_plan(a_task("a", timeoutSeconds=100), a_task("b", timeoutSeconds=50))
-    found = step(plan, a_pod("a", phase="Running"), a_pod("b", phase="Running"))
-    assert advance.wake(found) == at(52)
 
 
 # --- Ending -----------------------------------------------------------------------------------
@@ -156,7 +99,7 @@ def test_a_run_that_is_stopped_ends_what_runs_and_starts_nothing_more():
         a_task("e", dependsOn=["a"]),
     )
     seen = (a_pod("a", phase="Running"), failed, a_pod("c", phase="Succeeded"))
-    found = step(plan, *seen, stop="RunTimedOut", creating=frozenset("d"))
+    found = step(plan, *seen, stop="RunTimedOut", creating={"d": "run-d-1"})
     assert started(found) == []
     assert said(found) == {
         "a": ("Terminating", "RunTimedOut"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from kubedag.core import attempts, pods, rows, snapshot
+from kubedag.core import attempts, pods, reasons, rows, snapshot
 from support.builders import (
     PROGRAM_FAILED,
     a_condition,
@@ -27,7 +27,9 @@ NO_LOG = rows.LogTail("None")
 
 def fold(*seen, row=None, retry=None, now=NOW, **facts):
     plan = a_plan(a_task("a", retry=retry or {"limit": 0, "infraLimit": 0}))
-    snap = a_snapshot(plan, *seen, **facts)
+    recorded = row.attempts if row else ()
+    gone = {attempt.pod_name for attempt in recorded} | {pod.metadata.uid for pod in seen}
+    snap = a_snapshot(plan, *seen, **({"gone": gone} | facts))
     return attempts.fold(row or a_row(), plan.tasks[0], seen, snap, now)
 
 
@@ -364,9 +366,11 @@ def test_a_recorded_failure_whose_pod_is_gone_has_no_log_to_wait_for():
     ],
     ids=["waiting", "failed", "disrupted"],
 )
-def test_a_reason_that_is_too_long_for_the_api_is_shortened(pod):
+def test_a_word_of_the_clusters_own_is_never_a_reason_but_told_in_the_message(pod):
     row = fold(pod)
-    assert len(row.reason) == len(row.attempts[0].reason) == 128
+    assert {row.reason, row.attempts[0].reason} <= reasons.BY_NAME.keys()
+    assert "rrr" in row.message
+    assert len(row.message) <= rows.MESSAGE_CHARS_MAX
 
 
 def test_a_program_that_could_not_be_started_has_no_start_time():

@@ -115,7 +115,7 @@ def test_a_run_is_held_back(facts, reason):
         {**SUSPENDED_DAG},
         {**SUSPENDED_DAG, "run": run_facts(run_type="Scheduled"), "status": a_status(a_row())},
         {"peers": (AHEAD,), "status": a_status(a_row())},
-        {"peers": (AHEAD,), "creating": frozenset("a")},
+        {"peers": (AHEAD,), "creating": {"a": "run-a-1"}},
     ],
     ids=["made by hand of a suspended DAG", "started", "started before", "about to start"],
 )
@@ -265,13 +265,13 @@ NEWER = snapshot.Peer("z", ("2099", "2099", "z"))
 
 def test_a_run_is_looked_at_again_when_its_time_is_up():
     found = decide(a_snapshot(TIMED, a_pod("a", phase="Running"), status=a_status(started=5)))
-    assert found.wake_at == at(65)
+    assert found.wake_at == at(66)
 
 
 @pytest.mark.parametrize(
     ("facts", "now", "reason", "task_reason"),
     [
-        pytest.param({}, 65, "TimedOut", "RunTimedOut", id="its time is up"),
+        pytest.param({}, 66, "TimedOut", "RunTimedOut", id="its time is up"),
         pytest.param({"peers": (NEWER,)}, 20, "Replaced", "RunReplaced", id="a newer one came"),
     ],
 )

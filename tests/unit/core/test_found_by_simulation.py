@@ -78,7 +78,7 @@ A_REFUSAL = snapshot.Refusal(
 
 def test_a_pod_that_is_being_created_keeps_its_place_when_a_more_urgent_task_is_ready() -> None:
     plan = a_plan({"name": "low"}, {"name": "high", "priority": 5}, maxActiveTasks=1)
-    snap = a_snapshot(plan, creating=frozenset({"low"}))
+    snap = a_snapshot(plan, creating={"low": "run-low-1"})
     assert created(decided(snap)) == []
 
 
@@ -91,13 +91,13 @@ def test_a_pod_that_the_api_could_not_take_yet_keeps_its_place() -> None:
 def test_what_the_api_said_stays_told_while_the_pod_is_asked_for_again() -> None:
     plan = a_plan({"name": "a"})
     first = decided(a_snapshot(plan, refusals={"a": A_REFUSAL}))
-    again = a_snapshot(plan, refusals={"a": A_REFUSAL}, creating=frozenset({"a"}))
+    again = a_snapshot(plan, refusals={"a": A_REFUSAL}, creating={"a": "run-a-1"})
     assert decided(again).status == first.status
 
 
 def test_a_run_that_must_end_waits_for_the_pods_that_are_being_created() -> None:
     plan = a_plan({"name": "a"}, {"name": "b"}, timeoutSeconds=60)
-    decision = decided(a_snapshot(plan, creating=frozenset({"a"})))
+    decision = decided(a_snapshot(plan, creating={"a": "run-a-1"}))
     assert states_of(decision) == {"a": states.WAITING, "b": states.SKIPPED}
     assert not decision.status.finished
 
@@ -165,7 +165,11 @@ def test_what_the_kubelet_said_stays_told_while_the_pod_ends() -> None:
     )
     snap = stored(a_snapshot(a_plan({"name": "a"}), pod))
     assert decided(snap).status == snap.status
-    gone = dataclasses.replace(snap, pods={"a": (msgspec.structs.replace(pod, gone=True),)})
+    gone = dataclasses.replace(
+        snap,
+        pods={"a": (msgspec.structs.replace(pod, gone=True),)},
+        gone=frozenset({pod.metadata.uid}),
+    )
     attempt = decided(gone).status.tasks[0].attempts[0]
     assert (attempt.state, attempt.failure_class) == (states.FAILED, "Config")
     assert attempt.message == "no such thing: A:B"
@@ -201,7 +205,7 @@ def test_an_attempt_that_had_to_be_made_anew_is_judged_by_its_newer_pod() -> Non
 
 def test_an_attempt_does_not_end_while_it_is_being_made_anew() -> None:
     gone = msgspec.structs.replace(a_pod("a", 1, "Pending"), gone=True)
-    under_way = {"creating": frozenset({"a"}), "creating_pods": frozenset({"run-a-1"})}
+    under_way = {"creating": {"a": "run-a-1"}}
     decision = decided(a_snapshot(a_plan({"name": "a"}), gone, **under_way))
     assert states_of(decision) == {"a": states.QUEUED}
     assert decision.actions == ()

@@ -57,7 +57,7 @@ def test_a_pod_is_created_and_known_from_the_answer():
     assert (call.method, call.path) == ("POST", PODS)
     assert call.body["metadata"]["name"] == POD.metadata.name
     assert (done.pods.names, done.woken) == ([POD.metadata.name], [done.entry.key])
-    assert (done.under_way, done.entry.creating, done.refusal) == ({"a"}, set(), None)
+    assert (done.under_way, done.entry.creating, done.refusal) == ({"a"}, {}, None)
 
 
 def test_a_creation_that_is_under_way_is_not_started_again():
@@ -106,7 +106,7 @@ def test_a_refusal_becomes_a_fact(error, reason, transient):
     found = done.refusal
     assert (found.attempt, found.reason, found.transient) == (1, reason, transient)
     assert (found.time, found.retry_time) == (stamp(0), stamp(1))
-    assert (done.entry.creating, done.woken) == (set(), [done.entry.key])
+    assert (done.entry.creating, done.woken) == ({}, [done.entry.key])
 
 
 def test_each_refusal_in_a_row_waits_longer_until_a_pod_is_created():
@@ -153,7 +153,7 @@ def test_a_pod_of_somebody_else_is_never_adopted(pod):
 def test_a_pod_that_cannot_be_looked_at_is_asked_for_again(error):
     """It may have been deleted between the two requests; that is no fault of the task."""
     done = Done(AnsweringApi(EXISTS, error), CREATE)
-    assert (done.refusal.transient, done.entry.creating) == (True, set())
+    assert (done.refusal.transient, done.entry.creating) == (True, {})
 
 
 # --- Deleting ---------------------------------------------------------------------------------

@@ -6,7 +6,8 @@ import msgspec
 import pytest
 
 from kubedag.core import rows
-from kubedag.shell.entries import DAGEntry, PodIndex, RunEntry
+from kubedag.shell.entries import DAGEntry, RunEntry
+from kubedag.shell.pod_index import PodIndex
 from support.builders import (
     REVISION,
     RUN_UID,
@@ -42,7 +43,7 @@ def test_the_newest_word_on_a_run_is_what_was_decided_last():
     [
         pytest.param(an_entry(), False, {}, id="new"),
         pytest.param(an_entry(), True, {"started": True}, id="has a Pod"),
-        pytest.param(an_entry(creating={"a"}), False, {"started": True}, id="creates a Pod"),
+        pytest.param(an_entry(creating={"a": "run-a-1"}), False, {"started": True}, id="creates a Pod"),
         pytest.param(an_entry(a_status()), False, {"started": True}, id="says so"),
         pytest.param(
             an_entry(decided=a_status()), False, {"started": True}, id="is about to say so",
