@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from kubedag.core import instants, logs, outcomes, refusals, result, rows, states
+from kubedag.core import instants, logs, outcomes, reasons, refusals, result, rows, states
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -20,6 +20,19 @@ replace = msgspec.structs.replace
 
 STOPS: Final = {"TimedOut": outcomes.RUN_TIMED_OUT, "Replaced": outcomes.RUN_REPLACED}
 STOP_REASONS: Final = {stop: reason for reason, stop in STOPS.items()}
+
+STUCK: Final = refusals.WAITS | {
+    reason.name
+    for reason in (
+        reasons.UNSCHEDULABLE,
+        reasons.SCHEDULING_GATED,
+        reasons.IMAGE_PULL_BACK_OFF,
+        reasons.CREATE_CONTAINER_CONFIG_ERROR,
+        reasons.CONTAINER_NOT_CREATED,
+        reasons.NODE_UNREACHABLE,
+    )
+}
+"""What a task may wait for as long as nobody does anything about it."""
 
 
 def described(
@@ -50,16 +63,17 @@ def described(
         reason, message = "Suspended", f"spec.suspend is true; {running} tasks go on to their end"
     else:
         reason = "Running"
-        message = f"{running} active, {done} of {total} done" + _refused(tasks)
+        message = f"{running} active, {done} of {total} done" + _stuck(tasks)
     return conclude(snap, base, rows.UNKNOWN, reason, message, now)
 
 
-def _refused(tasks: Sequence[rows.TaskRow]) -> str:
-    """What keeps the API from taking a Pod, which nothing else would tell of."""
-    for row in tasks:
-        if row.state in (states.QUEUED, states.AWAITING_RETRY) and row.reason in refusals.WAITS:
-            return rows.clip(f"; {row.name} waits: {row.message}", 300)
-    return ""
+def _stuck(tasks: Sequence[rows.TaskRow]) -> str:
+    """What keeps tasks from going on that a person might not find among thousands of rows."""
+    found = [row for row in tasks if row.reason in STUCK and row.state not in states.TERMINAL]
+    if not found:
+        return ""
+    more = f" (and {len(found) - 1} more)" if len(found) > 1 else ""
+    return rows.clip(f"; {found[0].name} waits: {found[0].message}", 300) + more
 
 
 def _finished(

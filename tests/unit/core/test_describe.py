@@ -1,0 +1,48 @@
+"""What a run that goes on says of itself."""
+
+from __future__ import annotations
+
+import pytest
+
+from kubedag.core import describe, rows
+from support.builders import a_plan, a_row, a_snapshot, a_status, at
+from support.objects import a_task
+
+NO_ROOM = "cluster has no room: 0/3 nodes are available: 3 Insufficient memory"
+PLAN = a_plan(*(a_task(name) for name in "abc"))
+
+
+def said(*tasks):
+    found = describe.described(a_snapshot(PLAN), a_status(), PLAN, tuple(tasks), at(9), "")
+    return found.condition(rows.SUCCEEDED_CONDITION).message
+
+
+@pytest.mark.parametrize(
+    ("tasks", "expected"),
+    [
+        pytest.param(
+            [a_row("a", "Running"), a_row("b", "Pending", reason="Starting"), a_row("c")],
+            "2 active, 0 of 3 done", id="all is well",
+        ),
+        pytest.param(
+            [a_row("a", "Succeeded"), a_row("b", "Pending", reason="Unschedulable", message=NO_ROOM),
+             a_row("c")],
+            f"1 active, 1 of 3 done; b waits: {NO_ROOM}", id="one does not get on",
+        ),
+        pytest.param(
+            [a_row(name, "Queued", reason="WaitingForQuota", message="quota") for name in "abc"],
+            "0 active, 0 of 3 done; a waits: quota (and 2 more)", id="none does",
+        ),
+        pytest.param(
+            [a_row("a", "Failed", reason="ImagePullBackOff", message="no"), a_row("b"), a_row("c")],
+            "0 active, 1 of 3 done", id="it waits no more",
+        ),
+        pytest.param(
+            [a_row("a", "Running", reason="NodeUnreachable", message="n" * 999), a_row("b"),
+             a_row("c")],
+            "1 active, 0 of 3 done; a waits: " + "n" * 288 + "…", id="it says too much",
+        ),
+    ],
+)  # fmt: skip
+def test_a_run_says_what_keeps_its_tasks_from_going_on(tasks, expected):
+    assert said(*tasks) == expected
