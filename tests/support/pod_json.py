@@ -126,6 +126,7 @@ SHUT_DOWN = target(
     "TerminationByKubelet", "Pod was terminated in response to imminent node shutdown."
 )
 PRESSED = target("TerminationByKubelet", "The node was low on resource: memory. ")
+UNHEARD_OF = target("BySomethingNew", "x")
 LOW = (
     "The node was low on resource: memory. Threshold quantity: 100Mi, available: 52Mi. Container "
     "main was using 300Mi, request is 0, has larger consumption of memory. "

@@ -56,6 +56,21 @@ def test_the_order_of_the_rows_is_the_policy(pod, expected):
     assert judged(pod) == expected
 
 
+@pytest.mark.parametrize("ask", [*outcomes.ASKS])
+@pytest.mark.parametrize(
+    "pod",
+    [
+        pytest.param(a_pod(phase="Failed", exit_code=137, deleted=5), id="killed"),
+        pytest.param(a_pod(phase="Failed", exit_code=3, deleted=5), id="exits"),
+        pytest.param(a_pod(phase="Failed", main=ended(137, "OOMKilled")), id="out of memory"),
+        pytest.param(a_pod(phase="Failed", conditions=DISRUPTED, gone=True), id="disrupted"),
+        pytest.param(a_pod(phase="Running", gone=True), id="gone"),
+    ],
+)
+def test_21_what_we_asked_to_end_ended_because_we_asked(ask, pod):
+    assert judged(pod, ask) == ("Failed", ask, outcomes.ASKS[ask].failure_class)
+
+
 def test_what_we_asked_to_end_is_terminating_until_it_has():
     assert judged(a_pod(phase="Running"), "TaskTimedOut") == ("Terminating", "TaskTimedOut", "")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from kubedag.core import outcomes
+from kubedag.core import outcomes, reasons
 from support.pod_json import (
     COLLECTED,
     DELETED,
@@ -18,6 +18,7 @@ from support.pod_json import (
     PRESSED,
     SCHEDULED,
     TAINTED,
+    UNHEARD_OF,
     a_pod,
     condition,
     ended,
@@ -215,13 +216,22 @@ RUNNING = [
         )
     ],
     pytest.param(
+        a_pod(status("Running", containers=[works()], conditions=[UNHEARD_OF]), metadata=DELETED),
+        ends("Disrupted", "the cluster ended it: BySomethingNew: x; waits for the Pod on node node-1 "
+             "to end"),
+        id="20 a disruption that nobody knows, not ended yet",
+    ),
+    pytest.param(
         a_pod(status("Running", containers=[works()], conditions=[PREEMPTED])), runs(),
         id="20 about to be preempted, and not deleted yet",
     ),
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("pod", "expected"), [*UNSCHEDULED, *STARTING, *RUNNING])
+ALL = [*UNSCHEDULED, *STARTING, *RUNNING]
+
+
+@pytest.mark.parametrize(("pod", "expected"), ALL)
 def test_what_a_pod_that_is_alive_waits_for(pod, expected):
     assert judged(pod) == expected
 
@@ -232,3 +242,10 @@ def test_an_image_is_waited_with_from_the_moment_it_could_have_been_pulled():
     init = a_pod(status("Pending", init=[image], conditions=[SCHEDULED, INITIALIZED]))
     assert outcomes.classify(both).since == "2026-01-01T10:42:05Z"
     assert outcomes.classify(init).since == "2026-01-01T10:40:00Z"
+
+
+def test_every_reason_of_a_pod_that_is_alive_is_in_the_table():
+    reached = {pod.values[1][1] for pod in ALL} - {""}
+    alive = {reason.name for reason in reasons.OF_ATTEMPTS if reasons.ALIVE in reason.said_of}
+    asked_after_a_while = outcomes.ASKS.keys() - reached
+    assert alive - asked_after_a_while == reached

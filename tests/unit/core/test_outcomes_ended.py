@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from kubedag.core import attempts, outcomes
+from kubedag.core import attempts, outcomes, reasons, refusals
 from support.pod_json import (
     COLLECTED,
     DELETED,
@@ -16,6 +16,7 @@ from support.pod_json import (
     PRESSED,
     SHUT_DOWN,
     TAINTED,
+    UNHEARD_OF,
     a_pod,
     config,
     container,
@@ -23,7 +24,6 @@ from support.pod_json import (
     infra,
     judged,
     status,
-    target,
     user,
     waits,
     works,
@@ -68,7 +68,7 @@ DISRUPTIONS = [
         id="11 node shutdown",
     ),
     pytest.param(
-        a_pod(status("Failed", containers=[ended(1)], conditions=[target("BySomethingNew", "x")])),
+        a_pod(status("Failed", containers=[ended(1)], conditions=[UNHEARD_OF])),
         infra("Disrupted", "the cluster ended it: BySomethingNew: x"),
         id="11 a disruption that nobody knows",
     ),
@@ -333,9 +333,10 @@ DELETIONS = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(
-    ("pod", "expected"), [*DISRUPTIONS, *NODES, *OWN_FAULTS, *DELETIONS]
-)  # fmt: skip
+ALL = [*DISRUPTIONS, *NODES, *OWN_FAULTS, *DELETIONS]
+
+
+@pytest.mark.parametrize(("pod", "expected"), ALL)
 def test_how_a_pod_ended(pod, expected):
     assert judged(pod) == expected
 
@@ -363,25 +364,6 @@ def test_a_pod_that_succeeded(pod):
     assert judged(pod) == ("Succeeded", "", "", "")
 
 
-@pytest.mark.parametrize("ask", [*outcomes.ASKS])
-@pytest.mark.parametrize(
-    "pod",
-    [
-        pytest.param(a_pod(status("Failed", containers=[ended(137)]), metadata=DELETED), id="killed"),
-        pytest.param(a_pod(status("Failed", containers=[ended(3)]), metadata=DELETED), id="exits"),
-        pytest.param(a_pod(status("Running", containers=[works()]), gone=True), id="gone"),
-        pytest.param(a_pod(status("Failed", conditions=[EVICTED]), gone=True), id="disrupted"),
-        pytest.param(
-            a_pod(status("Failed", containers=[ended(137, "OOMKilled")])), id="out of memory"
-        ),
-    ],
-)  # fmt: skip
-def test_21_what_we_asked_to_end_ended_because_we_asked(ask, pod):
-    found = outcomes.classify(pod, ask)
-    assert (found.state, found.reason) == ("Failed", ask)
-    assert found.failure_class == outcomes.ASKS[ask].failure_class
-
-
 def test_a_failure_names_the_container_whose_log_explains_it():
     init = a_pod(status("Failed", init=[ended(4, name="fetch")]))
     sidecar = a_pod(status("Failed", containers=[ended(0), ended(2, name="proxy")]))
@@ -397,3 +379,10 @@ def test_the_row_of_an_attempt_has_the_words_of_its_outcome():
     assert (row.reason, row.message, row.failure_class, row.exit_code) == (
         "OOMKilled", "killed: used more than its 512Mi of memory", "User", 137,
     )  # fmt: skip
+
+
+def test_every_end_that_a_pod_can_have_by_itself_is_in_the_table():
+    ends = {reason.name for reason in reasons.OF_ATTEMPTS if reasons.ENDED in reason.said_of}
+    without_a_pod = {row.reason.name for row in refusals.ROWS} | {"NameConflict"}
+    by_us = {*outcomes.ASKS, "ServiceAccountNotFound"}
+    assert ends - without_a_pod - by_us == {pod.values[1][1] for pod in ALL}
