@@ -100,7 +100,7 @@ ROWS: Final = (
         "refused by the namespace's quota: {}"),
     Row(_forbidden(r"(unable to create new content in namespace \S+ because it is being terminated)"),
         reasons.NAMESPACE_TERMINATING, "{}"),
-    Row(_forbidden(r"error looking up service account .*(serviceaccount .* not found)"),
+    Row(_forbidden(r"error looking up service account \S+: (.*)"),
         waits.WAITING_FOR_SERVICE_ACCOUNT, "{}"),
     Row(_forbidden(r"(no API token found for service account .*)"),
         waits.WAITING_FOR_SERVICE_ACCOUNT, "{}"),
