@@ -175,6 +175,9 @@ class Cluster:
             obj.pop("status", None)
         if plural == "pods":
             obj["status"] = {"phase": "Pending"}
+            if obj["spec"].get("schedulingGates"):
+                gated = {"type": "PodScheduled", "status": "False", "reason": "SchedulingGated"}
+                obj["status"]["conditions"] = [gated]
         self.objects[plural][key] = obj
         self._happened("ADDED", plural, obj, None, actor)
         return obj

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from kubedag.core import rows, snapshot
+    from simulation.cluster import Object
     from simulation.facts import Facts, RunFacts
     from simulation.process import Operator
 
@@ -57,6 +58,37 @@ def _past_is_good(facts: Facts, run: RunFacts) -> bool:
         return True
     last = max(before, key=lambda other: other.order)
     return last.finished and last.condition("Succeeded")["status"] == "True"
+
+
+# --- What is left ----------------------------------------------------------------------------------
+
+
+def left(facts: Facts) -> Iterator[str]:
+    """Nothing is left of what is gone, and the DAG counts its runs right."""
+    objects = facts.cluster.objects
+    for plural in ("pods", "dagrunslices"):
+        for (_, name), child in objects[plural].items():
+            owners = child["metadata"].get("ownerReferences", ())
+            for owner in owners:
+                if owner["uid"] not in facts.runs or not facts.runs[owner["uid"]].exists:
+                    yield f"{plural} {name} is left of a run that is gone"
+    there = [run for run in facts.runs.values() if run.exists]
+    dag = objects["dags"].get(("ns", "pipe"))
+    used = {run.revision for run in there} | {dag["status"].get("revision") if dag else ""}
+    if not any(run.tampered for run in there):
+        for _, name in objects["controllerrevisions"]:
+            if name not in used:
+                yield f"revision {name} is left, and nobody uses it"
+    if dag is not None and not any(run.tampered for run in there):
+        yield from _dag_counts(dag["status"], there)
+
+
+def _dag_counts(status: Object, there: list[RunFacts]) -> Iterator[str]:
+    active = sum(bool(run.status.get("startTime")) and not run.finished for run in there)
+    queued = sum(not run.status.get("startTime") and not run.finished for run in there)
+    for said, counted in (("activeRuns", active), ("queuedRuns", queued)):
+        if status.get(said, 0) != counted:
+            yield f"{said} of the DAG is {status.get(said)}, and there are {counted}"
 
 
 # --- How they ended --------------------------------------------------------------------------------

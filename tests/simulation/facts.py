@@ -19,7 +19,8 @@ SUCCESS = "S"
 STOPS = ("TimedOut", "Replaced")
 ASKS = {
     "TaskTimedOut": USER, "PendingTimedOut": USER, "RunTimedOut": USER, "RunReplaced": USER,
-    "InvalidImageName": CONFIG,
+    "InvalidImageName": CONFIG, "ErrImageNeverPull": CONFIG, "ImagePullBackOff": CONFIG,
+    "CreateContainerConfigError": CONFIG,
 }  # fmt: skip
 """Why the operator may end a Pod, and whose failure that is."""
 
@@ -43,13 +44,24 @@ class PodFacts:
     """`S` or a class of failure; more than one where it depends on what was seen first."""
     asked: str = ""
     """The class of failure of a stored wish to end it."""
+    held: bool = False
+    """A finalizer keeps it until its end is stored."""
+    began: bool = False
+    unplaced: bool = False
+    """Deleted before it had a node: it is only there until its finalizers are off."""
     recorded: bool = False
     """Its end is in the stored status."""
     deleted_by: str = ""
+    deleted_at: float | None = None
+
+    @property
+    def only_once(self) -> bool:
+        """Has something begun that must not begin twice?"""
+        return self.held and self.began
 
     @property
     def live(self) -> bool:
-        return self.exists and self.phase not in ENDED
+        return self.exists and self.phase not in ENDED and not self.unplaced
 
 
 @dataclass
@@ -62,6 +74,11 @@ class RunFacts:
     spec: Object
     created: str
     status: Object = field(default_factory=dict)
+    """With the rows that are stored in slices."""
+    before: Object = field(default_factory=dict)
+    """The status before the last write."""
+    slices: dict[int, list[Object]] = field(default_factory=dict)
+    """By their first task."""
     exists: bool = True
     deleted_at: float | None = None
     revision: str = ""
@@ -119,8 +136,10 @@ class RunFacts:
         found = {"S"} if SUCCESS in ends else set()
         if CONFIG in ends:
             found.add("F")
+        if INFRA in ends and not node.idempotent:
+            found.add("F")  # it may have begun
         for cls, limit in ((USER, node.limit), (INFRA, node.infra_limit)):
-            if cls in ends:
+            if cls in ends and not (cls == INFRA and seen[-1].only_once):
                 most = sum(cls in pod.may_count_as for pod in seen)
                 least = sum(pod.may_count_as == {cls} and pod.recorded for pod in seen[:-1]) + 1
                 found |= ({"F"} if most > limit else set()) | ({"-"} if least <= limit else set())
@@ -164,6 +183,8 @@ class Facts:
             self._run(change)
         elif change.plural == "pods":
             self._pod(change)
+        elif change.plural == "dagrunslices":
+            self._slice(change)
         elif change.plural == "controllerrevisions":
             self.revisions[change.obj["metadata"]["name"]] = change.obj["data"]
 
@@ -177,17 +198,40 @@ class Facts:
                 clocks_jump=bool(self.world.faults.clock_jumps),
             )  # fmt: skip
         run.spec = change.obj["spec"]
-        run.status = change.obj.get("status") or {}
-        if not isinstance(run.status.get("tasks", []), list):
-            run.status = {}  # somebody wrote nonsense into it
+        said = change.obj.get("status") or {}
+        if not isinstance(said.get("tasks", []), list):
+            said = {}  # somebody wrote nonsense into it
+        self._take(run, said)
         if change.type == "DELETED":
             run.exists, run.deleted_at = False, self.cluster.time()
         if run.stopped_at is None and run.condition("Succeeded").get("reason") in STOPS:
             run.stopped_at = self.cluster.time()
         if not run.revision and run.status.get("revision"):
             self.pin(run, run.status["revision"])
+
+    def _take(self, run: RunFacts, status: Object) -> None:
+        run.before, run.status = run.status, status
+        if status.get("slices"):
+            firsts = sorted(run.slices)[: status["slices"]]
+            rows = [row for first in firsts for row in run.slices[first]]
+            run.status = status | {"tasks": rows}
         for row in run.status.get("tasks", ()):
             self._recorded(run, row)
+
+    def run_of(self, change: Change) -> RunFacts:
+        """The run that an object is, or belongs to."""
+        meta = change.obj["metadata"]
+        owners = meta.get("ownerReferences") or [meta]
+        return self.runs[owners[0]["uid"]]
+
+    def _slice(self, change: Change) -> None:
+        run = self.run_of(change)
+        if change.type != "DELETED":
+            run.slices[change.obj["firstTask"]] = change.obj["tasks"]
+            if run.status.get("slices"):
+                self._take(run, run.status)
+        elif run.exists:
+            run.tampered = True
 
     def pin(self, run: RunFacts, revision: str) -> None:
         run.revision = revision
@@ -224,6 +268,8 @@ class Facts:
                 meta["name"], meta["uid"], int(told[labels.LABEL_ATTEMPT]),
                 self.cluster.time(), revision, self.world.life_of(change.obj).end,
             )  # fmt: skip
+            node = run.tasks.get(told[labels.LABEL_TASK])
+            pod.held = node is not None and not node.idempotent
             run.pods.setdefault(told[labels.LABEL_TASK], []).append(pod)
             self.pods[meta["uid"]] = (run, told[labels.LABEL_TASK], pod)
             return
@@ -231,9 +277,13 @@ class Facts:
             return
         run, _, pod = self.pods[meta["uid"]]
         if meta.get("deletionTimestamp") and not pod.deleted_by:
-            pod.deleted_by = change.actor
+            pod.deleted_by, pod.deleted_at = change.actor, self.cluster.time()
+        if pod.deleted_by and not change.obj["spec"].get("nodeName"):
+            pod.unplaced = True  # and nobody places it any more
+            self._went(pod, self.cluster.time())
         was_live = pod.live
         pod.phase = change.obj["status"]["phase"]
+        pod.began |= pod.phase == "Running"
         if was_live and not pod.live:
             self._ended(pod, change.obj)
         if change.type == "DELETED":
@@ -241,7 +291,9 @@ class Facts:
 
     def _ended(self, pod: PodFacts, obj: Object) -> None:
         pod.ended_at = self.cluster.time()
-        code = obj["status"]["containerStatuses"][0]["state"]["terminated"]["exitCode"]
+        statuses = obj["status"].get("containerStatuses") or [{"state": {}}]
+        ended = statuses[0]["state"].get("terminated")
+        code = ended["exitCode"] if ended else None
         if obj["status"]["phase"] == "Succeeded":
             pod.may_count_as = {SUCCESS}
         elif obj["status"].get("message") == TOLD_TO_END:
@@ -256,8 +308,12 @@ class Facts:
     def _removed(self, pod: PodFacts, actor: str) -> None:
         pod.exists = False
         pod.deleted_by = pod.deleted_by or actor
+        self._went(pod, self.cluster.time())
+
+    @staticmethod
+    def _went(pod: PodFacts, now: float) -> None:
         if pod.ended_at is None:
-            pod.ended_at = self.cluster.time()
+            pod.ended_at = now
             pod.may_count_as = {pod.asked} if pod.asked else {INFRA}
         if not pod.recorded:  # nobody may have seen how it ended
             by_operator = pod.deleted_by.startswith("operator")

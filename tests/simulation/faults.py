@@ -72,6 +72,9 @@ class Faults:
     revisions_deleted: float = 0.0
     runs_deleted: float = 0.0
     """Per change of a run: it is deleted soon afterwards."""
+    slices_deleted: float = 0.0
+    too_large: int = 0
+    """A run's status with more bytes of rows than this is refused, and a slice holds two rows."""
     quota: float = 0.0
     """A Pod is refused because the namespace's quota is used up."""
     outages: int = 0
@@ -122,6 +125,8 @@ LEVELS: Mapping[str, tuple[float, ...]] = {
     "statuses_broken": (0.5, 1.0),
     "revisions_deleted": (0.3, 1.0),
     "runs_deleted": (0.02, 0.1),
+    "slices_deleted": (0.2, 1.0),
+    "too_large": (900, 3000, 1),
     "quota": (0.2, 0.6),
     "outages": (1, 3),
 }
@@ -132,13 +137,16 @@ DISTURBING = (
     "pods_deleted", "pods_forced", "pods_foreign", "watch_lost", "clock_jumps", "labels_broken",
 )  # fmt: skip
 """Those that change how a task ends, so that no script can say it."""
-UNDRAWN = ("labels_broken", "overlaps")
+UNDRAWN = ("labels_broken", "overlaps", "too_large", "slices_deleted")
 """What the operator cannot stand yet."""
 
 
 def alone(knob: str) -> Faults:
     """One fault, as bad as it gets."""
-    return Faults(**{knob: LEVELS[knob][-1]}, ends_at=120.0)  # type: ignore[arg-type]
+    chosen = {knob: LEVELS[knob][-1]}
+    if knob == "slices_deleted":
+        chosen["too_large"] = LEVELS["too_large"][0]
+    return Faults(**chosen, ends_at=120.0)  # type: ignore[arg-type]
 
 
 def draw(chance: random.Random) -> Faults:
@@ -155,6 +163,8 @@ def draw(chance: random.Random) -> Faults:
         chosen = ["kills", *chance.sample(["feed_lost", "feed_doubled", "watch_doubled"], 2)]
     else:
         chosen = chance.sample(names, chance.randint(2, 6))
+        if "slices_deleted" in chosen and "too_large" not in chosen:
+            chosen.append("too_large")
         if "kills" not in chosen and chance.random() < 0.5:
             chosen.append("kills")
     knobs = {name: chance.choice(LEVELS[name]) for name in chosen}

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from simulation import oracle
+from simulation import oracle, status_laws
 from simulation.cluster import ENDED
 from simulation.facts import SUCCESS, PodFacts, RunFacts, same
 from simulation.kubelet import CONFIG, INFRA, USER
@@ -51,6 +51,8 @@ class Invariants:
             ("pods", "MODIFIED"): self._ending,
             ("pods", "DELETED"): self._ending,
             ("dagruns", "MODIFIED"): self._status,
+            ("dagrunslices", "ADDED"): self._status,
+            ("dagrunslices", "MODIFIED"): self._status,
             ("dagruns", "DELETED"): self._retired,
         }
         law = laws.get((change.plural, change.type))
@@ -94,15 +96,7 @@ class Invariants:
     def _one_after_the_other(self, run: RunFacts, task: str, pod: PodFacts) -> Iterator[str]:
         earlier = run.pods[task][:-1]
         for old in earlier:
-            if old.live:
-                yield f"a second Pod beside {old.name}, which is alive"
-            if old.attempt == pod.attempt or SUCCESS in old.may_count_as:
-                if self._unseen(old):
-                    self.holes += 1
-                elif old.attempt == pod.attempt:
-                    yield f"attempt {pod.attempt} for a second time"
-                elif old.may_count_as == {SUCCESS}:
-                    yield f"a Pod after {old.name}, which has succeeded"
+            yield from self._beside(old, pod)
         row = _row(run.status, task)
         if row.get("state") in TERMINAL:
             yield f"a Pod of a task that is stored as {row['state']}"
@@ -111,10 +105,24 @@ class Invariants:
                 yield f"attempt {pod.attempt} after attempt {earlier[-1].attempt}"
             yield from self._within_budget(run, task, pod)
 
+    def _beside(self, old: PodFacts, pod: PodFacts) -> Iterator[str]:
+        if old.live:
+            yield f"a second Pod beside {old.name}, which is alive"
+        if old.only_once and old.may_count_as <= {SUCCESS, INFRA}:
+            yield f"a Pod after {old.name}, which must not begin twice"
+        if old.attempt == pod.attempt or SUCCESS in old.may_count_as:
+            if self._unseen(old):
+                self.holes += 1
+            elif old.attempt == pod.attempt:
+                yield f"attempt {pod.attempt} for a second time"
+            elif old.may_count_as == {SUCCESS}:
+                yield f"a Pod after {old.name}, which has succeeded"
+
     def _unseen(self, pod: PodFacts) -> bool:
         """The hole: gone by another's hand before anything of its end was stored."""
         return (
             self.blind_to(pod)
+            and not pod.held
             and not pod.exists
             and not pod.recorded
             and not pod.deleted_by.startswith("operator")
@@ -136,7 +144,7 @@ class Invariants:
             failed = sum(old.may_count_as == {cls} for old in last_of_each)
             if failed > limit:
                 yield f"attempt {pod.attempt} after {failed} failures of class {cls}"
-        ended_at = earlier[-1].ended_at
+        ended_at = earlier[-1].deleted_at or earlier[-1].ended_at
         pause = 0.9 * node.backoff_seconds - 1.0  # stamps are cut to seconds
         if self.clocks_agree and ended_at is not None and pod.created_at < ended_at + pause:
             yield f"attempt {pod.attempt} {pod.created_at - ended_at:.2f} s after the one before"
@@ -192,119 +200,19 @@ class Invariants:
         elif not pod.asked and run.exists and not run.finished:
             yield "ended without a stored reason"
 
-    # --- Status ----------------------------------------------------------------------------------
-
     def _retired(self, change: Change) -> Iterator[str]:
         run = self.facts.runs[change.obj["metadata"]["uid"]]
         if not run.finished and not run.tampered:
             yield "deleted by the operator before it had finished"
 
+    # --- Status ----------------------------------------------------------------------------------
+
     def _status(self, change: Change) -> Iterator[str]:
-        assert change.old is not None
-        if self.facts.runs[change.obj["metadata"]["uid"]].tampered:
-            return
-        old, new = change.old.get("status") or {}, change.obj.get("status") or {}
-        run = self.facts.runs[change.obj["metadata"]["uid"]]
-        if not same(change.old["spec"], change.obj["spec"]):
+        run = self.facts.run_of(change)
+        if change.plural == "dagruns" and not same(change.old["spec"], change.obj["spec"]):  # type: ignore[index]
             yield "the operator has changed the spec"
-        if old.get("revision") and old["revision"] != new.get("revision"):
-            yield f"revision {old['revision']!r} became {new.get('revision')!r}"
-        if old.get("startTime") and old["startTime"] != new.get("startTime"):
-            yield f"startTime {old['startTime']!r} became {new.get('startTime')!r}"
-        if _is_finished(old):
-            yield from self._absorbed(old, new)
-        yield from self._counted(new)
-        before = {row["name"]: row for row in old.get("tasks", ())}
-        if before and list(before) != [row["name"] for row in new.get("tasks", ())]:
-            yield "rows came, went or moved"
-        for row in new.get("tasks", ()):
-            yield from self._row(before.get(row["name"], {}), row)
-            yield from self._true(run, row)
-        if _is_finished(new):
-            yield from self._complete(run, new)
-
-    @staticmethod
-    def _absorbed(old: Object, new: Object) -> Iterator[str]:
-        for key in ("completionTime", "duration", "startTime", "progress", "counts"):
-            if old.get(key) != new.get(key):
-                yield f"finished, yet {key} {old.get(key)!r} became {new.get(key)!r}"
-        for one, other in zip(old["conditions"], new["conditions"], strict=True):
-            if one["status"] != other["status"] or one["reason"] != other["reason"]:
-                yield f"finished, yet {one['type']} became {other['status']} {other['reason']}"
-
-    @staticmethod
-    def _counted(new: Object) -> Iterator[str]:
-        rows = new.get("tasks", ())
-        counts = new.get("counts")
-        if counts is None:
-            return
-        for state in ("Succeeded", "Failed", "Skipped", "Running", "Pending", "Waiting"):
-            said = counts.get(state.lower(), 0)
-            if said != sum(row["state"] == state for row in rows):
-                yield f"counts.{state.lower()} is {said}"
-
-    @staticmethod
-    def _row(old: Object, new: Object) -> Iterator[str]:
-        if old.get("state") in TERMINAL and old["state"] != new["state"]:
-            yield f"task {new['name']}: {old['state']} became {new['state']}"
-        if new.get("attempt", 0) < old.get("attempt", 0):
-            yield f"task {new['name']}: attempt {old['attempt']} became {new.get('attempt', 0)}"
-        for counter in ("userFailures", "infraFailures"):
-            if new.get(counter, 0) < old.get(counter, 0):
-                yield f"task {new['name']}: {counter} fell from {old[counter]}"
-        after = {attempt["number"]: attempt for attempt in new.get("attempts", ())}
-        for attempt in old.get("attempts", ()):
-            later = after.get(attempt["number"])
-            if attempt["state"] in ENDED and later is not None:
-                for key in ("state", "reason", "class", "exitCode", "finishTime", "podName"):
-                    if attempt.get(key) != later.get(key):
-                        yield (
-                            f"task {new['name']}: attempt {attempt['number']} had ended, yet its "
-                            f"{key} {attempt.get(key)!r} became {later.get(key)!r}"
-                        )
-                if attempt.get("log") and attempt["log"] != later.get("log"):
-                    yield f"task {new['name']}: a kept log has changed"
-
-    def _true(self, run: RunFacts, row: Object) -> Iterator[str]:
-        """What a row says of its attempts is what happened to their Pods."""
-        by_name: dict[str, list[PodFacts]] = {}
-        for pod in run.pods.get(row["name"], ()):
-            by_name.setdefault(pod.name, []).append(pod)
-        for attempt in row.get("attempts", ()):
-            seen = by_name.get(attempt.get("podName", ""))
-            if not attempt.get("podName"):
-                if row["name"] not in run.denied:
-                    yield f"task {row['name']}: attempt {attempt['number']} without a Pod"
-            elif seen is None:
-                yield f"task {row['name']}: there never was a Pod {attempt['podName']}"
-            elif attempt["state"] in ENDED:
-                yield from self._ended_so(row, attempt, seen)
-        last = (row.get("attempts") or [{"state": ""}])[-1]
-        if row["state"] == "Succeeded" and last["state"] != "Succeeded":
-            yield f"task {row['name']} succeeded without a Pod that did"
-
-    @staticmethod
-    def _ended_so(row: Object, attempt: Object, seen: list[PodFacts]) -> Iterator[str]:
-        possible = set().union(*(pod.may_count_as for pod in seen))
-        said = SUCCESS if attempt["state"] == "Succeeded" else attempt.get("class")
-        if said not in possible:
-            yield (
-                f"task {row['name']}: attempt {attempt['number']} is stored as {said} "
-                f"({attempt.get('reason')}), and was {sorted(possible)}"
-            )
-
-    def _complete(self, run: RunFacts, new: Object) -> Iterator[str]:
-        """A finished run has an end for every row, and a truthful one for itself."""
-        if not new.get("completionTime"):
-            yield "finished without a completionTime"
-        open_rows = [row["name"] for row in new.get("tasks", ()) if row["state"] not in TERMINAL]
-        if open_rows:
-            yield f"finished with open tasks {open_rows}"
-        said = next(c for c in new["conditions"] if c["type"] == "Succeeded")
-        if said["reason"] in ("Succeeded", "Failed") and run.tasks and not open_rows:
-            states = {row["name"]: oracle.WORDS[row["state"]] for row in new["tasks"]}
-            if oracle.succeeds(run.tasks, states) != (said["status"] == "True"):
-                yield f"finished as {said['reason']} with {states}"
+        if not run.tampered and run.exists:
+            yield from status_laws.judge(run, self.clocks_agree, whole=change.plural == "dagruns")
 
 
 def _row(status: Object, task: str) -> Object:
@@ -313,10 +221,3 @@ def _row(status: Object, task: str) -> Object:
             found: Object = row
             return found
     return {}
-
-
-def _is_finished(status: Object) -> bool:
-    return any(
-        condition["type"] == "Finished" and condition["status"] == "True"
-        for condition in status.get("conditions", ())
-    )

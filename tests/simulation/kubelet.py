@@ -18,25 +18,37 @@ if TYPE_CHECKING:
 
 USER, INFRA, CONFIG = "User", "Infra", "Config"
 TOLD_TO_END = "told to end"
-IMAGE_TROUBLE = {"bad-image": "InvalidImageName", "no-image": "ImagePullBackOff"}
+TROUBLE = {
+    "bad-image": "InvalidImageName",
+    "no-image": "ImagePullBackOff",
+    "no-secret": "CreateContainerConfigError",
+}
+"""What a container waits for that never comes."""
+GATE = {"name": "example.com/quota"}
 
 
 class Life(NamedTuple):
     """How the Pod of one attempt goes, if nobody ends it."""
 
     end: str
-    """ok, exit, oom, drain, shutdown, evicted, unexplained; or never: forever, no-image, bad-image."""
+    """ok, exit, oom, drain, shutdown, evicted, unexplained; or never: forever, and those of TROUBLE."""
     exit_code: int = 0
     schedule_seconds: float = 0.1
     start_seconds: float = 0.5
     run_seconds: float = 5.0
+    gate_seconds: float = 0.0
+    """So long it must not be scheduled."""
+    trouble: str = ""
+    """What its container waits for, in vain at first."""
+    trouble_seconds: float = 0.0
     log: bytes | None = b""
     """None if it can not be read."""
 
 
 CLASS_OF_END = {
     "exit": USER, "oom": USER, "evicted": USER, "unexplained": USER, "forever": USER,
-    "no-image": USER, "bad-image": CONFIG, "drain": INFRA, "shutdown": INFRA,
+    "no-image": CONFIG, "no-secret": CONFIG, "bad-image": CONFIG,
+    "drain": INFRA, "shutdown": INFRA,
 }  # fmt: skip
 """Whose failure each end is, by the documentation of DAGs; `ok` is none."""
 
@@ -67,7 +79,10 @@ class Kubelet:
                 self._foreign.add(meta["uid"])
                 return
             life = self._lives[meta["uid"]] = self._life_of(change.obj)
-            self._later(life.schedule_seconds, self._schedule, key)
+            if change.obj["spec"].get("schedulingGates"):
+                self._later(life.gate_seconds, self._open, key)
+            else:
+                self._later(life.schedule_seconds, self._schedule, key)
             self._later(self._chance.uniform(1, 5), self._collect_if_orphan, key)
         elif change.type == "MODIFIED" and change.old is not None:
             before = change.old["metadata"].get("deletionTimestamp")
@@ -86,8 +101,17 @@ class Kubelet:
 
     # --- A life ----------------------------------------------------------------------------------
 
+    def _open(self, key: tuple[str, str, str]) -> None:
+        """Whoever holds the gate opens it."""
+        pod = self._pod(key)
+        if pod is None or pod["metadata"].get("deletionTimestamp"):
+            return
+        self._edit(key, lambda pod: pod["spec"].pop("schedulingGates"))
+        self._later(self._lives[key[2]].schedule_seconds, self._schedule, key)
+
     def _schedule(self, key: tuple[str, str, str]) -> None:
-        if self._pod(key) is None:
+        pod = self._pod(key)
+        if pod is None or pod["metadata"].get("deletionTimestamp"):
             return
         life, now = self._lives[key[2]], stamp(self._cluster.time())
 
@@ -99,12 +123,12 @@ class Kubelet:
                     {"type": "PodScheduled", "status": "True", "lastTransitionTime": now}
                 ],
             }
-            waiting = {"reason": IMAGE_TROUBLE.get(life.end, "ContainerCreating")}
+            waiting = {"reason": TROUBLE.get(life.end) or life.trouble or "ContainerCreating"}
             _set_main(pod, {"waiting": waiting})
 
         self._edit(key, bind)
-        if life.end not in IMAGE_TROUBLE:
-            self._later(life.start_seconds, self._start, key)
+        if life.end not in TROUBLE:
+            self._later(life.trouble_seconds + life.start_seconds, self._start, key)
 
     def _start(self, key: tuple[str, str, str]) -> None:
         pod = self._pod(key)
@@ -158,6 +182,8 @@ class Kubelet:
         if pod["status"]["phase"] == "Running":
             code = self._chance.choice([137, 143])
             self._edit(key, lambda pod: self._ended(pod, code, "Error", None))
+        elif pod["status"]["phase"] == "Pending" and pod["spec"].get("nodeName"):
+            self._edit(key, _never_began)
         self._later(self._chance.uniform(0.01, 0.5), self._remove, key)
 
     def _remove(self, key: tuple[str, str, str]) -> None:
@@ -182,6 +208,11 @@ class Kubelet:
         run = self._cluster.objects["dagruns"].get((key[0], owner["name"]))
         if run is None or run["metadata"]["uid"] != owner["uid"]:
             self._cluster.delete("pods", key[0], key[1], "gc")
+
+
+def _never_began(pod: Object) -> None:
+    """The kubelet gives it a phase that ends (KEP-3329), and its container says what it said."""
+    pod["status"] |= {"phase": "Failed", "message": TOLD_TO_END}
 
 
 def hash_of(text: str) -> int:

@@ -45,6 +45,8 @@ class Network:
                 start + chance.uniform(5, faults.ends_at) for _ in range(int(faults.outages))
             )
         )
+        self.large_bytes = faults.too_large
+        """It stays like this: no fault ends because an object has become smaller."""
         self.denied: set[str] = set()
         """The UIDs of objects of which it may have been said that there is no such thing: once."""
         self.met: Counter[str] = Counter()
@@ -247,6 +249,9 @@ class _Trip:
         if self.fate == "conflicts" and self.asked.method in WRITES:
             raise ApiError(409, "Conflict", "please apply your changes to the latest version")
         cluster = self.net.cluster
+        if self._too_large():
+            self.net.met["too_large"] += 1
+            raise ApiError(413, "RequestEntityTooLarge", "limit is 3145728")
         cluster.late = self.fate == "applied_late"
         if self._young(cluster) and self.net.happens("not_found"):
             raise ApiError(404, "NotFound", "a moment ago it was not there")
@@ -255,11 +260,20 @@ class _Trip:
         finally:
             cluster.late = False
 
+    def _too_large(self) -> bool:
+        most, where = self.net.large_bytes, clusters.place(self.asked.path)
+        if not most or (self.asked.method, where.plural) != ("PUT", "dagruns"):
+            return False
+        rows = orjson.loads(self.asked.body or b"{}")["status"].get("tasks")
+        return bool(rows) and len(orjson.dumps(rows)) > most
+
     def _young(self, cluster: clusters.Cluster) -> bool:
         """Is this about an object that has just been made?"""
         where = clusters.place(self.asked.path)
         if where.name is None or where.namespace is None:
             return False
+        if where.plural == "pods" and self.asked.method == "GET":
+            return False  # a Pod is believed to be gone when this says so, and it is never wrong
         found = cluster.objects[where.plural].get((where.namespace, where.name))
         youth = clusters.stamp(self.net.now() - YOUTH_SECONDS)
         if found is None or found["metadata"]["creationTimestamp"] < youth:

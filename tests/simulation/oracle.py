@@ -32,6 +32,7 @@ class Node(NamedTuple):
     infra_limit: int
     backoff_seconds: int
     priority: int
+    idempotent: bool
 
 
 def nodes(spec: Mapping[str, Any]) -> dict[str, Node]:
@@ -50,6 +51,7 @@ def nodes(spec: Mapping[str, Any]) -> dict[str, Node]:
                     retry.get("infraLimit", 3),
                     retry.get("backoffSeconds", 30),
                     task.get("priority", 0),
+                    task.get("idempotent", True),
                 )
     return placed
 
@@ -158,6 +160,7 @@ def last_result(node: Node, classes: Iterable[str]) -> str:
             return "S"
         user += end == "User"
         infra += end == "Infra"
-        if end == "Config" or user > node.limit or infra > node.infra_limit:
+        once = end == "Infra" and not node.idempotent  # it had begun
+        if once or end == "Config" or user > node.limit or infra > node.infra_limit:
             return "F"
     raise AssertionError("classes must be endless")

@@ -14,6 +14,7 @@ from kubedag.core import naming
 from kubedag.core import pods as labels
 from kubedag.shell.errors import ApiError
 from simulation import world as worlds
+from simulation.kubelet import GATE
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -47,6 +48,7 @@ class People:
             ("dagruns", "ADDED"): self._run_added,
             ("dagruns", "MODIFIED"): self._run_changed,
             ("controllerrevisions", "ADDED"): self._revision_added,
+            ("dagrunslices", "ADDED"): self._slice_added,
         }
 
     # --- The script ----------------------------------------------------------------------------
@@ -94,6 +96,8 @@ class People:
             if run is not None:
                 run.denied.add(told[labels.LABEL_TASK])
             raise ApiError(403, "Forbidden", "admission webhook denied the request: policy")
+        if self._world.life_of(pod).gate_seconds:
+            pod["spec"]["schedulingGates"] = [GATE]
         if self._net.happens("quota"):
             raise ApiError(403, "Forbidden", "exceeded quota: q, requested: pods=1, used: pods=9")
 
@@ -142,6 +146,11 @@ class People:
             name, uid = change.obj["metadata"]["name"], change.obj["metadata"]["uid"]
             self._later(self._chance.uniform(0, 60), self._delete_revision, name, uid)
 
+    def _slice_added(self, change: Change) -> None:
+        if self._net.happens("slices_deleted"):
+            name, uid = change.obj["metadata"]["name"], change.obj["metadata"]["uid"]
+            self._later(self._soon(), self._delete_slice, name, uid)
+
     def _there(self, plural: str, name: str, uid: str) -> Object | None:
         found = self._cluster.objects[plural].get((worlds.NAMESPACE, name))
         return found if found is not None and found["metadata"]["uid"] == uid else None
@@ -163,6 +172,10 @@ class People:
     def _delete_revision(self, name: str, uid: str) -> None:
         if self._there("controllerrevisions", name, uid) is not None:
             self._cluster.delete("controllerrevisions", worlds.NAMESPACE, name, HUMAN)
+
+    def _delete_slice(self, name: str, uid: str) -> None:
+        if self._there("dagrunslices", name, uid) is not None:
+            self._cluster.delete("dagrunslices", worlds.NAMESPACE, name, HUMAN)
 
     def _occupy(self, run: Object) -> None:
         """Somebody else's Pod has the name that an attempt will have."""

@@ -14,6 +14,7 @@ import traceback
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from kubedag.core import slices
 from simulation import ends, oracle
 from simulation.cluster import Change, Cluster
 from simulation.facts import Facts
@@ -166,6 +167,7 @@ class Simulation:
             self.invariants.broken.append(f"no rest: {_told(last)}")
         if not self.invariants.broken:
             self.invariants.broken += ends.judged(self.facts)
+            self.invariants.broken += ends.left(self.facts)
 
     def _judged(self) -> Verdict:
         verdict = self.verdict
@@ -214,6 +216,8 @@ def _told(change: Change) -> str:
     obj, meta = change.obj, change.obj["metadata"]
     said = f"{change.actor}: {change.type} {obj['kind']} {meta['name']} v{change.version}"
     status = obj.get("status") or {}
+    if not isinstance(status.get("tasks", []), list):
+        return f"{said} {status}"
     if obj["kind"] == "Pod":
         said += f" {status['phase']}" + (" deleting" if meta.get("deletionTimestamp") else "")
     elif obj["kind"] == "DAGRun":
@@ -236,9 +240,13 @@ def simulate(world: World, *, tell: bool = False) -> Verdict:
         return await Simulation(world, tell=tell).run()
 
     gc.disable()  # a world is small, and looking for garbage in it costs a seventh of it
+    rows_per_slice = slices.ROWS_PER_SLICE
     try:
+        if world.faults.too_large:
+            slices.ROWS_PER_SLICE = 2  # type: ignore[misc]
         return virtual_loop.run(main(), seconds_max=10_000_000.0)
     finally:
+        slices.ROWS_PER_SLICE = rows_per_slice  # type: ignore[misc]
         gc.enable()
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from simulation import faults, simulation, world
 
-WORLDS = int(os.environ.get("WORLDS", "1000"))
+WORLDS = int(os.environ.get("WORLDS", "2000"))
 FIRST = int(os.environ.get("FIRST", "0"))
 CHUNK = 25
 LINES_TOLD_MAX = 200
@@ -28,8 +28,13 @@ REGRESSIONS = {
     "481": "An attempt that was over was not counted while the next one was being created.",
     "41773": "An attempt had to be made anew; its success was lost to the Pod that was gone before.",
 }
-"""Seeds of worlds that were broken once; a change of `world` or `faults` makes new worlds of them,
-so what each of them found also has a test of its own in `tests/unit`, where that can be."""
+"""Seeds of worlds that were broken once, in an earlier version of `world` and `faults`: what each of
+them found has a test of its own in `tests/unit`, where that can be."""
+BROKEN_ONCE = [
+    pytest.param("932", faults.Faults(feed_doubled=0.6),
+                 id="a run still said that it waited for one that was no longer the last before it"),
+]  # fmt: skip
+"""Worlds with their faults, so that a new knob changes nothing about them."""
 
 
 def told(seed: str) -> list[str]:
@@ -49,8 +54,13 @@ def test_every_law_holds_in_the_worlds_from(first: int) -> None:
 
 
 @pytest.mark.parametrize("seed", REGRESSIONS)
-def test_a_world_that_was_broken_once_is_whole(seed: str) -> None:
+def test_the_namesake_of_a_world_that_was_broken_once_is_whole(seed: str) -> None:
     assert simulation.simulate(world.draw(seed)).broken == []
+
+
+@pytest.mark.parametrize(("seed", "given"), BROKEN_ONCE)
+def test_a_world_that_was_broken_once_is_whole(seed: str, given: faults.Faults) -> None:
+    assert simulation.simulate(world.draw(seed, given)).broken == []
 
 
 def test_one_world(capsys: pytest.CaptureFixture[str]) -> None:

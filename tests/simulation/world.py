@@ -12,13 +12,17 @@ from kubedag.core import pods as labels
 from simulation import faults as knobs
 from simulation import oracle
 from simulation.cluster import Object, stamp
-from simulation.kubelet import CLASS_OF_END, Life
+from simulation.kubelet import CLASS_OF_END, TROUBLE, Life
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 NAMESPACE = "ns"
 DAG = "pipe"
+GATED_SECONDS = (0.0, 0.5, 20.0, 100.0)
+TROUBLE_AT_FIRST = (
+    "ErrImagePull", "ImagePullBackOff", "CreateContainerConfigError", "CreateContainerError",
+)  # fmt: skip
 POLICIES = ("Queue", "Queue", "Queue", "Allow", "Forbid", "Replace")
 
 
@@ -46,6 +50,8 @@ class World:
     """Runs that are suspended for ever, before they can start."""
     tendencies: dict[str, float] = field(default_factory=dict)
     may_hang: set[str] = field(default_factory=set)
+    gated: set[str] = field(default_factory=set)
+    """Tasks whose Pods are created with a scheduling gate."""
     may_miss_images: set[str] = field(default_factory=set)
     attempts_max: int = 1
     busy_seconds: float = 0.0
@@ -58,8 +64,10 @@ class World:
         if chance.random() >= self.tendencies.get(task, 0.7):
             ends = ["exit", "exit", "exit", "oom", "drain", "shutdown", "evicted", "unexplained"]
             ends += ["forever"] * (task in self.may_hang)
-            ends += ["no-image", "bad-image"] * (task in self.may_miss_images)
+            ends += [*TROUBLE] * (task in self.may_miss_images)
             end = chance.choice(ends)
+        late = task in self.may_miss_images and end not in TROUBLE and chance.random() < 0.3
+        trouble = chance.choice(TROUBLE_AT_FIRST) if late else ""
         log = b"".join(b"line %d of %s\n" % (n, task.encode()) for n in range(3))
         return Life(
             end=end,
@@ -68,6 +76,9 @@ class World:
             start_seconds=chance.choice([0.01, 0.5, 3.0]),
             run_seconds=chance.choice([0.0, 0.02, 0.7, 5.0, 20.0]),
             log=None if chance.random() < 0.1 else log,
+            gate_seconds=chance.choice(GATED_SECONDS) if task in self.gated else 0.0,
+            trouble=trouble,
+            trouble_seconds=3.0 if trouble else 0.0,
         )
 
     def life_of(self, pod: Object) -> Life:
@@ -155,7 +166,8 @@ def _busy_seconds(world: World, spec: Object) -> float:
         attempts = 1 + retry.get("limit", 0) + retry.get("infraLimit", 3)
         world.attempts_max += attempts
         pause = 1.1 * retry["backoffSeconds"] * 10
-        total += attempts * (30 + pause + task["timeoutSeconds"] + task["pendingTimeoutSeconds"])
+        limits = task["timeoutSeconds"] + task["pendingTimeoutSeconds"] + max(GATED_SECONDS)
+        total += attempts * (30 + pause + limits)
     return total
 
 
@@ -183,8 +195,13 @@ def _task(world: World, chance: random.Random, number: int) -> Object:
     if chance.random() < 0.3:
         task["priority"] = chance.randint(-5, 5)
     task["timeoutSeconds"] = chance.choice([25, 60])
-    blind = world.faults.outages or world.faults.hanging or world.faults.unsent
+    given = world.faults
+    blind = given.outages or given.hanging or given.unsent or given.watch_late or given.lists_late
     task["pendingTimeoutSeconds"] = 200 if blind else chance.choice([15, 30])
+    if chance.random() < 0.15:
+        world.gated.add(name)
+    if chance.random() < 0.2:
+        task["idempotent"] = False
     if chance.random() < 0.3:
         world.may_hang.add(name)
     if chance.random() < 0.2:
