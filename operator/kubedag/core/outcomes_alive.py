@@ -96,7 +96,8 @@ def never_starts(seen: Evidence) -> Outcome | None:
     for status, waiting in _waiting(seen):
         ask = asks.ASKS.get(waiting.reason)
         if ask is not None and waiting.reason in asks.ENDED_AT_ONCE:
-            said = words.one_line(_named(status, waiting.message or ask.message))
+            said = words.unusable_image(waiting.message) if waiting.message else ask.message
+            said = words.one_line(_named(status, said))
             return Outcome(states.TERMINATING, waiting.reason, said, ask.failure_class)
     return None
 

@@ -111,6 +111,22 @@ def image(message: str, attempt: int, since: str | None) -> str:
     return f"image cannot be pulled: {said} {where}" if said else f"image cannot be pulled {where}"
 
 
+_NOT_PARSED: Final = re.compile(r"""couldn't parse image (?:name|reference) "(.*)": (.+)$""")
+_NEVER_PULLED: Final = re.compile(
+    r'^Container image "(.*)" is not present with pull policy of Never$'
+)
+
+
+def unusable_image(message: str) -> str:
+    """An image that no waiting brings: its name is none, or it must not be pulled."""
+    said = _word(message)
+    if not_parsed := _NOT_PARSED.search(said):
+        return f'"{not_parsed[1]}" is not the name of an image: {not_parsed[2]}'
+    if never := _NEVER_PULLED.match(said):
+        return f'image "{never[1]}" is not on the node, and imagePullPolicy is Never'
+    return f"image cannot be used: {said}" if said else "image cannot be used"
+
+
 _KINDS: Final = {"secret": "Secret", "configmap": "ConfigMap"}
 _MISSING: Final = re.compile(r'^(secret|configmap) "([^"]+)" not found$', re.IGNORECASE)
 _NO_KEY: Final = re.compile(r"^couldn't find key (\S+) in (Secret|ConfigMap) [^/\s]+/(\S+)$")

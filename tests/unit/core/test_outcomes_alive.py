@@ -109,8 +109,8 @@ STARTING = [
         a_pod(status("Pending", containers=[
             waits("InvalidImageName", 'Failed to apply default image tag "UPPER:": couldn\'t parse '
                   'image name "UPPER:": invalid reference format')])),
-        ends("InvalidImageName", 'Failed to apply default image tag "UPPER:": couldn\'t parse image '
-             'name "UPPER:": invalid reference format', "Config"),
+        ends("InvalidImageName", '"UPPER:" is not the name of an image: invalid reference format',
+             "Config"),
         id="9 a bad image name",
     ),
     pytest.param(
@@ -118,7 +118,7 @@ STARTING = [
             waits("ErrImagePull", "denied", "proxy"),
             waits("ErrImageNeverPull", 'Container image "x" is not present with pull policy of Never'
                   )])),
-        ends("ErrImageNeverPull", 'Container image "x" is not present with pull policy of Never',
+        ends("ErrImageNeverPull", 'image "x" is not on the node, and imagePullPolicy is Never',
              "Config"),
         id="9 an image that must not be pulled, beside one that cannot be",
     ),

@@ -133,6 +133,31 @@ def test_an_image_of_which_nothing_is_said():
 @pytest.mark.parametrize(
     ("message", "said"),
     [
+        (
+            (
+                'Failed to apply default image tag "A:": couldn\'t parse image name "A:": invalid '
+                "reference format: repository name must be lowercase"
+            ),
+            (
+                '"A:" is not the name of an image: invalid reference format: repository name must be '
+                "lowercase"
+            ),
+        ),
+        (
+            'Container image "a:1" is not present with pull policy of Never',
+            'image "a:1" is not on the node, and imagePullPolicy is Never',
+        ),
+        ("something new", "image cannot be used: something new"),
+        ("", "image cannot be used"),
+    ],
+)
+def test_an_image_that_no_waiting_brings(message, said):
+    assert words.unusable_image(message) == said
+
+
+@pytest.mark.parametrize(
+    ("message", "said"),
+    [
         ('secret "db" not found', 'Secret "db" not found'),
         ('configmap "db" not found', 'ConfigMap "db" not found'),
         ("couldn't find key url in Secret ns/db", 'Secret "db" has no key "url"'),
