@@ -39,8 +39,10 @@ class Operator:
         self.queue: KeyedQueue[Any] = KeyedQueue()
         self.store = Store(lambda _key: None)
         self.tasks = Tasks()
-        recorder = Recorder(self.api, wall_clock=LoopClock())
-        self.writer = writers.StatusWriter(self.api, self.store, self.queue, recorder, self.tasks)
+        self.recorder = Recorder(self.api, wall_clock=LoopClock())
+        self.writer = writers.StatusWriter(
+            self.api, self.store, self.queue, self.recorder, self.tasks
+        )
         self.store.put_run(server.objects[server.path])
         self.run = self.store.runs["ns", "run"]
 

@@ -42,6 +42,8 @@ class RunEntry:
     slices: stored_slices.KnownSlices = field(default_factory=stored_slices.KnownSlices)
     sending: rows.RunStatus | None = None
     """The status that is being stored; its slices are stored already."""
+    untold: rows.RunStatus | None = None
+    """What was stored when somebody was last told of it, if some slices were stored since."""
     writing: bool = False
     written_at: float | None = None
     write_failures: int = 0
@@ -57,7 +59,13 @@ class RunEntry:
                     self.status = whole
                     return
             self.slices.unread = True
-        self.status = status
+        self.status, self.untold = status, None
+
+    def take_slices(self) -> None:
+        """After a write that failed half-way: what the slices say that it has reached."""
+        if self.status.slices and self.status.tasks and not self.slices.unread:
+            self.untold = self.untold or self.status
+            self.status = self.slices.put_into(self.status)
 
     @property
     def lacks_rows(self) -> bool:

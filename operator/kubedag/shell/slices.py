@@ -70,6 +70,12 @@ class KnownSlices:
             if known is None or known.tasks != part:
                 yield index, part
 
+    def put_into(self, status: rows.RunStatus) -> rows.RunStatus:
+        """The status with the rows that are stored."""
+        found = dict(enumerate(slices.parts(status.tasks)))
+        found.update((index, one.tasks) for index, one in self.stored.items() if index in found)
+        return slices.join(slices.main(status), found)
+
     def shrink(self) -> None:
         """The API has refused a slice as too large: make them smaller from now on."""
         self.bytes_max = max((self.bytes_max or slices.BYTES_MAX) // 2, slices.BYTES_MIN)

@@ -105,9 +105,10 @@ class StatusWriter:
             self._queue.add_after(entry.key, due - now)
 
     async def _write_run(self, entry: RunEntry, seen: str) -> None:
-        facts, status, old = entry.facts, entry.decided, entry.status
+        facts, status, old = entry.facts, entry.decided, entry.untold or entry.status
         assert status is not None
         path = client.DAG_RUNS.path(facts.namespace, facts.name, "status")
+        version = None
         try:
             if error := await self.slices.store(entry, status):
                 await self._slice_failed(path, entry, error)
@@ -118,6 +119,7 @@ class StatusWriter:
                 return
             if not wire.older(version, entry.resource_version):
                 entry.resource_version, entry.status = version, status
+            entry.untold = None
             entry.written_at = asyncio.get_running_loop().time()
             self._store.pods.forget_recorded(facts.uid, status)
             for note in notes.of_run(old, status):
@@ -133,6 +135,8 @@ class StatusWriter:
                 self._store.wake_around(entry)
             self._queue.add(entry.key)
         finally:
+            if version is None:
+                entry.take_slices()
             entry.writing, entry.sending = False, None
 
     async def _write_dag(self, entry: DAGEntry, seen: str) -> None:

@@ -185,6 +185,23 @@ def test_a_status_is_not_stored_before_all_its_slices_are(error):
     assert stored(one.server) == progress(1)
 
 
+def test_what_slices_say_is_stored_even_if_the_status_did_not_get_there():
+    failed = {"t7": "Failed"}
+
+    async def story(one):
+        await one.write(progress(1))
+        one.server.before = lambda call: ApiError(500) if call.path.endswith("status") else None
+        await one.write(progress(2, **failed), seconds=0.5)
+        assert one.run.status == replace(progress(1, **failed), progress="1")
+        one.server.before = lambda _: None
+        assert one.recorder.depth == 1
+        await one.write(progress(3, **failed))
+
+    one = with_operators(story)
+    assert stored(one.server) == progress(3, **failed)
+    assert [told.note.reason for told in one.recorder._queue.values()][1:] == ["TaskFailed"]
+
+
 def lose_answers(operator):
     """Every slice is stored, and nobody hears of it."""
     send = operator.api.request
