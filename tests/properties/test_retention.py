@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from kubedag.api.dag import Retention
 from kubedag.core import retention
-from support.builders import a_pod, a_summary, at, stamp
+from support.builders import a_history, a_pod, a_summary, at, stamp
 
 SECONDS = st.integers(0, 1000)
 
@@ -46,14 +46,14 @@ keeps = st.builds(
 
 @given(summaries(), keeps, SECONDS)
 def test_only_finished_runs_are_deleted_and_each_once(runs, keep, now):
-    doomed, _ = retention.expired(runs, keep, at(now))
+    doomed, _ = retention.expired(a_history(*runs), keep, at(now))
     assert all(run.finished and not run.deleting for run in doomed)
     assert len({run.name for run in doomed}) == len(doomed)
 
 
 @given(summaries(), keeps, SECONDS)
 def test_what_stays_is_within_the_counts_and_the_age_and_is_the_newest(runs, keep, now):
-    doomed, due = retention.expired(runs, keep, at(now))
+    doomed, due = retention.expired(a_history(*runs), keep, at(now))
     stay = [run for run in runs if run.finished and not run.deleting and run not in doomed]
     for succeeded, most in ((True, keep.successful_runs), (False, keep.failed_runs)):
         kept = [run for run in stay if run.succeeded == succeeded]
@@ -65,13 +65,13 @@ def test_what_stays_is_within_the_counts_and_the_age_and_is_the_newest(runs, kee
 
 
 def _age(run):
-    return (run.completion_time or "", run.name)
+    return (run.completion_time or run.order[1], run.order)
 
 
 @given(summaries(), keeps, SECONDS, SECONDS)
 def test_what_is_to_go_at_one_time_is_to_go_at_any_later_time(runs, keep, now, later):
-    first, _ = retention.expired(runs, keep, at(now))
-    second, _ = retention.expired(runs, keep, at(now + later))
+    first, _ = retention.expired(a_history(*runs), keep, at(now))
+    second, _ = retention.expired(a_history(*runs), keep, at(now + later))
     assert set(first) <= set(second)
 
 

@@ -15,11 +15,11 @@ from kubedag.api import parse
 from kubedag.core import (
     attempts,
     decide_dag,
+    history,
     instants,
     naming,
     plan,
     pods,
-    retention,
     rows,
     snapshot,
 )
@@ -221,7 +221,7 @@ def a_finished_status(
     return a_status(*tasks, conditions=conditions, completion_time=stamp(completed))
 
 
-def a_summary(name: str, completed: int | None = None, **fields: Any) -> retention.RunSummary:
+def a_summary(name: str, completed: int | None = None, **fields: Any) -> history.RunSummary:
     """A run as its DAG sees it; one that was completed has succeeded."""
     plain: dict[str, Any] = {
         "uid": f"uid-{name}",
@@ -236,7 +236,16 @@ def a_summary(name: str, completed: int | None = None, **fields: Any) -> retenti
             "state": "Succeeded",
             "completion_time": stamp(completed),
         }
-    return retention.RunSummary(name=name, **(plain | fields))
+    return history.RunSummary(name=name, **(plain | fields))
+
+
+def a_history(*runs: history.RunSummary) -> history.History:
+    """Those of the runs that have ended."""
+    ended = history.History()
+    for run in runs:
+        if run.finished:
+            ended.put(run)
+    return ended
 
 
 def a_definition(of: plan.Plan | None = None, **fields: Any) -> decide_dag.Definition:

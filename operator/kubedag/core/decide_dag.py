@@ -14,6 +14,7 @@ import msgspec
 from kubedag.api import dag as api
 from kubedag.api import problems
 from kubedag.core import actions, answers, instants, retention, rows
+from kubedag.core import history as histories
 from kubedag.core import plan as plans
 from kubedag.core import trials as trial_pods
 
@@ -26,7 +27,7 @@ replace = msgspec.structs.replace
 PROBLEMS_NAMED_MAX: Final = 5
 REVISION_GRACE_SECONDS: Final = 60
 """A revision this young is never garbage: a run that starts right now may be about to name it."""
-DELETES_AT_ONCE_MAX: Final = 50
+DELETES_AT_ONCE_MAX: Final = retention.AT_ONCE_MAX
 
 
 class Revision(NamedTuple):
@@ -61,7 +62,10 @@ class DAGSnapshot:
     dag: Definition | None
     status: rows.DAGStatus = field(default_factory=rows.DAGStatus)
     revisions: Sequence[Revision] = ()
-    runs: Sequence[retention.RunSummary] = ()
+    runs: Sequence[histories.RunSummary] = ()
+    """Those that have not ended."""
+    history: histories.History = field(default_factory=histories.History)
+    """Those that have."""
     trial_results: Mapping[str, answers.Result] = field(default_factory=dict)
 
 
@@ -78,12 +82,10 @@ class Verdict(NamedTuple):
 def decide(snap: DAGSnapshot, now: datetime) -> actions.DAGDecision:
     """The whole decision about one DAG."""
     keep = snap.dag.retention if snap.dag is not None else api.Retention()
-    doomed, wake_at = retention.expired(snap.runs, keep, now)
-    todo: list[actions.DAGAction] = [
-        actions.DeleteRun(run.name, run.uid) for run in doomed[:DELETES_AT_ONCE_MAX]
-    ]
+    doomed, wake_at = retention.expired(snap.history, keep, now)
+    todo: list[actions.DAGAction] = [actions.DeleteRun(run.name, run.uid) for run in doomed]
     status = judge_wake = None
-    in_use = {run.revision for run in snap.runs}
+    in_use = {run.revision for run in snap.runs} | snap.history.revisions
     if snap.dag is not None:
         verdict = judge(snap.dag, snap, now)
         todo += verdict.actions
@@ -189,18 +191,15 @@ def _status(snap: DAGSnapshot, dag: Definition, verdict: Verdict, now: datetime)
         revision=dag.revision if good else old.revision,
         revision_generation=dag.generation if good else old.revision_generation,
         task_count=dag.task_count,
-        active_runs=sum(run.started and not run.finished for run in snap.runs),
-        queued_runs=sum(not run.started and not run.finished for run in snap.runs),
-        last_run=_last_run(snap.runs) or old.last_run,
+        active_runs=sum(run.started for run in snap.runs),
+        queued_runs=sum(not run.started for run in snap.runs),
+        last_run=_last_run(snap.history) or old.last_run,
     )
 
 
-def _last_run(runs: Sequence[retention.RunSummary]) -> rows.LastRun | None:
-    finished = [run for run in runs if run.finished]
-    if not finished:
-        return None
-    last = max(finished, key=lambda run: (run.completion_time or "", run.order))
-    return rows.LastRun(last.name, last.state, last.completion_time)
+def _last_run(ended: histories.History) -> rows.LastRun | None:
+    last = ended.last()
+    return rows.LastRun(last.name, last.state, last.completion_time) if last else None
 
 
 def _garbage(

@@ -63,7 +63,7 @@ def _has_finished(snap: snapshots.RunSnapshot, now: datetime) -> actions.RunDeci
         return None
     status = replace(snap.status, observed_generation=snap.run.generation)
     strays = tuple(ending.strays(snap))
-    if strays or not snap.pods or not (status.tasks or status.slices) or snap.plan is None:
+    if strays or not snap.pods or snap.plan is None:
         return actions.RunDecision(status, strays)
     return _tidy(snap, snap.plan, status, now)
 
@@ -258,7 +258,7 @@ def _tidy(
 ) -> actions.RunDecision:
     """Take late logs, then delete the Pods that have been kept for long enough."""
     step = step_.Step(snap, plan, now)
-    if status.tasks:  # in slices, they are complete: a run ends when its logs are read
+    if status.tasks:  # without, or in slices, they are complete
         advances.fill_logs(step)
         status = fit.fit(replace(status, tasks=tuple(step.tasks)), snap, instants.text(now))
     due = retention.pods_due(snap.pods, plan.retention, status.completion_time or snap.run.created)

@@ -5,7 +5,7 @@ Before that, their Pods. Of what has not ended, nothing may.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final
 
 from kubedag.core import instants
 
@@ -15,43 +15,29 @@ if TYPE_CHECKING:
 
     from kubedag.api import dag as api
     from kubedag.core import pods
+    from kubedag.core.history import History, RunSummary
 
-
-class RunSummary(NamedTuple):
-    """What a DAG's decision needs to know of one of its runs."""
-
-    name: str
-    uid: str
-    order: tuple[str, str, str]
-    revision: str = ""
-    state: str = ""
-    started: bool = False
-    finished: bool = False
-    succeeded: bool = False
-    completion_time: str | None = None
-    deleting: bool = False
+AT_ONCE_MAX: Final = 50
 
 
 def expired(
-    runs: Sequence[RunSummary], retention: api.Retention, now: datetime
+    history: History, retention: api.Retention, now: datetime
 ) -> tuple[tuple[RunSummary, ...], datetime | None]:
     """The runs to delete now, oldest first, and when the next one will be due by its age."""
-    finished = [run for run in runs if run.finished and not run.deleting]
-    finished.sort(key=lambda run: (run.completion_time or "", run.name), reverse=True)
     doomed: list[RunSummary] = []
-    next_due: datetime | None = None
-    kept = {True: 0, False: 0}
-    most = {True: retention.successful_runs, False: retention.failed_runs}
-    for run in finished:
-        due = instants.after(
-            run.completion_time or run.order[1], retention.ttl_seconds_after_finished
-        )
-        if kept[run.succeeded] >= most[run.succeeded] or due <= now:
+    dues = []
+    for succeeded, most in ((True, retention.successful_runs), (False, retention.failed_runs)):
+        excess = history.count(succeeded=succeeded) - most
+        for position, run in enumerate(history.oldest(succeeded=succeeded)):
+            due = instants.after(run.ended, retention.ttl_seconds_after_finished)
+            if position >= excess and due > now:
+                dues.append(due)
+                break
+            if position == AT_ONCE_MAX:
+                break  # there is more to do once these are gone
             doomed.append(run)
-            continue
-        kept[run.succeeded] += 1
-        next_due = due if next_due is None else min(next_due, due)
-    return tuple(reversed(doomed)), next_due
+    doomed.sort(key=lambda run: (run.ended, run.order))
+    return tuple(doomed[:AT_ONCE_MAX]), min(dues, default=None)
 
 
 def pods_due(

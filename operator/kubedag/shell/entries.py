@@ -7,15 +7,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+import msgspec
+
 from kubedag.core import (
     answers,
     decide_dag,
+    history,
     plan,
-    retention,
     rows,
     slices,
     snapshot,
 )
+from kubedag.core.logs import lacks_log
 from kubedag.shell import slices as stored_slices
 
 
@@ -49,9 +52,12 @@ class RunEntry:
     write_failures: int = 0
     write_after: float = 0.0
     first_decided_at: float | None = None
+    archived: bool = False
+    """It is known without its rows, and must not be written."""
 
     def take(self, status: rows.RunStatus) -> None:
         """The status as a list or a watch has it, which is without rows that are in slices."""
+        self.archived = False
         self.slices.unread = self.slices.unread and bool(status.slices)
         if status.slices and not status.tasks:
             for whole in (self.status, self.sending):
@@ -66,6 +72,24 @@ class RunEntry:
         if self.status.slices and self.status.tasks and not self.slices.unread:
             self.untold = self.untold or self.status
             self.status = self.slices.put_into(self.status)
+
+    def archive(self) -> None:
+        """Drop what nobody needs any more of a run whose end and whose logs are stored.
+
+        Nothing is decided about its rows after that. Should anything of it change, the API tells
+        of the whole of it again.
+        """
+        status = self.status
+        if (
+            status.finished
+            and self.decided in (None, status)
+            and status.observed_generation == self.facts.generation
+            and not any(map(lacks_log, status.tasks))
+        ):
+            self.status, self.decided = msgspec.structs.replace(status, tasks=()), None
+            self.slices = stored_slices.KnownSlices()
+            self.logs, self.refusals, self.refusal_tries = {}, {}, {}
+            self.archived = True
 
     @property
     def lacks_rows(self) -> bool:
@@ -96,11 +120,11 @@ class RunEntry:
             suspended=self.facts.suspend or held,
         )
 
-    def summary(self, revision_of_pods: str) -> retention.RunSummary:
+    def summary(self, revision_of_pods: str) -> history.RunSummary:
         """This run as its DAG sees it."""
-        newest = self.newest
+        newest = self.status if self.status.finished else self.newest
         condition = newest.condition(rows.SUCCEEDED_CONDITION)
-        return retention.RunSummary(
+        return history.RunSummary(
             name=self.facts.name,
             uid=self.facts.uid,
             order=self.facts.order,

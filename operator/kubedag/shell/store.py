@@ -13,11 +13,13 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 
 from kubedag.core import decide_dag, plan, pods, rows, slices, snapshot
+from kubedag.core.history import History
 from kubedag.shell import definitions, pod_index, wire
 from kubedag.shell.entries import DAGEntry, RunEntry
+from kubedag.shell.siblings import Siblings
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping
+    from collections.abc import Callable, Mapping
 
 log: Final = logging.getLogger(__name__)
 
@@ -36,7 +38,7 @@ class Store:
         self.unclaimed: dict[Name, pods.Pod] = {}
         """Pods that carry our finalizer and are not known to be of a run."""
         self.revisions = definitions.Revisions()
-        self._runs_of_dag: dict[Name, dict[str, RunEntry]] = {}
+        self._siblings: dict[Name, Siblings] = {}
         self._run_of_uid: dict[str, Name] = {}
 
     # --- Custom resources --------------------------------------------------------------------
@@ -56,16 +58,20 @@ class Store:
             known = None
         status = _status(raw, rows.RunStatus)
         facts = definitions.run_facts(raw)
-        if known is None:
+        if is_new := known is None:
             known = RunEntry(facts, version, rows.RunStatus())
             self.runs[name] = known
             self._run_of_uid[facts.uid] = name
-            self._runs_of_dag.setdefault((name[0], facts.dag_name), {})[name[1]] = known
         known.facts, known.resource_version = facts, version
         known.take(status)
         self.pods.forget_recorded(facts.uid, known.status)
-        self._wake(known.key)
-        self.wake_around(known)
+        self._file(known)
+        if not known.archived or self.pods.of(facts.uid):
+            self._wake(known.key)
+        if is_new and status.finished:
+            self._wake_dag(name[0], facts.dag_name)  # nobody has waited for it
+        else:
+            self.wake_around(known)
 
     def drop_run(self, namespace: str, name: str, uid: str | None = None) -> None:
         """A DAGRun that is gone."""
@@ -77,11 +83,20 @@ class Store:
         for pod in self.pods.held(known.facts.uid):
             self._claim(pod, None)
         self.pods.forget_run(known.facts.uid)
-        siblings = self._runs_of_dag.get((namespace, known.facts.dag_name), {})
-        siblings.pop(name, None)
+        siblings = self._siblings[(namespace, known.facts.dag_name)]
+        siblings.drop(name)
         if not siblings:
-            self._runs_of_dag.pop((namespace, known.facts.dag_name), None)
+            del self._siblings[(namespace, known.facts.dag_name)]
         self.wake_around(known)
+
+    def _file(self, run: RunEntry) -> None:
+        """A run is as it is stored now: where it has ended, it is kept among those that have."""
+        name = (run.facts.namespace, run.facts.dag_name)
+        siblings = self._siblings.get(name)
+        if siblings is None:
+            siblings = self._siblings[name] = Siblings(self.pods)
+        siblings.put(run)
+        run.archive()
 
     def put_dag(self, raw: Mapping[str, Any]) -> None:
         """A DAG as the API has it."""
@@ -112,7 +127,7 @@ class Store:
         if entry is None or (uid is not None and entry.uid != uid):
             return  # of two of one name, kopf may tell of the new one before the old one's end
         del self.dags[(namespace, name)]
-        if self.runs_of(namespace, name) or self.revisions.of(namespace, name):
+        if (namespace, name) in self._siblings or self.revisions.of(namespace, name):
             self._dag(namespace, name)
             self._wake(("dag", namespace, name))
         self.wake_waiting(namespace, name)
@@ -177,19 +192,17 @@ class Store:
         namespace, dag = new.metadata.namespace, new.dag_name
         self._dag(namespace, dag)
         self._wake(("dag", namespace, dag))
-        for entry in self.runs_of(namespace, dag):
-            if not entry.status.finished:
-                self._wake(entry.key)
+        for entry in self._active(namespace, dag):
+            self._wake(entry.key)
 
     # --- Who must look again ------------------------------------------------------------------
 
     def wake_around(self, run: RunEntry) -> None:
         """The DAG of a run, and the runs that may have waited for it."""
         namespace, dag = run.facts.namespace, run.facts.dag_name
-        if (namespace, dag) not in self.dags and self.runs_of(namespace, dag):
-            self._dag(namespace, dag)
-        if (namespace, dag) in self.dags:
-            self._wake(("dag", namespace, dag))
+        if (namespace, run.facts.name) in self.runs:
+            self._file(run)
+        self._wake_dag(namespace, dag)
         if run.newest.finished or (namespace, run.facts.name) not in self.runs:
             self.wake_waiting(namespace, dag)
         else:
@@ -199,9 +212,15 @@ class Store:
             if plan_now is not None and plan_now.concurrency_policy == "Replace":
                 self.wake_waiting(namespace, dag, started=True)
 
+    def _wake_dag(self, namespace: str, dag: str) -> None:
+        if (namespace, dag) not in self.dags and (namespace, dag) in self._siblings:
+            self._dag(namespace, dag)
+        if (namespace, dag) in self.dags:
+            self._wake(("dag", namespace, dag))
+
     def wake_waiting(self, namespace: str, dag: str, *, started: bool = False) -> None:
         """The runs of a DAG that have not started yet, or all that have not ended."""
-        for entry in self.runs_of(namespace, dag):
+        for entry in self._active(namespace, dag):
             newest = entry.newest
             if not newest.finished and (started or not newest.start_time):
                 self._wake(entry.key)
@@ -213,7 +232,8 @@ class Store:
         """
         for run in self.runs.values():
             run.decided = None
-            self._wake(run.key)
+            if not run.archived or self.pods.of(run.facts.uid):
+                self._wake(run.key)
         for dag in self.dags.values():
             dag.decided = None
             self._wake(dag.key)
@@ -222,9 +242,10 @@ class Store:
 
     # --- Snapshots ----------------------------------------------------------------------------
 
-    def runs_of(self, namespace: str, dag: str) -> Collection[RunEntry]:
-        """The runs of a DAG."""
-        return self._runs_of_dag.get((namespace, dag), {}).values()
+    def _active(self, namespace: str, dag: str) -> tuple[RunEntry, ...]:
+        """The runs of a DAG whose end is not stored."""
+        siblings = self._siblings.get((namespace, dag))
+        return tuple(siblings.active.values()) if siblings is not None else ()
 
     def run_snapshot(self, entry: RunEntry) -> snapshot.RunSnapshot:
         """A run and all that bears on it."""
@@ -271,14 +292,12 @@ class Store:
         facts = entry.facts
         dag = self.dags.get((facts.namespace, facts.dag_name))
         suspended = dag is not None and dag.definition is not None and dag.definition.suspend
-        return tuple(
-            other.peer(bool(self.pods.of(other.facts.uid)), dag_suspended=suspended)
-            for other in self.runs_of(facts.namespace, facts.dag_name)
-            if other is not entry and (known.depends_on_past or not other.status.finished)
-        )
+        siblings = self._siblings[(facts.namespace, facts.dag_name)]
+        return tuple(siblings.peers(entry, known, dag_suspended=suspended))
 
     def dag_snapshot(self, entry: DAGEntry) -> decide_dag.DAGSnapshot:
         """A DAG, its runs and its revisions."""
+        name = (entry.namespace, entry.name)
         return decide_dag.DAGSnapshot(
             name=entry.name,
             namespace=entry.namespace,
@@ -287,15 +306,20 @@ class Store:
             revisions=self.revisions.of(entry.namespace, entry.name),
             runs=tuple(
                 run.summary(self.pods.revision(run.facts.uid))
-                for run in self.runs_of(entry.namespace, entry.name)
+                for run in self._active(entry.namespace, entry.name)
             ),
+            history=self._siblings[name].history if name in self._siblings else History(),
             trial_results=entry.trial_results,
         )
 
     def forget_empty_dag(self, entry: DAGEntry) -> None:
         """Nothing is left of this DAG: no definition, no run, no revision."""
         name = (entry.namespace, entry.name)
-        if entry.definition is None and not self.runs_of(*name) and not self.revisions.of(*name):
+        if (
+            entry.definition is None
+            and name not in self._siblings
+            and not self.revisions.of(*name)
+        ):
             self.dags.pop(name, None)
 
 

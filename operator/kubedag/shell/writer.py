@@ -77,6 +77,8 @@ class StatusWriter:
         """A run has a newest status; write it now, or when its time comes."""
         if entry.writing or entry.decided is None or entry.decided == entry.status:
             return
+        if entry.archived:
+            return  # its rows are not known here
         now = asyncio.get_running_loop().time()
         if entry.first_decided_at is None:
             entry.first_decided_at = now
@@ -133,6 +135,7 @@ class StatusWriter:
                 entry.status = slices.main(entry.status)  # nobody asks for these rows again
                 entry.slices.stored.clear()
                 self._store.wake_around(entry)
+            entry.archive()
             self._queue.add(entry.key)
         finally:
             if version is None:

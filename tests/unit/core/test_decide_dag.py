@@ -13,6 +13,7 @@ from support.builders import (
     NAMESPACE,
     REVISION,
     a_definition,
+    a_history,
     a_plan,
     a_summary,
     at,
@@ -39,6 +40,9 @@ TRY = actions.TryPod(TRIAL.key, TRIAL.manifest)
 
 def snap(definition=None, **facts):
     plain = {"dag": definition or a_definition(PLAN, trials=(TRIAL,))}
+    if runs := facts.pop("runs", ()):
+        plain["runs"] = tuple(run for run in runs if not run.finished)
+        plain["history"] = a_history(*runs)
     return decide_dag.DAGSnapshot(DAG, NAMESPACE, **(plain | facts))
 
 

@@ -130,3 +130,10 @@ def test_what_keeps_the_api_from_taking_a_pod_is_said_of_the_run():
         condition.message
         == "0 active, 0 of 1 done; a waits: exceeded quota: q (since 00:00:20 UTC)"
     )
+
+
+def test_the_pods_of_a_run_whose_rows_are_no_longer_known_go_all_the_same():
+    status = a_finished_status(completed=100)
+    found = decide(a_snapshot(ONE, SUCCEEDED, status=status), now=10_000_000)
+    assert found.actions == (actions.DeletePods("uid-run", "Succeeded"),)
+    assert found.status.tasks == ()

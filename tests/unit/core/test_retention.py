@@ -6,14 +6,14 @@ import pytest
 
 from kubedag.api.dag import Retention
 from kubedag.core import retention
-from support.builders import a_summary, at
+from support.builders import a_history, a_summary, at
 
 DAY = 86_400
 
 
 def expired(*runs, now=DAY, **fields):
     keep = Retention(**({"ttl_seconds_after_finished": 100 * DAY} | fields))
-    doomed, due = retention.expired(runs, keep, at(now))
+    doomed, due = retention.expired(a_history(*runs), keep, at(now))
     return [run.name for run in doomed], due
 
 

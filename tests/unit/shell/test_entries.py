@@ -81,6 +81,12 @@ def test_a_run_as_its_dag_sees_it():
     assert summary.completion_time == stamp(50)
 
 
+def test_a_run_that_has_ended_is_what_is_stored_of_it_whatever_was_decided_here():
+    """Another leader may have ended it at another second."""
+    entry = an_entry(a_finished_status(completed=5), decided=a_finished_status(completed=6))
+    assert entry.summary("").completion_time == stamp(5)
+
+
 def test_a_run_of_which_only_pods_are_left_still_needs_their_revision():
     assert an_entry().summary("p-1").revision == "p-1"
 

@@ -15,6 +15,7 @@ from support.builders import (
     a_ready_status,
     a_row,
     a_status,
+    an_attempt,
     as_stored,
     labels,
     stamp,
@@ -99,7 +100,7 @@ def test_a_run_that_is_gone_leaves_nothing_and_wakes_those_that_waited_for_it(wo
     assert woken.by(woken.store.drop_run, "ns", "first") == {DAG, ("run", "ns", "second")}
     assert list(woken.store.runs) == [("ns", "second")]
     woken.store.drop_run("ns", "second")
-    assert (woken.store._runs_of_dag, woken.store._run_of_uid) == ({}, {})
+    assert (woken.store._siblings, woken.store._run_of_uid) == ({}, {})
 
 
 def test_a_status_that_somebody_broke_counts_as_none(woken, caplog):
@@ -115,6 +116,49 @@ def test_the_end_of_a_run_wakes_those_that_have_not_started(woken):
     woken.store.put_run(run("b", 2, a_status()))
     found = woken.by(woken.store.put_run, run("a", 3, a_finished_status()))
     assert found == {("run", "ns", "a"), ("run", "ns", "c"), DAG}
+
+
+ENDED = msgspec.structs.replace(
+    a_finished_status(a_row("a", "Succeeded", attempts=(an_attempt(1, "Succeeded"),))),
+    observed_generation=1,
+)
+
+
+def test_an_old_run_is_known_without_its_rows_and_wakes_but_its_dag(woken):
+    woken.store.put_run(run("waits"))
+    assert woken.by(woken.store.put_run, run("old", 2, ENDED)) == {DAG}
+    entry = woken.store.runs["ns", "old"]
+    assert (entry.status, entry.archived) == (msgspec.structs.replace(ENDED, tasks=()), True)
+    woken.store.put_run(run("old", 3, ENDED, generation=2))
+    assert (entry.status, entry.archived) == (ENDED, False)
+
+
+def test_an_old_run_with_a_pod_is_looked_at(woken):
+    woken.store.put_run(run(status=ENDED))
+    assert RUN in woken.by(woken.store.pod_changed, None, a_pod(phase="Succeeded"))
+    assert RUN in woken.by(woken.store.wake_all)
+    assert RUN in woken.by(woken.store.put_run, run(version=5, status=ENDED))
+
+
+def test_a_run_whose_log_is_still_to_be_read_keeps_its_rows(woken):
+    failed = a_row("a", "Failed", attempts=(an_attempt(1, "Failed"),))
+    woken.store.put_run(run(status=a_finished_status(failed, succeeded=False)))
+    assert woken.store.runs["ns", "run"].status.tasks == (failed,)
+
+
+@pytest.mark.parametrize(
+    ("past", "policy", "expected"),
+    [(True, "Queue", ["old-2", "active"]), (True, "Allow", ["old-2", "active"]),
+     (False, "Queue", ["active"]), (False, "Allow", [])],
+)  # fmt: skip
+def test_a_run_is_decided_on_beside_those_that_it_may_wait_for(woken, past, policy, expected):
+    document = a_dag(a_task("a", image="i"), dependsOnPast=past, concurrencyPolicy=policy)
+    woken.store.put_dag(dag(status=a_ready_status(), document=document))
+    for name in ("old-1", "old-2"):
+        woken.store.put_run(run(name, status=ENDED))
+    for name in ("active", "run"):
+        woken.store.put_run(run(name))
+    assert [peer.name for peer in snapshot_of(woken.store).peers] == expected
 
 
 def test_a_new_run_wakes_those_that_it_replaces(woken):

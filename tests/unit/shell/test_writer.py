@@ -22,6 +22,7 @@ from support.builders import (
     a_ready_status,
     a_row,
     a_status,
+    an_attempt,
     as_stored,
 )
 from support.objects import a_dag, a_run, a_task
@@ -285,3 +286,48 @@ def test_a_dag_that_was_made_anew_during_a_write_keeps_its_own_status():
 
     bench = on_bench(story, stored(2), seconds=1)
     assert (bench.dag.status, bench.dag.resource_version) == (rows.DAGStatus(), "9")
+
+
+# --- What is over -----------------------------------------------------------------------------
+
+SUCCEEDED = a_row("a", "Succeeded", attempts=(an_attempt(1, "Succeeded"),))
+FAILED = a_row("a", "Failed", attempts=(an_attempt(1, "Failed"),))
+
+
+def ended(row, **attempt):
+    last = msgspec.structs.replace(row.attempts[-1], **attempt)
+    status = a_finished_status(msgspec.structs.replace(row, attempts=(last,)))
+    return msgspec.structs.replace(status, observed_generation=1)
+
+
+def test_the_rows_of_a_run_are_forgotten_once_its_end_is_stored():
+    async def story(bench):
+        bench.decide(ended(SUCCEEDED), urgent=True)
+        await asyncio.sleep(1)
+
+    bench = on_bench(story)
+    assert (bench.run.status.tasks, bench.run.decided, bench.run.archived) == ((), None, True)
+    assert bench.puts[0].body["status"]["tasks"][0]["name"] == "a"
+
+
+def test_the_rows_of_a_run_are_known_until_its_last_log_is_stored():
+    async def story(bench):
+        bench.decide(ended(FAILED), urgent=True)
+        await asyncio.sleep(1)
+        kept = bench.run.status.tasks
+        bench.decide(ended(FAILED, log=rows.LogTail("PodLog", "why")))
+        await asyncio.sleep(1)
+        return kept
+
+    bench = on_bench(story, stored(2), stored(3))
+    assert bench.puts[1].body["status"]["tasks"][0]["attempts"][0]["log"]["tail"] == "why"
+    assert (bench.run.status.tasks, bench.run.archived) == ((), True)
+
+
+def test_a_run_that_is_known_without_its_rows_is_never_written():
+    async def story(bench):
+        bench.store.put_run(as_stored(a_run(), 5, status=ended(SUCCEEDED)))
+        bench.decide(msgspec.structs.replace(bench.run.status, observed_generation=7), urgent=True)
+        await asyncio.sleep(1)
+
+    assert on_bench(story).puts == []
