@@ -19,7 +19,7 @@ from kubedag.api import group
 from kubedag.core import naming, pods, slices
 from kubedag.core.pods import Metadata  # noqa: TC001  # msgspec reads it at run time
 from kubedag.core.slices import Tasks  # noqa: TC001  # the same
-from kubedag.shell import client, wire
+from kubedag.shell import client, nesting, wire
 from kubedag.shell.errors import ApiError, ClusterError
 
 if TYPE_CHECKING:
@@ -200,6 +200,7 @@ class Slices:
         known, before = entry.slices, entry.resource_version
         try:
             found = await self._list(entry)
+            newest = await self._newest_version(entry)
         except ClusterError as error:
             seconds = min(
                 PAUSE_SECONDS_MIN * 2.0 ** min(known.failures, _DOUBLINGS_MAX), PAUSE_SECONDS_MAX
@@ -211,9 +212,24 @@ class Slices:
             log.warning("Slices of %s not read, next try in %.1f s: %s", where, seconds, error)
             return
         known.failures = 0
-        if entry.resource_version == before:  # otherwise the slices may be older than the run
+        if before == newest == entry.resource_version:  # the slices are not older than the run
             self.loads += 1
             self._take(entry, found)
+
+    async def _newest_version(self, entry: RunEntry) -> str:
+        """Of the run, which may be gone, and therefore its slices; then it is empty."""
+        facts = entry.facts
+        path = client.DAG_RUNS.path(facts.namespace, facts.name)
+        try:
+            raw = nesting.loads(await self._api.request("GET", path))
+        except ApiError as error:
+            if not error.not_found:
+                raise
+            self._store.drop_run(facts.namespace, facts.name, facts.uid)
+            return ""
+        self._store.put_run(raw)
+        version: str = raw["metadata"]["resourceVersion"]
+        return version
 
     async def _list(self, entry: RunEntry) -> dict[int, Stored]:
         facts = entry.facts

@@ -25,7 +25,8 @@ def test_the_rows_of_a_run_that_was_never_seen_are_read_page_by_page():
         assert other.run.lacks_rows
         await other.load()
         assert (other.run.lacks_rows, other.run.status) == (False, progress(1, 2500))
-        assert len([call for call in other.api.calls if call.method == "GET"]) == 2
+        lists = [call for call in other.api.calls if call.path == SLICES_PATH]
+        assert [call.params.get("continue") for call in lists] == [None, "20"]
         await other.write(progress(2, 2500, t7="Succeeded"))
         assert len(other.written) == 2
 
@@ -40,19 +41,21 @@ def test_rows_are_read_once_however_often_they_are_asked_for():
         for _ in range(5):
             other.writer.slices.load(other.run)
         await asyncio.sleep(5)
-        assert len(other.api.calls) == 1
+        assert [call.path for call in other.api.calls] == [SLICES_PATH, one.server.path]
         assert await asyncio.wait_for(other.queue.get(), 1) == other.run.key
 
     with_operators(story, 2, seconds=1.0)
 
 
-def test_a_run_that_changed_while_its_rows_were_read_is_read_again():
+@pytest.mark.parametrize("heard", [True, False])
+def test_a_run_that_changed_while_its_rows_were_read_is_read_again(heard):
     async def story(one, other):
         def change(_):
             one.server.before = lambda _: None
             status = msgspec.to_builtins(slices.main(progress(2)))
             one.server.touch(one.server.path, status=status)
-            other.told()
+            if heard:
+                other.told()
 
         await one.write(progress(1))
         other.told()
@@ -61,6 +64,17 @@ def test_a_run_that_changed_while_its_rows_were_read_is_read_again():
         assert other.run.lacks_rows
         await other.load()
         assert other.run.status == progress(2)
+
+    with_operators(story, 2)
+
+
+def test_a_run_that_is_gone_has_not_lost_its_slices():
+    async def story(one, other):
+        await one.write(progress(1))
+        other.told()
+        one.server.objects.clear()
+        await other.load()
+        assert (other.store.runs, other.writer.slices.lost) == ({}, 0)
 
     with_operators(story, 2)
 
