@@ -78,29 +78,19 @@ class Response(nesting.BoundedResponse):
         if self.status == 410 and not _is_watch(self.url):
             raise aiohttp.ClientPayloadError("the list has expired between two of its pages")
         if self.status == 410:
-            log.info("%s: answered 410, listing again", self.url.path)
+            log.info("A watch of kopf is begun anew after an answer 410 to %s", self.url.path)
             self.status = 200
-            self.content = _Expired()
+            self.content = _Expired(self.content)
         elif self.status == 200 and _is_watch(self.url):
-            self.content = _Events(self.content, self.url.path)
+            self.content = _Events(self.content)
         return self
-
-
-class _Expired:
-    """A stream that says nothing else."""
-
-    async def iter_chunked(self, bytes_max: int) -> AsyncIterator[bytes]:
-        """All of it."""
-        del bytes_max
-        yield EXPIRED
 
 
 class _Events:
     """The lines of a watch, with one ERROR in the place of all kinds."""
 
-    def __init__(self, lines: Any, path: str) -> None:
+    def __init__(self, lines: Any) -> None:
         self._lines = lines
-        self._path = path
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._lines, name)
@@ -110,10 +100,19 @@ class _Events:
         async for line in self._lines.iter_chunked(bytes_max):
             if line.startswith(_ERROR_BEGINS):
                 said = line[:SAID_CHARS_MAX].decode(errors="replace").strip()
-                log.info("%s: listing again after %s", self._path, said)
+                log.info("A watch of kopf is begun anew after %s", said)
                 yield EXPIRED
             else:
                 yield line
+
+
+class _Expired(_Events):
+    """A stream that says nothing else."""
+
+    async def iter_chunked(self, bytes_max: int) -> AsyncIterator[bytes]:
+        """All of it."""
+        del bytes_max
+        yield EXPIRED
 
 
 def _is_watch(url: URL) -> bool:

@@ -171,6 +171,13 @@ def served(server, *, until=None, seconds=1.5):
 STATUS = {"kind": "Status", "code": 500, "reason": "InternalError", "message": "etcd said no"}
 
 
+@pytest.fixture(autouse=True)
+def _nothing_fails_unheard(caplog):
+    yield
+    said = [one.getMessage() for one in caplog.get_records("call") if one.name == "asyncio"]
+    assert said == []
+
+
 def test_kopf_makes_no_storm_of_a_server_that_ends_each_watch_at_once():
     server = Server((200, b""))
     served(server)
