@@ -129,6 +129,7 @@ class Informer(Generic[R]):
         while True:
             try:
                 if listed and not self._relists:
+                    self._interrupt.clear()  # whoever asked for a list no longer waits for it
                     await self._watch()
                 else:
                     self._interrupt.clear()

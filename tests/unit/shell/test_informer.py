@@ -378,6 +378,24 @@ def test_whoever_gives_up_waiting_for_a_forced_list_harms_nobody():
     assert virtual_loop.run(scenario()) == 3
 
 
+def test_a_forced_list_that_nobody_waits_for_any_more_does_not_end_the_back_off():
+    """Found by the simulation: a term that ends as it begins, while the API server is down."""
+    api = ScriptedApi(lists=[3, page(1)], watches=[[LOST]] * 1000)
+
+    async def scenario() -> None:
+        informer = Informer(api, "/", Pod, lambda *_: None, chance=random.Random(1))
+        task = asyncio.create_task(informer.run())
+        await asyncio.sleep(1)
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(1):
+                await informer.relist()
+        await asyncio.sleep(20)
+        task.cancel()
+
+    virtual_loop.run(scenario())
+    assert 3 <= len(api.times("watch")) <= 20
+
+
 def test_a_bug_in_the_callback_ends_the_cache_loudly():
     def fail(*_: object) -> None:
         raise ZeroDivisionError
