@@ -191,6 +191,8 @@ def _with_deps_met(step: step_.Step, started: str) -> list[rows.TaskRow]:
         if last.number > 1 and len(row.attempts) > 1:
             stored = step.snap.status.tasks[index] if step.snap.status.tasks else row
             met = stored.next_attempt_time or row.attempts[-2].finish_time or met
+        # Some rules do not wait for all: what ended after the Pod was there was not waited for.
+        met = min(met, last.create_time or met)
         filled[index] = replace(
             row, attempts=(*row.attempts[:-1], replace(last, deps_met_time=met))
         )

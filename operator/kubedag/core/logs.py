@@ -26,8 +26,8 @@ def with_log(
     if pod is None or (snap.plan is not None and not snap.plan.captures_logs):
         return without_pod(attempt)
     captured = snap.logs.get(pod.metadata.uid)
-    if captured is None and not pod.gone:
-        return attempt
+    if captured is None and not pod.gone and pod.status.phase in pods.TERMINAL_PHASES:
+        return attempt  # it is still to be read; a Pod that never had a node has none
     return replace(attempt, log=_tail(pod, captured))
 
 

@@ -174,16 +174,21 @@ def test_it_is_noted_when_each_attempt_could_have_started():
     found = decide(
         a_snapshot(
             plan,
-            a_pod("a", phase="Succeeded", finished=10),
+            a_pod("a", phase="Succeeded", created=1, finished=10),
             a_pod("b", phase="Failed", exit_code=1, finished=15),
-            a_pod("b", attempt=2, phase="Running"),
+            a_pod("b", attempt=2, phase="Running", created=16),
             status=a_status(a_row("a"), a_row("b"), started=1),
         )
     )
     met = [[attempt.deps_met_time for attempt in row.attempts] for row in found.status.tasks]
     assert met == [[stamp(1)], [None, stamp(15)]]
     first = decide(
-        a_snapshot(plan, a_pod("a", phase="Succeeded"), a_pod("b"), status=a_status(started=1))
+        a_snapshot(
+            plan,
+            a_pod("a", phase="Succeeded"),
+            a_pod("b", created=11),
+            status=a_status(started=1),
+        )
     )
     assert first.status.tasks[1].attempts[0].deps_met_time == stamp(10)
 
@@ -362,5 +367,5 @@ def test_a_task_could_start_when_what_decided_about_its_upstreams_had_ended():
         a_row("b", "UpstreamFailed"),
         a_row("c", "Queued"),
     )
-    found = decide(a_snapshot(plan, a_pod("c"), status=status))
+    found = decide(a_snapshot(plan, a_pod("c", created=31), status=status))
     assert found.status.tasks[2].attempts[-1].deps_met_time == stamp(30)
