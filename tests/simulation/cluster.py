@@ -353,7 +353,7 @@ class Cluster:
             where.plural != "pods" or status["phase"] in ENDED or not new["spec"].get("nodeName")
         )
         if meta.get("deletionTimestamp") and not meta.get("finalizers") and over:
-            self.remove(where.plural, where.namespace, where.name, actor)
+            self.remove(where.plural, where.namespace, where.name, "api")
         return new
 
     def _delete(self, where: Place, params: Mapping[str, str], body: Object, actor: str) -> Object:

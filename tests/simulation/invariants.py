@@ -48,7 +48,7 @@ class Invariants:
             return
         laws: dict[tuple[str, str], Callable[[Change], Iterator[str]]] = {
             ("pods", "ADDED"): self._created,
-            ("pods", "MODIFIED"): self._ending,
+            ("pods", "MODIFIED"): self._changed,
             ("pods", "DELETED"): self._ending,
             ("dagruns", "MODIFIED"): self._status,
             ("dagrunslices", "ADDED"): self._status,
@@ -180,6 +180,16 @@ class Invariants:
         ]
         if len(others) >= spec["maxActiveRuns"]:
             yield f"the run starts beside {others}, of at most {spec['maxActiveRuns']}"
+
+    def _changed(self, change: Change) -> Iterator[str]:
+        assert change.old is not None
+        old, new = change.old["metadata"], change.obj["metadata"]
+        if new.get("deletionTimestamp") and not old.get("deletionTimestamp"):
+            yield from self._ending(change)
+        if old.get("finalizers") and not new.get("finalizers"):
+            run, _, pod = self.facts.pods[new["uid"]]
+            if run.exists and not (pod.recorded or run.finished or run.tampered):
+                yield "let go before it was stored how it ended"
 
     def _ending(self, change: Change) -> Iterator[str]:
         """The operator deletes a Pod: only what is stored already, or what it said it would."""

@@ -31,6 +31,19 @@ REGRESSIONS = {
 """Seeds of worlds that were broken once, in an earlier version of `world` and `faults`: what each of
 them found has a test of its own in `tests/unit`, where that can be."""
 BROKEN_ONCE = [
+    pytest.param(
+        "667",
+        faults.Faults(kills=30, overlaps=3, watch_lost=0.2, lists_late=0.3, hanging=0.2, outages=3),
+        id="a cache whose forced list nobody waited for any more never paused",
+    ),
+    pytest.param(
+        "117", faults.Faults(feed_stale=0.1, applied_late=0.3, ends_at=120.0),
+        id="a run never ended whose Pod was held, and deleted before it had a node",
+    ),
+    pytest.param(
+        "313", faults.Faults(kills=30, feed_doubled=0.2, feed_lost=0.4),
+        id="a task that waits for one of its upstreams could start when the last had ended",
+    ),
     pytest.param("932", faults.Faults(feed_doubled=0.6),
                  id="a run still said that it waited for one that was no longer the last before it"),
 ]  # fmt: skip
