@@ -11,6 +11,15 @@ import pytest
 from dev.cluster.procs import ProcessCluster, Profile
 
 
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Print what was measured, of tests that pass too, and from whichever process."""
+    for report in terminalreporter.getreports("passed") + terminalreporter.getreports("failed"):
+        for name, text in report.user_properties:
+            if name == "measured":
+                terminalreporter.section(report.nodeid.rpartition("::")[2])
+                terminalreporter.write_line(str(text))
+
+
 @pytest.fixture(scope="session")
 def api_server() -> Iterator[ProcessCluster]:
     """An API server and its store, nothing else: what is created stays as it was created."""

@@ -12,8 +12,7 @@ follows from what its answer means there:
 * 410 strikes lists and watches, the latter both as HTTP and as an ERROR event in the stream.
 * A line that is dropped from a stream that goes on cannot happen over TCP. It stands for bugs of
   servers and proxies; only the operator's next full list can repair it.
-* kopf gives up, and the operator's process ends with it, on any 4xx but 401, 403 and 429. So kopf is
-  spared these, but for a 410 now and then: then a kubelet must start the operator again.
+* kopf gives up, and the operator's process ends with it, on a 422 to a list. No API server says so.
 """
 
 from __future__ import annotations
@@ -84,7 +83,6 @@ def _may_be_invalid(asked: Asked) -> bool:
 # Answers instead of the API server's; it never hears of the request.
 CONFLICT: Final = "409 Conflict"
 GONE: Final = "410 Gone"
-GONE_TO_KOPF: Final = "410 Gone, to kopf"
 TOO_LARGE: Final = "413 Too Large"
 INVALID: Final = "422 Invalid"
 THROTTLED: Final = "429 Too Many Requests"
@@ -107,34 +105,27 @@ REFUSED: Final = "connections refused for a while"
 SHY: Final = "watches ended at once for a while"
 
 
-def requests(scale: int = 1) -> tuple[Fault, ...]:
-    """Faults of requests; with a greater `scale` they are rarer."""
-    return (
-        Fault(CONFLICT, 40 * scale, _may_conflict),
-        Fault(GONE, 8 * scale, lambda a: a.verb in ("list", "watch") and not a.by_kopf),
-        Fault(GONE_TO_KOPF, 40 * scale, lambda a: a.verb == "watch" and a.by_kopf),
-        Fault(TOO_LARGE, 60 * scale, lambda a: _status_write(a) and a.resource == "dagruns/status"),
-        Fault(INVALID, 60 * scale, _may_be_invalid),
-        Fault(THROTTLED, 40 * scale),
-        Fault(INTERNAL, 60 * scale),
-        Fault(UNAVAILABLE, 60 * scale),
-        Fault(UNSENT, 60 * scale),
-        Fault(UNANSWERED, 30 * scale, lambda a: a.writes),
-        Fault(HALF_ANSWERED, 60 * scale, lambda a: a.verb != "watch"),
-        Fault(SLOW, 60 * scale, lambda a: a.verb != "watch"),
-    )  # fmt: skip
-
-
-def lines(scale: int = 1) -> tuple[Fault, ...]:
-    """Faults of the lines of watches."""
-    return (
-        Fault(DELAYED, 300 * scale),
-        Fault(REPEATED, 20 * scale),
-        Fault(DROPPED, 100 * scale),
-        Fault(CUT, 400 * scale),
-        Fault(ENDED, 600 * scale),
-        Fault(EXPIRED, 800 * scale),
-    )
+REQUESTS: Final = (
+    Fault(CONFLICT, 40, _may_conflict),
+    Fault(GONE, 8, lambda a: a.verb in ("list", "watch")),
+    Fault(TOO_LARGE, 60, lambda a: _status_write(a) and a.resource == "dagruns/status"),
+    Fault(INVALID, 60, _may_be_invalid),
+    Fault(THROTTLED, 40),
+    Fault(INTERNAL, 60),
+    Fault(UNAVAILABLE, 60),
+    Fault(UNSENT, 60),
+    Fault(UNANSWERED, 30, lambda a: a.writes),
+    Fault(HALF_ANSWERED, 60, lambda a: a.verb != "watch"),
+    Fault(SLOW, 60, lambda a: a.verb != "watch"),
+)  # fmt: skip
+LINES: Final = (
+    Fault(DELAYED, 300),
+    Fault(REPEATED, 20),
+    Fault(DROPPED, 100),
+    Fault(CUT, 400),
+    Fault(ENDED, 600),
+    Fault(EXPIRED, 800),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,7 +157,7 @@ class Weather:
     @classmethod
     def bad(cls) -> Weather:
         """Everything."""
-        return cls(requests(), lines(), EPISODES)
+        return cls(REQUESTS, LINES, EPISODES)
 
     def names(self) -> list[str]:
         """Of all faults there are."""

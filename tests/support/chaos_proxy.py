@@ -38,7 +38,6 @@ HOP_BY_HOP: Final = frozenset(
 REASONS: Final = {
     faults.CONFLICT: "Conflict",
     faults.GONE: "Expired",
-    faults.GONE_TO_KOPF: "Expired",
     faults.TOO_LARGE: "RequestEntityTooLarge",
     faults.INVALID: "Invalid",
     faults.THROTTLED: "TooManyRequests",

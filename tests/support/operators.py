@@ -10,6 +10,7 @@ import contextlib
 import os
 import subprocess
 import sys
+import threading
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -92,7 +93,7 @@ def process(kubeconfig: Path, log: Path, **env: str) -> Iterator[subprocess.Pope
     """`kubedag operator`, as its image runs it."""
     said = {f"KUBEDAG_{name}": value for name, value in env.items()}
     plain = {"KUBEDAG_LEASE_SECONDS": "3", "KUBEDAG_HEALTH_PORT": "0"}
-    with log.open("wb") as out:
+    with log.open("ab") as out:
         running = subprocess.Popen(
             [sys.executable, "-m", "kubedag.cli.main", "operator"],
             env={**os.environ, "KUBECONFIG": str(kubeconfig), **plain, **said},
@@ -108,3 +109,26 @@ def process(kubeconfig: Path, log: Path, **env: str) -> Iterator[subprocess.Pope
             finally:
                 running.kill()
                 running.wait()
+
+
+@contextlib.contextmanager
+def kept_running(kubeconfig: Path, log: Path, **env: str) -> Iterator[list[int]]:
+    """The same, with what a kubelet does: when it ends, it is started again. Yields how it ended."""
+    codes: list[int] = []
+    over = threading.Event()
+
+    def keep() -> None:
+        while not over.is_set():
+            with process(kubeconfig, log, **env) as running:
+                while running.poll() is None and not over.wait(0.1):
+                    pass
+            if not over.is_set():
+                codes.append(running.returncode)
+
+    thread = threading.Thread(target=keep, name="kubelet")
+    thread.start()
+    try:
+        yield codes
+    finally:
+        over.set()
+        thread.join()
