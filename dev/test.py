@@ -114,7 +114,16 @@ STAGES = (
         (
             # Here, where it may take ten minutes the first time; a test may not.
             _python("-m", "dev.cluster", "tools", "kube", "kwok"),
-            _pytest("integration", "-n", "auto", "--maxprocesses=4", "tests/integration"),
+            _pytest(
+                # A group has one cluster, and one worker.
+                "integration",
+                "-n",
+                "auto",
+                "--maxprocesses=4",
+                "--dist",
+                "loadgroup",
+                "tests/integration",
+            ),
         ),
     ),
     Stage(

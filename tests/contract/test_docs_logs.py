@@ -12,7 +12,8 @@ from kubedag.core import masks
 
 PAGE = Path(__file__).parents[2] / "docs" / "logs.md"
 BLOCKS = [
-    yaml.safe_load(block) for block in re.findall(r"```yaml\n(.*?)```", PAGE.read_text(), re.DOTALL)
+    yaml.safe_load(block)
+    for block in re.findall(r"```yaml\n(.*?)```", PAGE.read_text(), re.DOTALL)
 ]
 PATTERNS = BLOCKS[0]["spec"]["failureLogs"]["maskPatterns"]
 

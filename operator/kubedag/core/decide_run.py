@@ -77,7 +77,8 @@ def _has_no_plan(snap: snapshots.RunSnapshot, now: datetime) -> actions.RunDecis
         return _ended_early(snap, "RevisionNotFound", message, now)
     if snap.dag is None:
         reason = "DAGNotFound"
-        message = f"DAG {snap.run.dag_name!r} must exist in namespace {snap.run.namespace!r}"
+        where = f"namespace {snap.run.namespace!r}"
+        message = f"spec.dagName: must name a DAG of {where}; {snap.run.dag_name!r} is none"
     else:
         reason = "DAGNotReady"
         message = snap.dag.message or f"DAG {snap.run.dag_name!r} has not been checked yet"

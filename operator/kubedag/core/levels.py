@@ -27,6 +27,7 @@ _SPELT_TWICE: Final[Mapping[str, str]] = {
     "workingDir": "working_dir",
 }
 _REPLACED_BY_SCRIPT: Final = ("command", "args")
+_FOR_PROGRAMS: Final = ("command", "args", "workingDir")
 _SOURCES: Final = ("configMapRef", "secretRef")
 
 
@@ -55,9 +56,12 @@ def problems(level: Level) -> Iterator[Problem]:
     path, template = level
     yield from _image(f"{path}.image", template.image)
     if template.script is not None:
+        yield from podchecks.no_nul(f"{path}.script.interpreter", template.script.interpreter)
         yield from _script(f"{path}.script.source", template.script.source)
     if template.resources is not None:
         yield from quantities.problems(f"{path}.resources", template.resources)
+    for field in _FOR_PROGRAMS:
+        yield from podchecks.no_nul(f"{path}.{field}", getattr(template, _SPELT_TWICE[field]))
     yield from _lists(path, template)
     if template.pod_template is not None:
         found = list(podchecks.problems(f"{path}.podTemplate", template.pod_template))
@@ -78,7 +82,7 @@ def _script(path: str, source: str) -> Iterator[Problem]:
 
 def _lists(path: str, template: TaskTemplate) -> Iterator[Problem]:
     for index, variable in enumerate(template.env):
-        yield from podchecks.two_values(f"{path}.env[{index}]", variable)
+        yield from podchecks.variable_itself(f"{path}.env[{index}]", variable)
     for index, source in enumerate(template.env_from):
         if sum(key in source for key in _SOURCES) != 1:
             must = "must have either a configMapRef or a secretRef"

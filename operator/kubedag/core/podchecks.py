@@ -59,6 +59,9 @@ _CONTAINER_LISTS_OF_STRINGS: Final = ("command", "args")
 _CONTAINER_STRINGS: Final = ("image", "imagePullPolicy", "workingDir")
 _CONTAINER_OBJECTS: Final = ("resources", "securityContext", "lifecycle")
 
+_ENV_NAME: Final = re.compile("[ -<>-~]*", re.ASCII)
+"""As since Kubernetes 1.34; an older one says itself what else it does not take."""
+
 LIST_LENGTH_MAX: Final = 500
 """No Pod comes near it, and what is done with a list may take the square of its length."""
 
@@ -155,6 +158,8 @@ def _container(path: str, container: Mapping[str, Any], *, is_init: bool) -> Ite
         yield from _list_of_objects(f"{path}.{key}", key, container.get(key))
     for key in _CONTAINER_LISTS_OF_STRINGS:
         yield from _list_of_strings(f"{path}.{key}", container.get(key))
+        yield from no_nul(f"{path}.{key}", container.get(key))
+    yield from no_nul(f"{path}.workingDir", container.get("workingDir"))
     for place, variable in _items(f"{path}.env", container.get("env")):
         yield from _variable(place, variable)
     resources = container.get("resources")
@@ -177,13 +182,32 @@ def _variable(path: str, variable: Mapping[str, Any]) -> Iterator[Problem]:
     if isinstance(name, str) and name.startswith(RESERVED_ENV_PREFIX):
         must = f"must not begin with {RESERVED_ENV_PREFIX}: these variables are kubedag's own"
         yield Problem(f"{path}.name", "NotYours", must)
-    yield from two_values(path, variable)
+    yield from variable_itself(path, variable)
 
 
-def two_values(path: str, variable: Mapping[str, Any]) -> Iterator[Problem]:
-    """A variable has a value of its own or one from elsewhere."""
+def variable_itself(path: str, variable: Mapping[str, Any]) -> Iterator[Problem]:
+    """A variable has a name and a value that a program can be given, and not two values."""
+    name = variable.get("name")
+    if isinstance(name, str) and not _ENV_NAME.fullmatch(name):
+        must = "must be printable ASCII characters other than '='"
+        yield Problem(f"{path}.name", "InvalidName", must)
+    yield from no_nul(f"{path}.value", variable.get("value"))
     if variable.get("value") and variable.get("valueFrom") is not None:
         yield Problem(f"{path}.valueFrom", "Contradiction", "must not be set beside value")
+
+
+def no_nul(path: str, value: Any) -> Iterator[Problem]:
+    """Strings for a program, which end at the first NUL; the API server takes them as they are."""
+    if isinstance(value, (list, tuple)):
+        for index, item in enumerate(value):
+            yield from _no_nul(f"{path}[{index}]", item)
+    else:
+        yield from _no_nul(path, value)
+
+
+def _no_nul(path: str, value: Any) -> Iterator[Problem]:
+    if isinstance(value, str) and "\0" in value:
+        yield Problem(path, "Invalid", "must not contain a NUL: a program cannot be given one")
 
 
 def _name(path: str, name: Any) -> Iterator[Problem]:

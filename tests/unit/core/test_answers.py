@@ -35,7 +35,7 @@ def forbidden(message):
         ),
         pytest.param(forbidden("exceeded quota: q"), Standing.TAKEN, id="a full quota"),
         pytest.param(
-            forbidden("error looking up service account ns/x: not found"), Standing.TAKEN,
+            forbidden('error looking up service account ns/x: serviceaccount "x" not found'), Standing.TAKEN,
             id="an account that may yet come",
         ),
         pytest.param(

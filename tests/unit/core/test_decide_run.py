@@ -61,7 +61,8 @@ UNCHECKED = {"dag": snapshot.DAGFacts(generation=2, ready=False, checked=False)}
     ("facts", "reason", "message"),
     [
         pytest.param(
-            MISSING, "DAGNotFound", "DAG 'pipeline' must exist in namespace 'ns'", id="no DAG",
+            MISSING, "DAGNotFound",
+            "spec.dagName: must name a DAG of namespace 'ns'; 'pipeline' is none", id="no DAG",
         ),
         pytest.param(NOT_READY, "DAGNotReady", "DAG 'p' is bad", id="a bad DAG"),
     ],

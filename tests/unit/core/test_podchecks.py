@@ -208,3 +208,43 @@ MAIN = f"{SPEC}.containers[0]"
 )  # fmt: skip
 def test_mistakes_of_a_pod_template(spec, problems):
     assert told(spec) == problems
+
+
+NUL = "must not contain a NUL: a program cannot be given one"
+NO_NAME = "must be printable ASCII characters other than '='"
+
+
+@pytest.mark.parametrize(
+    ("spec", "problems"),
+    [
+        pytest.param(
+            {"tasks": [task(command=["a", "\0"], args=["b\0c"], workingDir="/\0")]},
+            [f"spec.tasks[0].command[1]: {NUL}", f"spec.tasks[0].args[0]: {NUL}",
+             f"spec.tasks[0].workingDir: {NUL}"],
+            id="in a task",
+        ),
+        pytest.param(
+            {"taskDefaults": {"script": {"interpreter": ["\0"], "source": "\0"}}, "tasks": [task()]},
+            [f"spec.taskDefaults.script.interpreter[0]: {NUL}"],
+            id="in an interpreter, but not in the file that it reads",
+        ),
+        pytest.param(
+            main(command=["\0"], args=["\0"], workingDir="\0", env=[{"name": "A", "value": "\0"}]),
+            [f"{MAIN}.command[0]: {NUL}", f"{MAIN}.args[0]: {NUL}", f"{MAIN}.workingDir: {NUL}",
+             f"{MAIN}.env[0].value: {NUL}"],
+            id="in a podTemplate",
+        ),
+        pytest.param(
+            {"tasks": [task(env=[{"name": "A=B"}, {"name": "\u00e9", "value": "\0"}, {"name": "a b.c-d"}])]},
+            [f"spec.tasks[0].env[0].name: {NO_NAME}", f"spec.tasks[0].env[1].name: {NO_NAME}",
+             f"spec.tasks[0].env[1].value: {NUL}"],
+            id="in variables",
+        ),
+        pytest.param(
+            main(env=[{"name": "A\n"}]), [f"{MAIN}.env[0].name: {NO_NAME}"],
+            id="in a variable of a podTemplate",
+        ),
+    ],
+)  # fmt: skip
+def test_what_no_program_can_be_given_is_told(spec, problems):
+    assert told(spec) == problems
