@@ -110,7 +110,7 @@ def _may_not_start(snap: snapshots.RunSnapshot, now: datetime) -> actions.RunDec
 def _runs(snap: snapshots.RunSnapshot, now: datetime) -> actions.RunDecision:
     """Started, and not at its end: one step."""
     assert snap.plan is not None
-    started = snap.status.start_time or _earliest_pod(snap) or instants.text(now)
+    started = snap.status.start_time or _earliest_sign(snap) or instants.text(now)
     stop, deadline = _why_stop(snap, snap.plan, started, now)
     step = advances.advance(snap, snap.plan, now, stop)
     if not step.stopped and not _is_recorded(stop, snap.status):
@@ -150,13 +150,15 @@ def has_started(snap: snapshots.RunSnapshot) -> bool:
     return bool(snap.status.start_time or snap.pods or snap.creating)
 
 
-def _earliest_pod(snap: snapshots.RunSnapshot) -> str | None:
+def _earliest_sign(snap: snapshots.RunSnapshot) -> str | None:
+    """When the run had started at the latest, by its Pods and by what the API said about them."""
     stamps = [
         pod.metadata.creation_timestamp
         for seen in snap.pods.values()
         for pod in seen
         if pod.metadata.creation_timestamp
     ]
+    stamps += [refusal.time for refusal in snap.refusals.values()]
     return min(stamps) if stamps else None
 
 

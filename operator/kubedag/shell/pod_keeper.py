@@ -68,7 +68,8 @@ class PodKeeper:
         self._tasks = tasks
         self._tell = tell
         self._at_once = asyncio.Semaphore(AT_ONCE_MAX)
-        self._busy: set[Name] = set()
+        self._busy: dict[Name, set[Key]] = {}
+        """The Pods about which something is under way, and who looks again after it."""
         self._tries: dict[Name, int] = {}
         self._pod = msgspec.json.Decoder(pods.Pod)
 
@@ -92,13 +93,16 @@ class PodKeeper:
         self._once(key, (meta.namespace, meta.name), work)
 
     def _once(self, key: Key, name: Name, work: Callable[[], Coroutine[Any, Any, bool]]) -> None:
-        if name not in self._busy:
-            self._busy.add(name)
-            self._tasks.start(self._with_pause(name, work), partial(self._over, key, name))
+        waiting = self._busy.get(name)
+        if waiting is not None:
+            waiting.add(key)
+            return
+        self._busy[name] = {key}
+        self._tasks.start(self._with_pause(name, work), partial(self._over, name))
 
-    def _over(self, key: Key, name: Name) -> None:
-        self._busy.discard(name)
-        self._wake(key)
+    def _over(self, name: Name) -> None:
+        for key in self._busy.pop(name):
+            self._wake(key)
 
     async def _with_pause(self, name: Name, work: Callable[[], Coroutine[Any, Any, bool]]) -> None:
         """Do it, and rest if that did not settle the matter: 1, 2, 4, … at most 60 seconds."""

@@ -1,0 +1,131 @@
+"""Pods that are no longer seen: nothing follows from that until the API has said that they are gone."""
+
+from __future__ import annotations
+
+import pytest
+
+from kubedag.core import actions, advance, pods
+from support.builders import (
+    a_condition,
+    a_plan,
+    a_pod,
+    a_row,
+    a_snapshot,
+    a_status,
+    an_attempt,
+    at,
+)
+from support.objects import a_task
+
+PLAN = a_plan(a_task("a", retry={"infraLimit": 1, "backoffSeconds": 1}))
+VANISHED = a_pod(phase="Running", node="node-1", gone=True)
+NAME = VANISHED.metadata.name
+RECORDED = a_status(a_row(state="Running", attempt=1, attempts=(an_attempt(),)))
+
+
+def step(*seen, gone=(), now=20, **facts):
+    return advance.advance(a_snapshot(PLAN, *seen, gone=frozenset(gone), **facts), PLAN, at(now))
+
+
+def asked(found):
+    return [action for action in found.actions if isinstance(action, actions.ConfirmGone)]
+
+
+def test_a_pod_that_a_watch_says_is_deleted_is_asked_for_by_name():
+    found = step(VANISHED)
+    assert asked(found) == [actions.ConfirmGone(NAME, VANISHED.metadata.uid, 0, 1)]
+    assert found.tasks[0].state == "Running"
+
+
+def test_a_pod_of_which_only_the_status_tells_is_asked_for_by_name():
+    found = step(status=RECORDED)
+    assert found.actions == [actions.ConfirmGone(NAME, "", 0, 1)]
+    assert found.tasks == list(RECORDED.tasks)
+
+
+@pytest.mark.parametrize(
+    ("seen", "gone", "status"),
+    [
+        ((VANISHED,), {VANISHED.metadata.uid}, None),
+        ((VANISHED,), {VANISHED.metadata.uid}, RECORDED),
+        ((), {NAME}, RECORDED),
+    ],
+    ids=["seen to go", "seen, recorded and seen to go", "recorded"],
+)
+def test_a_pod_that_is_confirmed_to_be_gone_has_failed(seen, gone, status):
+    found = step(*seen, gone=gone, status=status)
+    (attempt,) = found.tasks[0].attempts
+    assert (attempt.state, attempt.reason, asked(found)) == ("Failed", "PodDeleted", [])
+
+
+@pytest.mark.parametrize("phase", ["Succeeded", "Failed"])
+def test_a_pod_that_had_ended_needs_no_question(phase):
+    found = step(a_pod(phase=phase, exit_code=0 if phase == "Succeeded" else 1, gone=True))
+    assert (asked(found), found.tasks[0].attempts[0].state) == ([], phase)
+
+
+def test_nothing_starts_while_a_question_is_open():
+    assert all(isinstance(action, actions.ConfirmGone) for action in step(VANISHED).actions)
+
+
+def test_a_pod_that_is_being_made_anew_is_not_asked_for():
+    assert asked(step(VANISHED, creating={"a": NAME})) == []
+
+
+def test_what_ended_a_pod_that_is_gone_is_what_was_last_said_of_it():
+    old = an_attempt(1, "Terminating", reason="PreemptionByScheduler", message="waits")
+    status = a_status(a_row(state="Terminating", attempt=1, attempts=(old,)))
+    (attempt,) = step(gone={NAME}, status=status).tasks[0].attempts
+    assert (attempt.reason, attempt.failure_class, attempt.message) == (
+        "PreemptionByScheduler",
+        "Infra",
+        "a Pod of higher priority took its place",
+    )
+
+
+# --- Nodes that do not answer -----------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "pod",
+    [
+        a_pod(phase="Running", node="node-1", deleted=5),
+        a_pod(phase="Pending", node="node-1", deleted=5),
+        a_pod(
+            phase="Running", node="node-1", deleted=5,
+            conditions=(a_condition("DisruptionTarget", reason="DeletionByTaintManager"),),
+        ),
+        a_pod(phase="Unknown", node="node-1"),
+    ],
+    ids=["runs", "had its node", "was evicted", "unknown"],
+)  # fmt: skip
+def test_no_twin_starts_beside_a_pod_on_a_node_that_does_not_answer(pod):
+    found = step(pod, now=1_000_000, status=RECORDED)
+    assert found.actions == []
+    assert "node-1" in found.tasks[0].message
+
+
+def test_a_pod_that_is_deleted_before_it_has_a_node_has_ended():
+    """Something else may hold it, such as a finalizer; no node will ever run it."""
+    found = step(a_pod(deleted=5))
+    assert (found.tasks[0].attempts[0].reason, found.tasks[0].state) == (
+        "PodDeleted",
+        "AwaitingRetry",
+    )
+    assert found.tasks[0].attempts[0].log is not None  # there is nothing to wait for
+
+
+@pytest.mark.parametrize(
+    ("pod", "expected"),
+    [
+        (a_pod(), False),
+        (a_pod(deleted=5), True),
+        (a_pod(deleted=5, node="node-1"), False),
+        (a_pod(phase="Running", node="node-1", deleted=5), False),
+        (a_pod(phase="Failed", node="node-1"), True),
+        (a_pod(phase="Succeeded", node="node-1"), True),
+        (a_pod(phase="Running", gone=True), True),
+    ],
+)
+def test_when_nothing_of_a_pod_will_ever_run_again(pod, expected):
+    assert pods.has_ended(pod) is expected
