@@ -179,7 +179,10 @@ def _why_stop(
 
 def _is_recorded(stop: str, status: rows.RunStatus) -> bool:
     recorded = status.condition(rows.SUCCEEDED_CONDITION)
-    return recorded is not None and recorded.reason == describe.STOP_REASONS.get(stop)
+    if recorded is not None and recorded.reason == describe.STOP_REASONS.get(stop):
+        return True
+    # Slices are stored before the condition is.
+    return status.slices > 0 and any(row.reason == stop for row in status.tasks)
 
 
 def _with_deps_met(step: step_.Step, started: str) -> list[rows.TaskRow]:

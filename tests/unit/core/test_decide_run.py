@@ -320,6 +320,12 @@ def test_a_run_that_was_stopped_stays_stopped_though_the_reason_went_away():
     assert word(decide(a_snapshot(a_chain("a", "b"), status=status))) == ("False", "Replaced")
 
 
+def test_a_run_is_stopped_if_only_its_slices_were_stored_before_a_crash():
+    tasks = (a_row("a", "Skipped", reason="RunTimedOut"), a_row("b", "Skipped"))
+    found = decide(a_snapshot(a_chain("a", "b"), status=a_status(*tasks, slices=1)))
+    assert word(found) == ("False", "TimedOut")
+
+
 # --- Words ------------------------------------------------------------------------------------
 
 
