@@ -46,8 +46,9 @@ class Evidence:
 
     @property
     def exit_code(self) -> int | None:
-        """That of the task's container."""
-        return self.terminated.exit_code if self.terminated else None
+        """That of the task's container; of one that the kubelet does not find it makes one up."""
+        ended = self.terminated
+        return None if ended is None or ended.reason == NOT_FOUND else ended.exit_code
 
     def condition(self, type_: str) -> pods.PodCondition | None:
         """The Pod's condition of that type, or None."""
@@ -141,6 +142,9 @@ def how_it_ended(evidence: Evidence, name: str, ended: pods.Terminated) -> str:
         return words.not_startable(ended.message)
     return words.exit_code(ended.exit_code)
 
+
+NOT_FOUND = "ContainerStatusUnknown"
+"""How the kubelet calls the end of a container that is not there, also if it never was."""
 
 NOT_STARTABLE = ("StartError", "ContainerCannotRun")
 """How the runtimes call it when they cannot even start the program."""

@@ -168,7 +168,7 @@ def container_lost(seen: Evidence) -> Outcome | None:
     ended = seen.terminated
     if ended is None:
         return None
-    unknown = ended.reason == "ContainerStatusUnknown"
+    unknown = ended.reason == evidence.NOT_FOUND
     if not unknown and (ended.reason, ended.exit_code) != ("Unknown", 255):
         return None
     return failed(seen, reasons.NODE_LOST, "the node lost the container, as by a restart")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from kubedag.core import attempts, outcomes, reasons, refusals
+from kubedag.core import attempts, outcomes, reasons, refusals, rows
 from support.pod_json import (
     COLLECTED,
     DELETED,
@@ -379,6 +379,13 @@ def test_the_row_of_an_attempt_has_the_words_of_its_outcome():
     assert (row.reason, row.message, row.failure_class, row.exit_code) == (
         "OOMKilled", "killed: used more than its 512Mi of memory", "User", 137,
     )  # fmt: skip
+
+
+def test_a_container_that_the_kubelet_does_not_find_has_no_exit_code():
+    """Its 137 is made up, also for one that never started."""
+    lost = a_pod(status("Failed", containers=[ended(137, "ContainerStatusUnknown")]))
+    asked = attempts.observe(lost, rows.Attempt(1, "Terminating", "PendingTimedOut"))
+    assert (attempts.observe(lost).exit_code, asked.exit_code) == (None, None)
 
 
 def test_every_end_that_a_pod_can_have_by_itself_is_in_the_table():
