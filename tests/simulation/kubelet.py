@@ -70,6 +70,10 @@ class Kubelet:
     def _observe(self, change: Change) -> None:
         if change.plural == "dagruns" and change.type == "DELETED":
             self._later(self._chance.uniform(0.1, 5), self._collect, change.obj)
+        if change.plural == "dagrunslices" and change.type == "ADDED":
+            self._later(
+                self._chance.uniform(1, 5), self._collect_if_orphan, change.plural, change.obj
+            )
         if change.plural != "pods" or change.obj["metadata"]["uid"] in self._foreign:
             return
         meta = change.obj["metadata"]
@@ -83,7 +87,9 @@ class Kubelet:
                 self._later(life.gate_seconds, self._open, key)
             else:
                 self._later(life.schedule_seconds, self._schedule, key)
-            self._later(self._chance.uniform(1, 5), self._collect_if_orphan, key)
+            self._later(
+                self._chance.uniform(1, 5), self._collect_if_orphan, change.plural, change.obj
+            )
         elif change.type == "MODIFIED" and change.old is not None:
             before = change.old["metadata"].get("deletionTimestamp")
             if meta.get("deletionTimestamp") and not before:
@@ -200,14 +206,15 @@ class Kubelet:
                 if any(owner["uid"] == uid for owner in owners):
                     self._cluster.delete(plural, namespace, name, "gc")
 
-    def _collect_if_orphan(self, key: tuple[str, str, str]) -> None:
-        pod = self._pod(key)
-        if pod is None:
+    def _collect_if_orphan(self, plural: str, created: Object) -> None:
+        meta = created["metadata"]
+        child = self._cluster.objects[plural].get((meta["namespace"], meta["name"]))
+        if child is None or child["metadata"]["uid"] != meta["uid"]:
             return
-        owner = pod["metadata"]["ownerReferences"][0]
-        run = self._cluster.objects["dagruns"].get((key[0], owner["name"]))
+        owner = child["metadata"]["ownerReferences"][0]
+        run = self._cluster.objects["dagruns"].get((meta["namespace"], owner["name"]))
         if run is None or run["metadata"]["uid"] != owner["uid"]:
-            self._cluster.delete("pods", key[0], key[1], "gc")
+            self._cluster.delete(plural, meta["namespace"], meta["name"], "gc")
 
 
 def _never_began(pod: Object) -> None:
