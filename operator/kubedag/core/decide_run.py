@@ -198,7 +198,7 @@ def _with_deps_met(step: step_.Step, started: str) -> list[rows.TaskRow]:
             stored = step.snap.status.tasks[index] if step.snap.status.tasks else row
             met = stored.next_attempt_time or row.attempts[-2].finish_time or met
         # Some rules do not wait for all: what ended after the Pod was there was not waited for.
-        met = min(met, last.create_time or met)
+        met = min(met, last.create_time or last.finish_time or met)
         filled[index] = replace(
             row, attempts=(*row.attempts[:-1], replace(last, deps_met_time=met))
         )
