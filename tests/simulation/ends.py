@@ -36,8 +36,9 @@ def unended(facts: Facts) -> Iterator[str]:
         if run.exists and not run.finished and _can_end(facts, run):
             reason = run.condition("Succeeded").get("reason", "no status")
             yield f"{run.name} has not ended: {reason}, {run.states() if run.tasks else ''}"
-        if (run.finished or not run.exists) and run.live_pods():
-            yield f"{run.name} is over, and {run.live_pods()} of its Pods live"
+        live = run.live_pods() + sum(pod.live for pod in run.strays)
+        if (run.finished or not run.exists) and live:
+            yield f"{run.name} is over, and {live} of its Pods live"
 
 
 def _can_end(facts: Facts, run: RunFacts) -> bool:

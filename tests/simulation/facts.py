@@ -86,6 +86,8 @@ class RunFacts:
     tasks: dict[str, oracle.Node] = field(default_factory=dict)
     dag_spec: Object = field(default_factory=dict)
     pods: dict[str, list[PodFacts]] = field(default_factory=dict)
+    strays: list[PodFacts] = field(default_factory=list)
+    """Made by a request that nobody waited for any more, in an attempt's name that was free again."""
     denied: set[str] = field(default_factory=set)
     """Tasks that cannot have a Pod: by a policy, or because somebody else has taken its name."""
     tampered: bool = False

@@ -64,6 +64,11 @@ class Invariants:
 
     def _created(self, change: Change) -> Iterator[str]:
         run, task, pod = self.facts.pods[change.obj["metadata"]["uid"]]
+        if self.facts.cluster.late and self._is_stray(run, task, pod):
+            run.pods[task].remove(pod)
+            run.strays.append(pod)
+            self.holes += 1
+            return  # it has to go again, but could not be held back
         over = list(self._created_after_the_end(run, pod))
         if over or run.tampered or not run.exists or run.stopped_at is not None:
             yield from over
@@ -80,9 +85,15 @@ class Invariants:
         yield from self._may_start(run, task, pod)
         yield from self._limits(run)
 
+    @staticmethod
+    def _is_stray(run: RunFacts, task: str, pod: PodFacts) -> bool:
+        over = not run.exists or run.finished or run.stopped_at is not None
+        ended = _row(run.status, task).get("state") in TERMINAL
+        return over or ended or any(old.attempt >= pod.attempt for old in run.pods[task][:-1])
+
     def _created_after_the_end(self, run: RunFacts, pod: PodFacts) -> Iterator[str]:
-        if run.tampered or self.facts.cluster.late:
-            return  # it has to go again, but could not be held back
+        if run.tampered:
+            return
         if not run.exists:
             assert run.deleted_at is not None
             if pod.created_at - run.deleted_at > GRACE_AFTER_DELETION_SECONDS:
@@ -188,7 +199,8 @@ class Invariants:
             yield from self._ending(change)
         if old.get("finalizers") and not new.get("finalizers"):
             run, _, pod = self.facts.pods[new["uid"]]
-            if run.exists and not (pod.recorded or run.finished or run.tampered):
+            told = pod.recorded or run.finished or run.tampered or pod in run.strays
+            if run.exists and not told:
                 yield "let go before it was stored how it ended"
 
     def _ending(self, change: Change) -> Iterator[str]:
@@ -197,7 +209,7 @@ class Invariants:
             yield "somebody else's Pod"
             return
         run, task, pod = self.facts.pods[change.obj["metadata"]["uid"]]
-        if run.tampered:
+        if run.tampered or pod in run.strays:
             return
         row = _row(run.status, task)
         if row.get("state") in TERMINAL and not any(

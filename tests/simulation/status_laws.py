@@ -119,7 +119,7 @@ def _row(old: Object, new: Object) -> Iterator[str]:
 def _true(run: RunFacts, row: Object) -> Iterator[str]:
     """What a row says of its attempts is what happened to their Pods."""
     by_name: dict[str, list[PodFacts]] = {}
-    for pod in run.pods.get(row["name"], ()):
+    for pod in (*run.pods.get(row["name"], ()), *run.strays):
         by_name.setdefault(pod.name, []).append(pod)
     for attempt in row.get("attempts", ()):
         seen = by_name.get(attempt.get("podName", ""))
