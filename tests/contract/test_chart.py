@@ -295,3 +295,23 @@ def test_the_notes_say_what_to_type_next():
 def test_helm_has_nothing_to_complain_about():
     done = chart.helm("lint", str(chart.FOLDER), "--strict")
     assert done.returncode == 0, done.stdout
+
+
+@ALL
+def test_no_pod_waits_for_an_operator_that_was_uninstalled(case):
+    jobs = chart.kind(case, "Job")
+    if case == "bare":
+        assert jobs == []
+        return
+    (job,) = jobs
+    assert job["metadata"]["annotations"]["helm.sh/hook"] == "pre-delete"
+    operator, pod = (
+        chart.deployment(case)["spec"]["template"]["spec"],
+        job["spec"]["template"]["spec"],
+    )
+    assert pod["serviceAccountName"] == operator["serviceAccountName"]
+    (container,) = pod["containers"]
+    assert container["args"] == ["release-pods"]
+    assert container["image"] == operator["containers"][0]["image"]
+    (watched,) = container["env"]
+    assert watched["value"] == chart.env(case)["KUBEDAG_WATCH_NAMESPACES"]

@@ -12,7 +12,7 @@ MAY = {
     ("kubedag.dev", "dags/status"): {"update", "patch"},
     ("kubedag.dev", "dagruns/status"): {"update", "patch"},
     ("kubedag.dev", "dagrunslices"): {"get", "list", "create", "update"},
-    ("", "pods"): {"get", "list", "watch", "create", "delete", "deletecollection"},
+    ("", "pods"): {"get", "list", "watch", "create", "patch", "delete", "deletecollection"},
     ("", "pods/log"): {"get"},
     ("apps", "controllerrevisions"): {"get", "list", "watch", "create", "delete"},
     ("", "events"): {"create", "get", "patch"},

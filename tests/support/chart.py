@@ -56,6 +56,7 @@ CASES: dict[str, dict[str, Any]] = {
         "rbac": {"create": False, "aggregateRoles": False},
         "serviceAccount": {"create": False, "name": "theirs"},
         "metrics": {"service": {"enabled": False}},
+        "uninstall": {"releasePods": False},
     },
 }
 
@@ -92,6 +93,7 @@ def pods(case: str) -> list[dict]:
     return [
         deployment(case)["spec"]["template"]["spec"],
         *(p["spec"] for p in kind(case, "Pod")),
+        *(job["spec"]["template"]["spec"] for job in kind(case, "Job")),
     ]
 
 

@@ -82,7 +82,7 @@ app.kubernetes.io/component: operator
   verbs: [get, list, create, update]
 - apiGroups: [""]
   resources: [pods]
-  verbs: [get, list, watch, create, delete, deletecollection]
+  verbs: [get, list, watch, create, patch, delete, deletecollection]
 - apiGroups: [""]
   resources: [pods/log]
   verbs: [get]

@@ -60,6 +60,22 @@ def _parser() -> argparse.ArgumentParser:
     )
     validate.set_defaults(run=_validate)
 
+    release = commands.add_parser(
+        "release-pods",
+        help="let go of all Pods that wait for an operator, before there is none",
+        description="Takes the finalizer off the Pods of tasks with `idempotent: false`. The Helm"
+        " chart runs this when it is uninstalled.",
+    )
+    release.add_argument(
+        "-n",
+        "--namespace",
+        metavar="NAMESPACE",
+        dest="namespaces",
+        action="append",
+        help="of this namespace only; can be repeated. Without: KUBEDAG_WATCH_NAMESPACES, or all",
+    )
+    release.set_defaults(run=_release_pods)
+
     version = commands.add_parser("version", help="print the version")
     version.set_defaults(run=_version)
     return parser
@@ -89,6 +105,26 @@ def _validate(arguments: argparse.Namespace) -> int:
     from kubedag.cli import validate  # noqa: PLC0415
 
     return validate.run(arguments.files, sys.stdin, sys.stdout)
+
+
+def _release_pods(arguments: argparse.Namespace) -> int:
+    import asyncio  # noqa: PLC0415
+    import os  # noqa: PLC0415
+
+    from kubedag.shell import release_pods  # noqa: PLC0415
+    from kubedag.shell.access import CredentialsError  # noqa: PLC0415
+    from kubedag.shell.errors import ClusterError  # noqa: PLC0415
+
+    watched = os.environ.get("KUBEDAG_WATCH_NAMESPACES", "").split(",")
+    namespaces = arguments.namespaces or [name.strip() for name in watched if name.strip()]
+    context = os.environ.get("KUBEDAG_CONTEXT") or None
+    try:
+        count = asyncio.run(release_pods.run(namespaces, context))
+    except (ClusterError, CredentialsError) as error:
+        sys.stderr.write(f"kubedag release-pods: {error}\n")
+        return FAILED
+    sys.stdout.write(f"released {count} Pod{'' if count == 1 else 's'}\n")
+    return OK
 
 
 def _version(_: argparse.Namespace) -> int:
