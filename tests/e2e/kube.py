@@ -107,9 +107,9 @@ class Namespace:
         row = f'{{.status.tasks[?(@.name=="{task_name}")].state}}'
         self.wait(f"dagrun/{run_name}", f"jsonpath={row}={state}")
 
-    def finish(self, run_name):
+    def finish(self, run_name, seconds=SECONDS_MAX):
         """Wait until a run is over, and return it."""
-        self.wait(f"dagrun/{run_name}", "Finished")
+        self.wait(f"dagrun/{run_name}", "Finished", seconds)
         return self.run(run_name)
 
     def run(self, name):
