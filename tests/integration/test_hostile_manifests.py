@@ -76,8 +76,11 @@ class Operator:
         return float(re.search(rf"^{name} (.+)$", text, re.MULTILINE)[1])
 
     def wait_until_it_acts(self):
-        deadline = time.monotonic() + 30
-        while "Acting on" not in self.log.read_text():
+        deadline = time.monotonic() + 60
+        while True:
+            with contextlib.suppress(OSError):  # it does not listen yet
+                if self.metric("kubedag_leader") and "Acting on" in self.log.read_text():
+                    return
             assert time.monotonic() < deadline, self.log.read_text()
             time.sleep(0.1)
 
@@ -96,7 +99,10 @@ def namespaces(scale_cluster):
     client.patch(f"/api/v1/namespaces/{made['strict']}", labels)
     for plural in ("dags", "dagruns"):
         _until_served(client, f"/apis/kubedag.dev/v1alpha1/{plural}")
-    return made
+    yield made
+    for name in made.values():
+        storm.clear(client, name)
+        client.delete(f"/api/v1/namespaces/{name}")
 
 
 def _until_served(client, path):

@@ -13,6 +13,8 @@ from typing import Final
 PROBLEMS_MAX: Final = 50
 """Nobody reads more, and a broken template would repeat one mistake 10,000 times."""
 
+PATH_CHARS_MAX: Final = 300
+
 
 @dataclass(frozen=True, slots=True)
 class Problem:
@@ -23,4 +25,13 @@ class Problem:
     message: str
 
     def __str__(self) -> str:
-        return f"{self.path}: {self.message}"
+        return f"{_on_a_line(self.path)}: {self.message}"
+
+
+def _on_a_line(path: str) -> str:
+    """The path with what people can read of it: keys are whatever somebody has written."""
+    if len(path) > PATH_CHARS_MAX:
+        path = f"{path[: PATH_CHARS_MAX // 2]}…{path[-PATH_CHARS_MAX // 2 :]}"
+    if path.isprintable():
+        return path
+    return "".join(char if char.isprintable() else f"\\u{ord(char):04x}" for char in path)

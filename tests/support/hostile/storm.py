@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from dev.cluster.procs import ApiError
+from dev.cluster.procs.client import PATCH_TYPES
 from support.hostile.manifest import JSON, Manifest, Refuser
 from support.objects import API_VERSION
 
@@ -90,6 +91,16 @@ def replace(client: Client, manifest: Manifest, namespace: str, name: str) -> No
         else:
             return
     raise AssertionError(f"{name} is written all the time")
+
+
+def clear(client: Client, namespace: str) -> None:
+    """Leave nothing behind on which another client could choke."""
+    headers = {"Authorization": f"Bearer {client._token}", "Content-Type": PATCH_TYPES["merge"]}
+    for plural in ("dags", "dagruns"):
+        where = f"/apis/{API_VERSION}/namespaces/{namespace}/{plural}"
+        client._send("DELETE", where, None, headers)
+        for name in _conditions(client, namespace, plural):
+            client._send("PATCH", f"{where}/{name}", b'{"metadata":{"finalizers":null}}', headers)
 
 
 def refusal(body: str) -> tuple[str, list[str]]:
