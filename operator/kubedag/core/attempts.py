@@ -98,12 +98,28 @@ def _observe(
             return logs_of.with_log(old, pod, snap)
         if old.state == states.TERMINATING and old.reason in outcomes.ASKS and _stands(old, pod):
             fresh = observe(pod, old)
+        if _says_the_same(old, fresh):
+            return logs_of.with_log(old, pod, snap)
         fresh = _remembering(old, fresh, now)
         if fresh == old:
             return old
     if fresh.state in states.ATTEMPT_ENDS and fresh.finish_time is None:
         fresh = replace(fresh, finish_time=min(pod.metadata.deletion_timestamp or now, now))
     return logs_of.with_log(fresh, pod, snap)
+
+
+def _says_the_same(old: rows.Attempt, fresh: rows.Attempt) -> bool:
+    """Is nothing new in what a Pod says? So it is for most Pods at most times."""
+    return (
+        old.state == fresh.state
+        and old.reason == fresh.reason
+        and old.message == fresh.message
+        and old.start_time == fresh.start_time
+        and old.schedule_time == fresh.schedule_time
+        and old.node_name == fresh.node_name
+        and old.create_time == fresh.create_time
+        and fresh.state not in states.ATTEMPT_ENDS
+    )
 
 
 def _remembering(old: rows.Attempt, fresh: rows.Attempt, now: str) -> rows.Attempt:

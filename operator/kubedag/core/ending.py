@@ -17,7 +17,8 @@ def end_pods(step: Step) -> None:
     for index in step.folded:
         row = step.tasks[index]
         seen = step.snap.pods.get(row.name, ())
-        vanished.ask(step, index, seen)
+        if not seen or vanished.is_odd(row, seen[-1]):
+            vanished.ask(step, index, seen)
         for pod in seen:
             if pod.gone:
                 continue

@@ -28,6 +28,11 @@ def as_believed(pod: pods.Pod, snap: snapshot.RunSnapshot) -> pods.Pod:
     return msgspec.structs.replace(pod, gone=False)
 
 
+def is_odd(row: rows.TaskRow, newest: pods.Pod) -> bool:
+    """Is the newest Pod of a task gone, or not that of its last attempt? Cheap: it seldom is."""
+    return newest.gone or not row.attempts or row.attempts[-1].pod_name != newest.metadata.name
+
+
 def ask(step: Step, index: int, seen: Sequence[pods.Pod]) -> None:
     """Have the API asked for the Pods of a task that are not seen and not confirmed to be gone."""
     row = step.tasks[index]
