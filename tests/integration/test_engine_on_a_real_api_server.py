@@ -11,6 +11,7 @@ import pytest
 from dev.cluster.procs import ApiError
 from kubedag.api import crds
 from kubedag.core import naming
+from kubedag.shell import errors
 from support import full_status, operators, real_loop
 from support.objects import API_VERSION, a_dag, a_run, a_task
 
@@ -296,6 +297,29 @@ def test_a_status_that_lost_against_another_write_is_written_anew(api_server, us
     assert len(disturbed) == 2
     assert user.condition("dagruns", "run", "Succeeded") == ("True", "Succeeded")
     assert user.get("dagruns", "run")["metadata"]["labels"] == {"touched": "2"}
+
+
+def test_a_status_that_is_refused_as_too_large_goes_into_slices(api_server, user):
+    refused = []
+
+    def refuse(method, path):
+        if method == "PUT" and path.endswith("dagruns/run/status") and not refused:
+            refused.append(path)
+            raise errors.ApiError(413, "RequestEntityTooLarge", "limit is 1")
+
+    async def story(acting):
+        acting.api.before = refuse
+        user.create(chain())
+        user.create(a_run())
+        for task in ("a", "b"):
+            user.end(await asyncio.to_thread(user.pod_of, task))
+        await eventually(user.has_ended)
+
+    with_engine(api_server, user, story)
+    assert "tasks" not in user.get("dagruns", "run")["status"]
+    (name,) = user.names("dagrunslices")
+    rows = [(row["name"], row["state"]) for row in user.get("dagrunslices", name)["tasks"]]
+    assert rows == [("a", "Succeeded"), ("b", "Succeeded")]
 
 
 def test_an_operator_that_is_killed_before_it_hears_of_its_pod_makes_no_second_one(

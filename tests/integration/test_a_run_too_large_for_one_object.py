@@ -1,0 +1,155 @@
+"""Thousands of tasks that all fail and have much to say: no object is too large, nothing is lost."""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import subprocess
+import time
+
+import pytest
+
+from dev.cluster import tools
+from dev.cluster.procs import ApiError
+from kubedag.api import crds
+from support import operators
+from support.objects import API_VERSION, a_dag, a_run, a_task
+
+pytestmark = pytest.mark.integration
+
+TASKS = int(os.environ.get("TASKS", "1600"))
+SECONDS_MAX = 60 + TASKS / 5
+MIB = 1024 * 1024
+SAID = "line after line of what went wrong\n" * 58
+CRDS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
+
+
+def until(what, seconds=60.0, pause=0.25):
+    deadline = time.monotonic() + seconds
+    while not (found := what()):
+        assert time.monotonic() < deadline, "it never came to be"
+        time.sleep(pause)
+    return found
+
+
+def is_served(client, plural):
+    try:
+        client.get(f"/apis/{API_VERSION}/{plural}")
+    except ApiError as error:
+        if error.status not in {404, 429}:
+            raise
+        return False
+    return True
+
+
+@pytest.fixture(scope="module")
+def kinds(scale_cluster):
+    client = scale_cluster.client
+    for manifest in crds.all_manifests().values():
+        if not client.exists(f"{CRDS}/{manifest['metadata']['name']}"):
+            client.create(CRDS, manifest)
+        until(lambda one=manifest: is_served(client, one["spec"]["names"]["plural"]))
+
+
+class Place:
+    """A namespace of the cluster."""
+
+    def __init__(self, cluster, name):
+        self.cluster, self.client, self.name = cluster, cluster.client, name
+        self.bytes_max = 0
+
+    def path(self, kind, name=""):
+        return f"/apis/{API_VERSION}/namespaces/{self.name}/{kind}/{name}".rstrip("/")
+
+    def run(self):
+        found = self.client.get(self.path("dagruns", "run"))
+        self.bytes_max = max(self.bytes_max, len(json.dumps(found)))
+        return found
+
+    def has_ended(self):
+        conditions = self.run().get("status", {}).get("conditions", [])
+        return any((one["type"], one["status"]) == ("Finished", "True") for one in conditions)
+
+    def slices(self):
+        label = "kubedag.dev/run=run"
+        found = self.client.get(self.path("dagrunslices"), labelSelector=label)["items"]
+        self.bytes_max = max([self.bytes_max, *(len(json.dumps(one)) for one in found)])
+        return sorted(found, key=lambda one: one["firstTask"])
+
+    def kubectl(self, *arguments):
+        command = [
+            tools.ensure("kubectl")["kubectl"],
+            f"--kubeconfig={self.cluster.kubeconfig}",
+            f"--namespace={self.name}",
+            *arguments,
+        ]
+        return subprocess.run(command, check=True, capture_output=True, text=True).stdout
+
+
+@pytest.mark.usefixtures("kinds")
+def test_thousands_of_tasks_that_fail_at_length_end_in_slices_although_the_operator_is_killed(
+    scale_cluster, scale_namespace, tmp_path, record_property
+):
+    place = Place(scale_cluster, scale_namespace)
+    annotations = {
+        "kwok.kubedag.dev/exit-code": "3",
+        "kwok.kubedag.dev/termination-message": SAID,
+    }
+    names = [f"{'task-with-a-long-name-':-<52}{n:05}" for n in range(TASKS)]
+    place.client.create(
+        place.path("dags"),
+        a_dag(
+            *(a_task(name) for name in names),
+            taskDefaults={
+                "image": "busybox",
+                "podTemplate": {"metadata": {"annotations": annotations}},
+            },
+        ),
+    )
+    place.client.create(place.path("dagruns"), a_run("run"))
+    env = {"LEASE_NAME": place.name, "NAMESPACE": place.name, "WATCH_NAMESPACES": place.name}
+    began = time.monotonic()
+    with operators.process(scale_cluster.kubeconfig, tmp_path / "first", **env) as first:
+        until(lambda: place.run().get("status", {}).get("slices"), SECONDS_MAX, pause=0.5)
+        assert not place.has_ended()
+        first.kill()
+        first.wait()
+    with operators.process(scale_cluster.kubeconfig, tmp_path / "second", **env):
+        until(place.has_ended, SECONDS_MAX, pause=1.0)
+    seconds = time.monotonic() - began
+    for log in ("first", "second"):
+        assert "Traceback" not in (tmp_path / log).read_text()
+
+    status, found = place.run()["status"], place.slices()
+    rows = [row for one in found for row in one["tasks"]]
+    assert [row["name"] for row in rows] == names
+    assert {(row["state"], row["reason"], row["attempt"]) for row in rows} == {
+        ("Failed", "ExitCode", 1)
+    }
+    assert (status["counts"]["failed"], status["counts"]["total"]) == (TASKS, TASKS)
+    assert (status["slices"], status.get("tasks")) == (len(found), None)
+    tails = [row["attempts"][0]["log"]["tail"] for row in rows]
+    assert 0 < sum(map(len, tails)) <= 128 * 1024
+    assert place.bytes_max < MIB
+
+    truncated = next(one for one in status["conditions"] if one["type"] == "StatusTruncated")
+    assert truncated["reason"] == "RowsInSlices"
+    command = truncated["message"].partition("kubectl ")[2].split()
+    table = place.kubectl(*command[2:]).splitlines()
+    assert table[0].split() == ["NAME", "RUN", "FIRST", "TASKS", "SUCCEEDED", "FAILED", "AGE"]
+    assert [line.split()[1:6] for line in table[1:3]] == [
+        ["run", "0", "100", "0", "100"],
+        ["run", "100", "100", "0", "100"],
+    ]
+    peak_mib = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss // 1024
+    record_property(
+        "measured",
+        f"{TASKS} tasks, each failed with {len(SAID)} bytes, operator killed once: {seconds:.0f} s "
+        f"at a load of {os.getloadavg()[0]:.1f}; {len(found)} slices, largest object "
+        f"{place.bytes_max // 1024} KiB, operator's peak of memory {peak_mib} MiB",
+    )
+    place.client.delete(place.path("dagruns", "run"))
+    until(
+        lambda: not place.client.get(place.path("dagrunslices"))["items"], SECONDS_MAX, pause=1.0
+    )
