@@ -133,7 +133,9 @@ class TaskTemplate(Ruled, Spec):
     run's own timeout does."""
     pending_timeout_seconds: Seconds | None = None
     """pendingTimeoutSeconds bounds the time from the creation of a Pod to the start of its
-    container, for images that cannot be pulled and Pods that fit no node. Without one: 900."""
+    container, for Pods that fit no node or do not get going. Time behind a scheduling gate does
+    not count. What hardly ever heals ends sooner: an image that cannot be pulled after 300, a
+    missing Secret, ConfigMap or ServiceAccount after 120 seconds. Without one: 900."""
     priority: Annotated[int, Field(strict=True, ge=-1_000_000, le=1_000_000)] | None = None
     """priority decides which tasks go first when a limit lets only some go. Without one: 0."""
     pod_template: kube.PodTemplate | None = None

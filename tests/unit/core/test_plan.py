@@ -52,6 +52,22 @@ def test_a_number_is_the_tasks_own_or_the_common_or_the_default_one(field, attri
     assert of({field: 8}, None) == of({field: 8}, {field: 7}) == 8
 
 
+@pytest.mark.parametrize(
+    ("own", "common", "expected"),
+    [
+        (None, None, True),
+        (None, False, False),
+        (None, True, True),
+        (False, None, False),
+        (False, True, False),
+        (True, False, True),
+    ],
+)
+def test_a_task_may_run_twice_unless_it_or_the_defaults_say_otherwise(own, common, expected):
+    task, defaults = ({} if said is None else {"idempotent": said} for said in (own, common))
+    assert compiled(("a", task), defaults=defaults).tasks[0].idempotent is expected
+
+
 def test_a_priority_of_zero_is_said_as_much_as_any_other():
     assert compiled(("a", {"priority": 0}), defaults={"priority": 5}).tasks[0].priority == 0
 

@@ -262,6 +262,14 @@ def test_what_only_kubedag_needs_to_know_does_not_reach_the_pod():
     assert build(task) == build({})
 
 
+@pytest.mark.parametrize(
+    ("idempotent", "finalizers"), [(False, ["kubedag.dev/record"]), (True, None), (None, None)]
+)
+def test_only_a_pod_that_may_not_run_twice_is_held(idempotent, finalizers):
+    said = {} if idempotent is None else {"idempotent": idempotent}
+    assert build({"image": "x", **said})["metadata"].get("finalizers") == finalizers
+
+
 def test_a_name_too_long_for_a_label_is_shortened_in_the_label_only():
     run = podspec.RunIdentity("r" * 70, "data", "uid", "rev", "Manual", "2026-01-30T00:00:00Z")
     pod = build({}, run=run)

@@ -23,6 +23,7 @@ def asked(*tasks, **spec):
         pytest.param({"command": ["false"], "args": ["x"]}, [0], id="what it runs"),
         pytest.param({**PLAIN, "env": [{"name": "A", "value": "b"}]}, [0], id="its variables"),
         pytest.param({**PLAIN, "timeoutSeconds": 5, "priority": 3}, [0], id="what we do with it"),
+        pytest.param({**PLAIN, "idempotent": False}, [0], id="whether it may run twice"),
         pytest.param({**PLAIN, "image": "other"}, [0, 1], id="its image"),
         pytest.param({**PLAIN, "serviceAccountName": "loader"}, [0, 1], id="its account"),
         pytest.param(
