@@ -7,12 +7,12 @@ from statistics import median
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
 HEAD = (
     f"{'shape':<14} {'wall s':>17} {'bare s':>17} {'ratio':>6} "
     f"{'end→Pod ms p50/p99':>19} {'bare p50/p99':>14} "
-    f"{'CPU ms/task':>11} {'writes/task':>11} {'events':>6} {'peak MB':>7}"
+    f"{'CPU ms/task':>11} {'writes/task':>11} {'events':>6} {'peak MB':>7} of the writes"
 )
 
 
@@ -30,6 +30,7 @@ class Measured:
     writes: float
     events: float
     memory_bytes: float
+    by_resource: Mapping[str, int]
 
 
 def percentile(ordered: Sequence[float], share: float) -> float:
@@ -51,7 +52,15 @@ def row(rounds: Sequence[Measured]) -> str:
         f"{one.shape:<14} {wall:>17} {bare:>17} {ratio:>6.2f} "
         f"{_latency(m.latencies for m in rounds):>19} "
         f"{_latency(m.bare_latencies for m in rounds):>14} "
-        f"{cpu:>11.2f} {writes:>11.2f} {events:>6.0f} {memory:>7.0f}"
+        f"{cpu:>11.2f} {writes:>11.2f} {events:>6.0f} {memory:>7.0f} "
+        f"{_kinds(rounds[-1])}"
+    )
+
+
+def _kinds(one: Measured) -> str:
+    """The writes by what was written."""
+    return ", ".join(
+        f"{kind} {count / one.tasks:.2f}" for kind, count in sorted(one.by_resource.items())
     )
 
 

@@ -7,16 +7,21 @@ import os
 import socket
 import subprocess
 import sys
+from collections import Counter
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
 import aiohttp
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
     from pathlib import Path
 
+    from dev.cluster.procs import ProcessCluster
+
 WRITES = ("create", "update", "patch", "delete")
-START_SECONDS_MAX = 30.0
+START_SECONDS_MAX = 120.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,12 +32,13 @@ class Figures:
     memory_bytes: float
     writes: float
     events: float
+    by_resource: Counter[str]
 
     @classmethod
     def of(cls, text: str) -> Self:
         """Read them from the Prometheus text format."""
         values: dict[str, float] = {}
-        writes = events = 0.0
+        written: Counter[str] = Counter()
         for line in text.splitlines():
             if line.startswith("#") or not line.strip():
                 continue
@@ -41,28 +47,29 @@ class Figures:
             if name.startswith("kubedag_api_requests_total") and any(
                 f'verb="{verb}"' in name for verb in WRITES
             ):
-                if 'resource="events"' in name:
-                    events += float(value)
-                else:
-                    writes += float(value)
+                written[name.split('resource="')[1].split('"')[0]] += int(float(value))
+        events = written.pop("events", 0)
         return cls(
             values["process_cpu_seconds_total"],
             values["process_max_resident_memory_bytes"],
-            writes,
+            written.total(),
             events,
+            written,
         )
 
 
 class Subject:
-    """A running operator."""
+    """A running operator; `source` is the folder of its package, if it is another one than ours."""
 
-    def __init__(self, kubeconfig: Path, log: Path) -> None:
+    def __init__(self, kubeconfig: Path, log: Path, source: Path | None = None) -> None:
         self._port = _free_port()
         environment = os.environ | {
             "KUBECONFIG": str(kubeconfig),
             "KUBEDAG_HEALTH_PORT": str(self._port),
             "KUBEDAG_LOG_LEVEL": "WARNING",
         }
+        if source is not None:
+            environment["PYTHONPATH"] = str(source)
         with log.open("wb") as output:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "kubedag.cli.main", "operator"],
@@ -106,3 +113,14 @@ def _free_port() -> int:
         one.bind(("127.0.0.1", 0))
         port: int = one.getsockname()[1]
         return port
+
+
+@asynccontextmanager
+async def running(cluster: ProcessCluster, source: Path | None = None) -> AsyncIterator[Subject]:
+    """An operator that is ready."""
+    subject = Subject(cluster.kubeconfig, cluster.dir / "operator.log", source)
+    try:
+        await subject.ready()
+        yield subject
+    finally:
+        subject.stop()

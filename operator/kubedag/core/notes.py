@@ -62,7 +62,7 @@ def of_dag(old: rows.DAGStatus, new: rows.DAGStatus) -> tuple[actions.Note, ...]
 
 
 def _run(old: rows.RunStatus, new: rows.RunStatus) -> Iterator[actions.Note]:
-    if new.start_time and not old.start_time:
+    if new.start_time and not old.start_time and not new.finished:
         yield actions.Note(NORMAL, "RunStarted", f"started with revision {new.revision}")
     if not new.finished or old.finished:
         return

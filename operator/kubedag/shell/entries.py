@@ -51,6 +51,8 @@ class RunEntry:
     written_at: float | None = None
     write_failures: int = 0
     write_after: float = 0.0
+    write_due: float = 0.0
+    """When its progress is to be written."""
     first_decided_at: float | None = None
     archived: bool = False
     """It is known without its rows, and must not be written."""

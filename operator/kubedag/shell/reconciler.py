@@ -138,6 +138,7 @@ class Reconciler:
     def _run(self, namespace: str, name: str, now: datetime) -> datetime | None:
         entry = self._store.runs.get((namespace, name))
         if entry is None:
+            self._writer.forget(("run", namespace, name))
             return None
         if entry.lacks_rows:
             self._writer.slices.load(entry)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import zlib
 from typing import TYPE_CHECKING, Final
 
 import msgspec
@@ -33,7 +34,11 @@ log: Final = logging.getLogger(__name__)
 ROWS_PER_WINDOW: Final = 100
 """Where more rows are to be written, that is done less often, in proportion: a row costs the API
 server a third of a millisecond each time."""
+RUNS_PER_SECOND: Final = 25.0
+"""Where more runs go on at once, the progress of each is written less often, in proportion."""
 WINDOW_SECONDS_MAX: Final = 10.0
+DAG_WINDOWS: Final = 2
+"""What a DAG says of its runs is no more than a sum, so it may come so much later."""
 PAUSE_SECONDS_MIN: Final = 0.2
 PAUSE_SECONDS_MAX: Final = 30.0
 _DOUBLINGS_MAX: Final = 16
@@ -68,6 +73,8 @@ class StatusWriter:
         self._window_seconds = window_seconds
         self._answer = nesting.tolerant(msgspec.json.Decoder(_Answer).decode)
         self.slices = Slices(api, store, queue, tasks)
+        self._waiting: set[Key] = set()
+        """The runs whose progress is still to be written."""
         self.writes = 0
         self.bytes_written = 0
         self.conflicts = 0
@@ -75,22 +82,34 @@ class StatusWriter:
 
     def run_decided(self, entry: RunEntry, *, urgent: bool) -> None:
         """A run has a newest status; write it now, or when its time comes."""
-        if entry.writing or entry.decided is None or entry.decided == entry.status:
+        if entry.writing or entry.archived or entry.decided in (None, entry.status):
+            self._waiting.discard(entry.key)
             return
-        if entry.archived:
-            return  # its rows are not known here
         now = asyncio.get_running_loop().time()
         if entry.first_decided_at is None:
             entry.first_decided_at = now
-        window = self._window_seconds * max(1.0, _rows_to_write(entry) / ROWS_PER_WINDOW)
         last = entry.written_at if entry.written_at is not None else entry.first_decided_at
-        due = now if urgent else last + min(window, WINDOW_SECONDS_MAX)
-        due = max(due, entry.write_after)
+        # Once put off it stays so: others that have been written bring no more room.
+        entry.write_due = max(entry.write_due, last + self._run_window_seconds(entry))
+        due = max(now if urgent else entry.write_due, entry.write_after)
         if now >= due:
-            entry.writing = True
+            self._waiting.discard(entry.key)
+            entry.writing, entry.write_due = True, 0.0
             self._tasks.start(self._write_run(entry, entry.resource_version))
         else:
+            self._waiting.add(entry.key)
             self._queue.add_after(entry.key, due - now)
+
+    def _run_window_seconds(self, entry: RunEntry) -> float:
+        rows_seconds = self._window_seconds * _rows_to_write(entry) / ROWS_PER_WINDOW
+        spread = 0.5 + zlib.crc32(entry.facts.uid.encode()) / 2**32  # so that they take turns
+        runs_seconds = len(self._waiting) / RUNS_PER_SECOND * spread
+        window = max(self._window_seconds, rows_seconds, runs_seconds)
+        return min(window, WINDOW_SECONDS_MAX)
+
+    def forget(self, key: Key) -> None:
+        """A run is gone, and its status with it."""
+        self._waiting.discard(key)
 
     def dag_decided(self, entry: DAGEntry) -> None:
         """A DAG has a newest status."""
@@ -98,7 +117,7 @@ class StatusWriter:
             return
         now = asyncio.get_running_loop().time()
         urgent = entry.decided.conditions != entry.status.conditions
-        due = now if urgent else (entry.written_at or 0.0) + self._window_seconds
+        due = now if urgent else (entry.written_at or 0.0) + DAG_WINDOWS * self._window_seconds
         due = max(due, entry.write_after)
         if now >= due:
             entry.writing = True

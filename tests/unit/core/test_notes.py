@@ -37,8 +37,7 @@ def told(found):
         ),
         pytest.param(
             NOTHING, a_finished_status(a_row("a", "Succeeded")),
-            [("Normal", "RunStarted"), ("Normal", "RunSucceeded")],
-            id="all of it between two writes",
+            [("Normal", "RunSucceeded")], id="all of it between two writes",
         ),
         pytest.param(
             a_finished_status(a_row("a", "Failed"), succeeded=False),
