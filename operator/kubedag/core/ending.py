@@ -26,6 +26,31 @@ def end_pods(step: Step) -> None:
                 _delete_if_stored(step, stored[index], pod)
             if pod.status.phase == "Failed":
                 _capture(step, row, pod)
+    step.actions += _overtaken(step)
+
+
+def _overtaken(step: Step) -> list[actions.DeletePod]:
+    """Pods that live although it is stored how their attempts ended.
+
+    They were made by requests that were long on their way, or by a leader that did not know.
+    """
+    stored = step.snap.status.tasks
+    if not stored:
+        return []
+    index_of = step.plan.index
+    return [
+        _delete(pod)
+        for name, seen in step.snap.pods.items()
+        for pod in seen
+        if _lives(pod) and _is_over(stored[index_of[name]], pods.attempt_number(pod))
+    ]
+
+
+def _is_over(stored: rows.TaskRow, number: int) -> bool:
+    for attempt in stored.attempts:
+        if attempt.number == number:
+            return attempt.state in states.ATTEMPT_ENDS
+    return bool(stored.attempts) and number < stored.attempts[0].number
 
 
 def _delete_if_stored(step: Step, stored: rows.TaskRow, pod: pods.Pod) -> None:

@@ -58,6 +58,7 @@ class Store:
             known = None
         status = _status(raw, rows.RunStatus)
         facts = definitions.run_facts(raw)
+        reorders = known is None or known.facts.suspend != facts.suspend
         if is_new := known is None:
             known = RunEntry(facts, version, rows.RunStatus())
             self.runs[name] = known
@@ -72,6 +73,14 @@ class Store:
             self._wake_dag(name[0], facts.dag_name)  # nobody has waited for it
         else:
             self.wake_around(known)
+        if reorders and self._others_wait_for(known):
+            self.wake_waiting(name[0], facts.dag_name)
+
+    def _others_wait_for(self, run: RunEntry) -> bool:
+        """Do those that wait say, or decide by, whether this run is before them?"""
+        entry = self.dags.get((run.facts.namespace, run.facts.dag_name))
+        plan_now = entry.definition.plan if entry and entry.definition else None
+        return plan_now is not None and (plan_now.depends_on_past or run.facts.suspend)
 
     def drop_run(self, namespace: str, name: str, uid: str | None = None) -> None:
         """A DAGRun that is gone."""

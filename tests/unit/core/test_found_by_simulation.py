@@ -268,3 +268,27 @@ def test_a_run_ends_although_a_pod_of_it_was_deleted_before_it_had_a_node() -> N
     plan = a_plan({"name": "a", "idempotent": False, "retry": {"infraLimit": 0}})
     found = decided(a_snapshot(plan, held, held=[held]))
     assert (found.status.finished, states_of(found)) == (True, {"a": states.FAILED})
+
+
+def test_a_pod_goes_that_was_made_after_it_was_stored_how_its_attempt_had_ended() -> None:
+    """By a request that was long on its way, or by a leader that did not know."""
+    plan = a_plan({"name": "a", "retry": {"limit": 3}}, {"name": "b"})
+    log = rows.LogTail("None")
+    over = rows.Attempt(1, states.FAILED, failure_class="User", pod_name="run-a-1", log=log)
+    current = rows.Attempt(2, states.RUNNING, pod_name="run-a-2")
+    status = rows.RunStatus(
+        start_time="2026-01-01T11:00:00Z",
+        revision="r",
+        tasks=(
+            rows.TaskRow(
+                "a", states.RUNNING, attempt=2, user_failures=1, attempts=(over, current)
+            ),
+            rows.TaskRow("b", states.RUNNING, attempt=1),
+        ),
+    )
+    late = a_pod("a", 1, "Running", started=True)
+    seen = (late, a_pod("a", 2, "Running", started=True), a_pod("b", 1, "Running", started=True))
+    found = decided(a_snapshot(plan, *seen, status=status))
+    meta = late.metadata
+    assert found.actions == (actions.DeletePod(meta.name, meta.uid, meta.resource_version),)
+    assert states_of(found) == {"a": states.RUNNING, "b": states.RUNNING}

@@ -168,6 +168,21 @@ def test_a_new_run_wakes_those_that_it_replaces(woken):
     assert ("run", "ns", "a") in woken.by(woken.store.put_run, run("b"))
 
 
+def test_a_new_run_wakes_those_that_say_which_one_they_wait_for(woken):
+    woken.store.put_dag(dag(1, a_ready_status(), a_dag(a_task("a", image="i"),
+                                                       dependsOnPast=True)))  # fmt: skip
+    woken.store.put_run(run("late"))
+    assert ("run", "ns", "late") in woken.by(woken.store.put_run, run("early"))
+
+
+def test_a_run_that_is_suspended_lets_those_behind_it_pass(woken):
+    woken.store.put_dag(dag(1, a_ready_status()))
+    woken.store.put_run(run("first"))
+    woken.store.put_run(run("second"))
+    held = run("first", 2, spec={"suspend": True})
+    assert ("run", "ns", "second") in woken.by(woken.store.put_run, held)
+
+
 # --- DAGs -------------------------------------------------------------------------------------
 
 
