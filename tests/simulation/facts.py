@@ -84,10 +84,12 @@ class RunFacts:
     revision: str = ""
     """As its first Pod says, or its status, whichever came first."""
     tasks: dict[str, oracle.Node] = field(default_factory=dict)
+    lost_revision: bool = False
     dag_spec: Object = field(default_factory=dict)
     pods: dict[str, list[PodFacts]] = field(default_factory=dict)
     strays: list[PodFacts] = field(default_factory=list)
-    """Made by a request that nobody waited for any more, in an attempt's name that was free again."""
+    """Made by a request that nobody waited for any more, or by a leader that did not know that it
+    was none, in an attempt's name that was free again, or after the end of its task."""
     denied: set[str] = field(default_factory=set)
     """Tasks that cannot have a Pod: by a policy, or because somebody else has taken its name."""
     tampered: bool = False
@@ -152,7 +154,7 @@ class RunFacts:
 
     def may_be_over(self, now: float) -> bool:
         """Could every task have ended for good by now?"""
-        if self.finished or not self.exists:
+        if self.finished or not self.exists or self.lost_revision:
             return True
         if self.live_pods():
             return False
@@ -188,7 +190,13 @@ class Facts:
         elif change.plural == "dagrunslices":
             self._slice(change)
         elif change.plural == "controllerrevisions":
-            self.revisions[change.obj["metadata"]["name"]] = change.obj["data"]
+            self._revision(change)
+
+    def _revision(self, change: Change) -> None:
+        name = change.obj["metadata"]["name"]
+        self.revisions[name] = change.obj["data"]
+        for run in self.runs.values():
+            run.lost_revision |= change.type == "DELETED" and run.revision == name
 
     def _run(self, change: Change) -> None:
         meta = change.obj["metadata"]

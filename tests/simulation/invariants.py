@@ -64,7 +64,8 @@ class Invariants:
 
     def _created(self, change: Change) -> Iterator[str]:
         run, task, pod = self.facts.pods[change.obj["metadata"]["uid"]]
-        if self.facts.cluster.late and self._is_stray(run, task, pod):
+        unaware = self.facts.cluster.late or self.may_be_two()
+        if unaware and self._is_stray(run, task, pod):
             run.pods[task].remove(pod)
             run.strays.append(pod)
             self.holes += 1
