@@ -40,7 +40,7 @@ class User:
         self.client, self.name, self.kubeconfig = cluster.client, namespace, cluster.kubeconfig
 
     def path(self, kind, name=""):
-        base = "/api/v1" if kind == "pods" else f"/apis/{API_VERSION}"
+        base = "/api/v1" if kind in ("pods", "serviceaccounts") else f"/apis/{API_VERSION}"
         return f"{base}/namespaces/{self.name}/{kind}" + (f"/{name}" if name else "")
 
     def begin(self, dag):
@@ -339,3 +339,60 @@ def test_a_command_lets_all_pods_go_for_which_there_is_no_operator(owner):
     )
     assert (done.stdout, done.stderr) == ("released 1 Pod\n", "")
     assert owner.finalizers(pod) == []
+
+
+# --- What is waited for ----------------------------------------------------------------------
+
+
+def patient(**fields):
+    return a_dag(a_task("a", pendingTimeoutSeconds=3, **fields), taskDefaults={"image": "busybox"})
+
+
+def test_time_behind_a_gate_does_not_count(owner):
+    template = {"spec": {"schedulingGates": [{"name": "example.com/queue"}]}}
+
+    async def story():
+        owner.begin(patient(podTemplate=template))
+        pod = await only_pod(owner)
+        await until(lambda: owner.row().get("reason") == "SchedulingGated")
+        await asyncio.sleep(5)
+        assert (owner.row()["state"], owner.row()["reason"]) == ("Pending", "SchedulingGated")
+        owner.client.patch(owner.path("pods", pod), {"spec": {"schedulingGates": []}})
+        await until(owner.run_has_ended)
+        (attempt,) = owner.row()["attempts"]
+        assert (owner.row()["state"], attempt["createTime"] < attempt["ungateTime"]) == (
+            "Succeeded",
+            True,
+        )
+
+    told(owner, story)
+
+
+def test_a_service_account_that_comes_a_moment_later_is_waited_for(owner):
+    async def story():
+        owner.begin(patient(serviceAccountName="late"))
+        await until(lambda: owner.row().get("reason") == "WaitingForServiceAccount")
+        assert owner.row()["waitTime"]
+        owner.client.create(owner.path("serviceaccounts"), {"metadata": {"name": "late"}})
+        await until(owner.run_has_ended)
+        assert (owner.row()["state"], owner.row().get("waitTime")) == ("Succeeded", None)
+
+    told(owner, story)
+
+
+def test_a_service_account_that_does_not_come_is_not_waited_for_longer_by_a_restart(owner):
+    async def first():
+        owner.begin(patient(serviceAccountName="never"))
+        await until(lambda: owner.row().get("reason") == "WaitingForServiceAccount")
+
+    async def second():
+        await until(owner.run_has_ended)
+
+    told(owner, first)
+    time.sleep(4)
+    began = time.monotonic()
+    told(owner, second)
+    assert time.monotonic() - began < 20
+    (attempt,) = owner.row()["attempts"]
+    assert (attempt["reason"], attempt["class"]) == ("ServiceAccountNotFound", "Config")
+    assert "since" in attempt["message"]
