@@ -105,7 +105,8 @@ class ChaosProxy:
         self._episodes = [loop.create_task(self._repeat(e)) for e in self._weather.episodes]
 
     async def stop(self) -> None:
-        """Listen no more and end every connection."""
+        """Listen no more and end every connection. Raises what has gone wrong in here."""
+        broken = [task for task in self._episodes if task.done()]
         for task in self._episodes:
             task.cancel()
         await asyncio.gather(*self._episodes, return_exceptions=True)
@@ -113,6 +114,8 @@ class ChaosProxy:
         assert self._session is not None
         await self._runner.cleanup()
         await self._session.close()
+        for task in broken:
+            task.result()
 
     async def _listen(self) -> None:
         assert self._runner is not None
@@ -140,11 +143,11 @@ class ChaosProxy:
             return
         assert self._site is not None
         assert self._runner is not None
-        await self._site.stop()
         assert self._runner.server is not None
-        for connection in self._runner.server.connections:
-            _reset(connection.transport)
+        await self._site.stop()
         try:
+            for connection in self._runner.server.connections:
+                _reset(connection.transport)
             await asyncio.sleep(episode.lasts_seconds)
         finally:
             await self._listen()
@@ -288,8 +291,8 @@ def _kept(headers: aiohttp.typedefs.LooseHeaders) -> dict[str, str]:
 
 def _reset(transport: asyncio.BaseTransport | None) -> None:
     """End a connection with a RST, as a machine that has lost it does."""
-    if not isinstance(transport, asyncio.WriteTransport):
-        return
+    if not isinstance(transport, asyncio.WriteTransport) or transport.is_closing():
+        return  # a TLS connection that is closing cannot even be asked for its socket
     connection = transport.get_extra_info("socket")
     if connection is not None:
         with contextlib.suppress(OSError):

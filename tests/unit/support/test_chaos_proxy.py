@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import random
+import ssl
 import time
 from dataclasses import dataclass, field
 
@@ -17,7 +18,7 @@ from kubedag.shell.access import Access, Tls
 from kubedag.shell.credentials import Credentials
 from kubedag.shell.errors import ApiError, Unreachable
 from kubedag.shell.http_api import HttpApi
-from support import certificates, chaos_faults, http_server, real_loop
+from support import certificates, chaos_faults, chaos_proxy, http_server, real_loop
 from support.chaos_faults import Asked, Dice, Episode, Fault, Weather
 from support.chaos_proxy import ChaosProxy
 from support.chaos_traffic import Traffic
@@ -265,6 +266,30 @@ def test_for_a_while_watches_end_the_open_ones_and_each_new_one_at_once():
             await asyncio.sleep(0.6)
             server.lasts_seconds = 0
             assert await heard(api) == ([0, 1, 2], "ended")
+
+    real_loop.run(scenario())
+
+
+def test_a_tls_connection_that_is_closed_already_can_be_reset(tmp_path):
+    ca = certificates.authority(tmp_path, "ca")
+    pair = certificates.issued(ca, tmp_path, "proxy", "IP:127.0.0.1")
+
+    async def scenario():
+        accepted = asyncio.get_running_loop().create_future()
+        context = certificates.server_context(pair)
+        listener = await asyncio.start_server(
+            lambda _, writer: accepted.set_result(writer), "127.0.0.1", 0, ssl=context
+        )
+        port = listener.sockets[0].getsockname()[1]
+        trust = ssl.create_default_context(cafile=str(ca.cert))
+        _, client = await asyncio.open_connection("127.0.0.1", port, ssl=trust)
+        transport = (await accepted).transport
+        for _ in range(2):
+            transport.close()
+        chaos_proxy._reset(transport)
+        client.transport.abort()
+        listener.close()
+        await asyncio.sleep(0.05)
 
     real_loop.run(scenario())
 
