@@ -73,7 +73,9 @@ class Informer(Generic[R]):
         self._on_change = on_change
         self._selectors = dict(selectors or {})
         self._chance = chance or random.Random()  # noqa: S311  # spreads load, keeps no secret
-        self._backoff = Backoff(self._chance)
+        # Two, as a server that lists may still refuse watches, and one that is back is to be seen.
+        self._list_backoff = Backoff(self._chance)
+        self._watch_backoff = Backoff(self._chance)
         self._records: dict[Key, R] = {}
         self._assumed: dict[Key, int] = {}  # and by which list at the latest they must be seen
         self._resource_version = ""
@@ -127,8 +129,10 @@ class Informer(Generic[R]):
         self.heard_at = asyncio.get_running_loop().time()
         listed = False
         while True:
+            backoff = self._list_backoff
             try:
                 if listed and not self._relists:
+                    backoff = self._watch_backoff
                     self._interrupt.clear()  # whoever asked for a list no longer waits for it
                     await self._watch()
                 else:
@@ -138,7 +142,7 @@ class Informer(Generic[R]):
             except (ClusterError, wire.UndecodableError) as error:
                 listed = listed and _resumable(error)
                 self._note(error)
-                await self._pause()
+                await self._pause(backoff)
 
     def _note(self, error: Exception) -> None:
         self.stats.failures += 1
@@ -146,10 +150,10 @@ class Informer(Generic[R]):
             self.stats.undecodable += 1
         log.warning("%s: %s", self._path, error)
 
-    async def _pause(self) -> None:
+    async def _pause(self, backoff: Backoff) -> None:
         """Wait out the back-off, unless somebody waits for a list."""
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(self._backoff.next_seconds()):
+            async with asyncio.timeout(backoff.next_seconds()):
                 await self._interrupt.wait()
 
     # Lists
@@ -190,6 +194,7 @@ class Informer(Generic[R]):
                 self.stats.missed_deletes += 1
                 self._drop(key, self._records[key])
         self.stats.lists += 1
+        self._list_backoff.reset()
         self.synced.set()
         for due, future in self._relists:
             if due <= number and not future.done():
@@ -220,9 +225,9 @@ class Informer(Generic[R]):
                 await stream.aclose()
             lasted_seconds = loop.time() - began_at
             if lasted_seconds >= INSTANT_SECONDS:
-                self._backoff.reset()
+                self._watch_backoff.reset()
         if lasted_seconds < INSTANT_SECONDS and not self._relists:
-            await self._pause()
+            await self._pause(self._watch_backoff)
 
     def _watch_params(self) -> dict[str, str]:
         return {

@@ -215,6 +215,14 @@ def test_one_long_watch_makes_the_next_failure_cheap_again():
     assert starts[9] - starts[8] == pytest.approx(5.15, abs=0.06)
 
 
+def test_a_list_makes_the_next_failure_of_a_watch_cheap_again():
+    """An API server that was down and is back says 429 to watches for a moment."""
+    lists = [*[LOST] * 9, page(1)]
+    api = ScriptedApi(lists=lists, watches=[[ApiError(429, "TooManyRequests")], [60]])
+    first, second, *_ = Played(api).run(150).api.times("watch")
+    assert second - first <= 0.2
+
+
 def test_a_silent_watch_is_given_up_after_ninety_seconds_and_goes_on():
     played = play([50, bookmark(11), 500], seconds=300)
     assert played.api.times("watch") == [0.0, 140.0, 230.0]
