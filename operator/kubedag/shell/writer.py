@@ -256,7 +256,8 @@ class StatusWriter:
             self.too_large += 1
             entry.slices.shrink()
         delay = self._pause(entry)
-        log.warning("Slices for %s not stored, next try in %.1f s: %s", path, delay, error)
+        level = logging.WARNING if isinstance(error, ApiError) else logging.DEBUG
+        log.log(level, "Slices for %s not stored, next try in %.1f s: %s", path, delay, error)
 
     def _move_rows(self, path: str, entry: RunEntry, error: ApiError) -> None:
         """The status is too large for the API: its rows go into slices, at once."""
