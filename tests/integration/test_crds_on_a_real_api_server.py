@@ -146,7 +146,9 @@ def test_defaults_are_filled_in_where_they_can_be_seen(create):
             "ttlSecondsAfterFinished": 2_592_000,
             "keepPods": "Failed",
             "podTtlSecondsAfterFinished": 600,
+            "keptPodTtlSecondsAfterFinished": 604_800,
         },
+        "failureLogs": {"capture": "OnFailure"},
     }
     assert create(a_run())["spec"] == {
         "dagName": "pipeline",

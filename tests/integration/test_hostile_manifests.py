@@ -33,6 +33,11 @@ SETTLE_SECONDS = 60.0
 REST_SECONDS = 3.0
 DECISIONS_AT_REST_MAX = 3
 MEMORY_BYTES_MAX = 400 * 2**20
+DELAYS = {
+    "decision": "kubedag_decide_seconds_max",
+    "wait in the queue": "kubedag_queue_latency_seconds_max",
+    "pause of the loop": "kubedag_loop_lag_seconds_max",
+}
 
 
 def all_manifests():
@@ -53,6 +58,7 @@ class Seen:
     decisions_at_rest: float
     bugs: float
     memory: dict
+    delays: dict
     runs: int
     hops: dict
 
@@ -131,6 +137,7 @@ def seen(scale_cluster, namespaces, tmp_path_factory):
         decisions = _at_rest(operator)
         memory["after"] = operator.metric("process_resident_memory_bytes")
         bugs = operator.metric("kubedag_bugs_total")
+        delays = {what: 1000 * operator.metric(name) for what, name in DELAYS.items()}
         alive = process.poll() is None
     hops = {"before": good.between(0, began), "during": good.between(began, ended)}
     files = folder / "files"
@@ -138,7 +145,7 @@ def seen(scale_cluster, namespaces, tmp_path_factory):
     storm.validate(files, outcomes)
 
     return Seen(
-        outcomes, operator.log.read_text(), alive, decisions, bugs, memory, good.runs, hops
+        outcomes, operator.log.read_text(), alive, decisions, bugs, memory, delays, good.runs, hops
     )
 
 
@@ -226,6 +233,7 @@ def test_other_dags_go_on_as_before(seen, capsys):
         + ", ".join(f"{who}: {count}" for who, count in refusers.most_common()),
         f"{seen.runs} good runs ended; from the end of a Pod to the next one:",
         *(f"  {phase}: {chains.summary(hops)}" for phase, hops in seen.hops.items()),
+        "longest " + ", ".join(f"{what} {ms:.0f} ms" for what, ms in seen.delays.items()),
         f"memory: {sizes}; decisions in {REST_SECONDS:.0f} s at rest: {seen.decisions_at_rest:.0f}",
     ]
     with capsys.disabled():

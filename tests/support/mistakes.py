@@ -269,6 +269,7 @@ EVERYTHING = a_dag(
             "backoffFactor": 3,
             "backoffSecondsMax": 100,
         },
+        idempotent=False,
         timeoutSeconds=60,
         pendingTimeoutSeconds=60,
         priority=-5,
@@ -292,7 +293,9 @@ EVERYTHING = a_dag(
         "ttlSecondsAfterFinished": 0,
         "keepPods": "All",
         "podTtlSecondsAfterFinished": 0,
+        "keptPodTtlSecondsAfterFinished": 0,
     },
+    failureLogs={"capture": "Never", "maskPatterns": ["password=[^ ]*"]},
 )
 
 EVERYTHING_OF_A_RUN = a_run(

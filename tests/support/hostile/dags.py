@@ -32,6 +32,10 @@ def main(**fields: Any) -> dict[str, Any]:
     return pod({"containers": [{"name": "main", **fields}]})
 
 
+def masked(*patterns: str) -> dict[str, Any]:
+    return {**one(), "failureLogs": {"maskPatterns": list(patterns)}}
+
+
 def ring(length: int) -> dict[str, Any]:
     names = [f"t{number}" for number in range(length)]
     before = [names[-1], *names[:-1]]
@@ -137,6 +141,9 @@ GRAPHS = tuple(
          many(a_task("a", dependsOn=[f"u{n}" for n in range(2000)]))),
         ("a longest pause below the first", f"{TASK}.retry.backoffSeconds",
          many(a_task("a", retry={"backoffSeconds": 900}))),
+        ("a pattern that is none", "spec.failureLogs.maskPatterns[0]", masked("[a")),
+        ("a pattern that looks back", "spec.failureLogs.maskPatterns[1]", masked("a", "(?<=a)b")),
+        ("a pattern that explodes", "spec.failureLogs.maskPatterns[0]", masked("((a{99}){99}){99}")),
         ("no image anywhere", f"{TASK}.image", {"tasks": [a_task()]}),
     )
 )  # fmt: skip
