@@ -32,7 +32,7 @@ def main() -> int:
     parser.add_argument("--large", action="store_true", help="2,000 and 10,000 tasks as well")
     parser.add_argument("--shape", help="only the shapes whose names begin with this")
     parser.add_argument(
-        "--old-runs", action="store_true", help="measure what runs cost that ended long ago"
+        "--old-runs", type=int, metavar="N", help="measure what runs cost that ended long ago"
     )
     parser.add_argument(
         "--beside", type=Path, metavar="FOLDER", help="also another operator's package, in turn"
@@ -47,7 +47,7 @@ def main() -> int:
         sources = {"beside": chosen.beside.resolve(), **sources}
     with ProcessCluster(Profile.SCALE, fake_nodes=NODES, on_progress=_progress) as cluster:
         if chosen.old_runs:
-            asyncio.run(oldruns.measure(cluster, sources))
+            asyncio.run(oldruns.measure(cluster, chosen.old_runs, sources))
         else:
             asyncio.run(_measure(cluster, wanted, chosen.rounds, sources))
     return 0

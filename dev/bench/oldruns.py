@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from dev.cluster.procs import ProcessCluster
     from kubedag.shell.http_api import HttpApi
 
-AMOUNTS = (0, 2000, 5000)
 OTHER_DAGS = 50
 ROWS = 12
 BUSY = shapes.chain(20)
@@ -42,20 +41,23 @@ HEAD = (
 )
 
 
-async def measure(cluster: ProcessCluster, sources: Mapping[str, Path | None]) -> None:
-    """Print a row for each amount of old runs and each operator."""
+async def measure(
+    cluster: ProcessCluster, amount_max: int, sources: Mapping[str, Path | None]
+) -> None:
+    """Print a row for no old run, some, and all of them, and each operator."""
     async with calls.connect(cluster.kubeconfig) as bench_api:
         await calls.install(bench_api)
         namespace = cluster.create_namespace(NAMESPACE)
         print(HEAD)
         there = 0
-        for amount in AMOUNTS:
+        for amount in (0, amount_max // 4, amount_max // 2):
             await _age(bench_api, namespace, there, amount)
             there = amount
             for name, source in sources.items():
                 await calls.install(bench_api, source)
                 began = time.monotonic()
                 async with running(cluster, source) as subject:
+                    await subject.acting(2 * amount)
                     start_seconds = time.monotonic() - began
                     found = await _work(bench_api, namespace, subject)
                 print(f"{2 * amount:>9} {start_seconds:>8.1f} {found} {name}", flush=True)
@@ -65,37 +67,34 @@ async def _work(bench_api: HttpApi, namespace: str, subject: Subject) -> str:
     await _ensure_dag(bench_api, namespace)
     await asyncio.sleep(SETTLE_SECONDS)
     started = await subject.figures()
-    latencies, _ = await _runs(bench_api, namespace, ["alone"])
+    latencies = await _runs(bench_api, namespace, ["alone"])
     before = await subject.figures()
-    _, seconds = await _runs(bench_api, namespace, [f"one-{n}" for n in range(TOGETHER)])
+    await _runs(bench_api, namespace, [f"one-{n}" for n in range(TOGETHER)])
     after = await subject.figures()
-    del seconds
     tasks = BUSY.tasks * TOGETHER
     cpu_ms = (after.cpu_seconds - before.cpu_seconds) / tasks * 1000
     half, most = median(latencies) * 1000, report.percentile(latencies, 0.99) * 1000
     return (
-        f"{started.cpu_seconds:>6.1f} {started.memory_bytes / 1e6:>5.0f} "
+        f"{started.cpu_seconds:>6.1f} {after.memory_bytes / 1e6:>5.0f} "
         f"{f'{half:.0f}/{most:.0f}':>19} {cpu_ms:>11.2f} "
         f"{(after.writes - before.writes) / tasks:>11.2f}"
     )
 
 
-async def _runs(bench_api: HttpApi, namespace: str, names: list[str]) -> tuple[list[float], float]:
-    """Run the DAG so often at once; leaves nothing of it."""
+async def _runs(bench_api: HttpApi, namespace: str, names: list[str]) -> list[float]:
+    """Run the DAG so often at once, which leaves nothing behind: how long each task waited."""
     async with calls.witness(bench_api, namespace) as witness:
-        began = time.monotonic()
         await asyncio.gather(
             *(calls.start(bench_api, namespace, BUSY.name, name) for name in names)
         )
         await witness.wait_for(BUSY.tasks * len(names), 300)
         await calls.until_finished(bench_api, namespace, names)
-        seconds = time.monotonic() - began
         latencies = witness.latencies(BUSY, names)
     for name in names:
         await bench_api.request("DELETE", client.DAG_RUNS.path(namespace, name))
     params = {"gracePeriodSeconds": "0"}
     await bench_api.request("DELETE", client.PODS.path(namespace), params=params)
-    return latencies, seconds
+    return latencies
 
 
 # --- What is old ------------------------------------------------------------------------------

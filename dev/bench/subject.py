@@ -33,6 +33,8 @@ class Figures:
     writes: float
     events: float
     by_resource: Counter[str]
+    runs: float
+    leads: bool
 
     @classmethod
     def of(cls, text: str) -> Self:
@@ -55,6 +57,8 @@ class Figures:
             written.total(),
             events,
             written,
+            values.get("kubedag_runs", 0.0),
+            values.get("kubedag_leader") == 1.0,
         )
 
 
@@ -88,6 +92,15 @@ class Subject:
                             return
                 except aiohttp.ClientError:
                     pass
+                await asyncio.sleep(0.1)
+
+    async def acting(self, runs: int) -> Figures:
+        """Until it leads and knows so many runs. Raises `TimeoutError`."""
+        async with asyncio.timeout(START_SECONDS_MAX):
+            while True:
+                found = await self.figures()
+                if found.leads and found.runs >= runs:
+                    return found
                 await asyncio.sleep(0.1)
 
     async def figures(self) -> Figures:
