@@ -148,5 +148,5 @@ NO_IMAGE = (
 NO_PROGRAM = (
     "failed to create containerd task: failed to create shim task: OCI runtime create failed: runc "
     "create failed: unable to start container process: error during container init: exec: "
-    '"lod": executable file not found in $PATH: unknown'
+    '"loader": executable file not found in $PATH: unknown'
 )

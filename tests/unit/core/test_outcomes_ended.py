@@ -221,7 +221,7 @@ OWN_FAULTS = [
     pytest.param(
         a_pod(status("Failed", containers=[ended(128, "StartError", NO_PROGRAM)])),
         config("StartError",
-               'the program cannot be started: "lod": executable file not found in $PATH'),
+               'the program cannot be started: "loader": executable file not found in $PATH'),
         id="16 a program that there is not",
     ),
     pytest.param(
@@ -250,7 +250,7 @@ OWN_FAULTS = [
     pytest.param(
         a_pod(status("Failed", init=[ended(128, "StartError", NO_PROGRAM, "fetch")])),
         config("StartError", "init container fetch: the program cannot be started: "
-               '"lod": executable file not found in $PATH'),
+               '"loader": executable file not found in $PATH'),
         id="10 an init container whose program there is not",
     ),
     pytest.param(
