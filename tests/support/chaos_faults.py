@@ -107,7 +107,7 @@ SHY: Final = "watches ended at once for a while"
 
 REQUESTS: Final = (
     Fault(CONFLICT, 40, _may_conflict),
-    Fault(GONE, 8, lambda a: a.verb in ("list", "watch")),
+    Fault(GONE, 16, lambda a: a.verb in ("list", "watch")),
     Fault(TOO_LARGE, 60, lambda a: _status_write(a) and a.resource == "dagruns/status"),
     Fault(INVALID, 60, _may_be_invalid),
     Fault(THROTTLED, 40),

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from dev.cluster.procs import ProcessCluster
     from support.background import Background
 
-SECONDS_MAX: Final = 300
+SECONDS_MAX: Final = 400
 SAID_OF_AN_ATTEMPT: Final = ("state", "reason", "class", "exitCode")
 
 Json = dict[str, Any]
