@@ -157,6 +157,10 @@ class RunActor:
             owners = self._pod.decode(answer).metadata.owner_references
             if any(owner.uid == entry.facts.uid and owner.controller for owner in owners):
                 await self._keeper.put_right(entry, answer, mark)
+                if self._pods.get(entry.facts.namespace, action.name) is None:
+                    # It has gone since, or the watch never told of it: not at once again.
+                    message = f"the Pod {action.name!r} exists, and is not seen yet"
+                    self._refuse(entry, task, action, ApiError(409, "Conflict", message))
                 return
         except ApiError as error:
             # Most likely it went between the two requests, which says nothing against the task.

@@ -36,6 +36,11 @@ class Informers(Generic[R]):
             for namespace in namespaces
         }
 
+    def get(self, namespace: str, name: str) -> R | None:
+        """An object as last seen."""
+        informer = self.all.get(None) or self.all.get(namespace)
+        return informer.get(namespace, name) if informer is not None else None
+
     def assume(self, record: R) -> None:
         """Know an object from the answer to its creation."""
         informer = self.all.get(None) or self.all.get(record.metadata.namespace)

@@ -28,8 +28,8 @@ CUT = Unreachable("cut", maybe_applied=True)
 class Done:
     """What there is to see after some actions."""
 
-    def __init__(self, api, *wanted, again=(), seconds=10.0, snap=SNAP):
-        self.api, self.pods, self.woken = api, Known(), []
+    def __init__(self, api, *wanted, again=(), seconds=10.0, snap=SNAP, deaf=False):
+        self.api, self.pods, self.woken = api, Known(deaf=deaf), []
         self.entry = RunEntry(run_facts(), "1", rows.RunStatus())
         self.under_way = None
         virtual_loop.run(self._do(snap, wanted, again, seconds))
@@ -134,6 +134,12 @@ def test_a_pod_of_ours_that_is_there_already_is_adopted():
     done = Done(AnsweringApi(EXISTS, encoded(POD)), CREATE)
     assert done.api.asked == [f"POST {PODS}", f"GET {PODS}/{POD.metadata.name}"]
     assert (done.pods.names, done.refusal) == ([POD.metadata.name], None)
+
+
+def test_a_pod_of_ours_that_the_cache_does_not_take_in_is_not_asked_for_at_once_again():
+    """Found by the simulation: the watch had lost it, and it was asked for sixty times a second."""
+    done = Done(AnsweringApi(EXISTS, encoded(POD)), CREATE, deaf=True)
+    assert (done.refusal.transient, done.refusal.retry_time) == (True, stamp(1))
 
 
 @pytest.mark.parametrize(
