@@ -25,6 +25,11 @@ ASKS = {
 """Why the operator may end a Pod, and whose failure that is."""
 
 
+KNOWN_BY = (
+    labels.LABEL_MANAGED_BY, labels.LABEL_RUN_UID, labels.LABEL_TASK, labels.LABEL_ATTEMPT,
+)  # fmt: skip
+
+
 @dataclass
 class PodFacts:
     """One Pod, from its creation to its end."""
@@ -47,6 +52,9 @@ class PodFacts:
     held: bool = False
     """A finalizer keeps it until its end is stored."""
     began: bool = False
+    hidden: bool = False
+    """Somebody has broken the labels that it is known by."""
+    labels: Object = field(default_factory=dict)
     unplaced: bool = False
     """Deleted before it had a node: it is only there until its finalizers are off."""
     recorded: bool = False
@@ -278,6 +286,7 @@ class Facts:
                 meta["name"], meta["uid"], int(told[labels.LABEL_ATTEMPT]),
                 self.cluster.time(), revision, self.world.life_of(change.obj).end,
             )  # fmt: skip
+            pod.labels = {key: told[key] for key in KNOWN_BY}
             node = run.tasks.get(told[labels.LABEL_TASK])
             pod.held = node is not None and not node.idempotent
             run.pods.setdefault(told[labels.LABEL_TASK], []).append(pod)
@@ -288,6 +297,11 @@ class Facts:
         run, _, pod = self.pods[meta["uid"]]
         if meta.get("deletionTimestamp") and not pod.deleted_by:
             pod.deleted_by, pod.deleted_at = change.actor, self.cluster.time()
+        pod.hidden = any((told or {}).get(key) != value for key, value in pod.labels.items())
+        revision = (told or {}).get(labels.LABEL_REVISION, pod.revision)
+        if revision != pod.revision and not run.status.get("revision"):
+            pod.revision = revision  # nothing told of the run's start, and it has begun anew
+            self.pin(run, revision)
         if pod.deleted_by and not change.obj["spec"].get("nodeName"):
             pod.unplaced = True  # and nobody places it any more
             self._went(pod, self.cluster.time())

@@ -90,7 +90,11 @@ class Invariants:
     def _is_stray(run: RunFacts, task: str, pod: PodFacts) -> bool:
         over = not run.exists or run.finished or run.stopped_at is not None
         ended = _row(run.status, task).get("state") in TERMINAL
-        return over or ended or any(old.attempt >= pod.attempt for old in run.pods[task][:-1])
+        overtaken = any(
+            old.attempt > pod.attempt or (old.attempt == pod.attempt and old.recorded)
+            for old in run.pods[task][:-1]
+        )
+        return over or ended or overtaken
 
     def _created_after_the_end(self, run: RunFacts, pod: PodFacts) -> Iterator[str]:
         if run.tampered:
@@ -142,12 +146,15 @@ class Invariants:
 
     def _all_unseen(self, run: RunFacts, pod: PodFacts) -> bool:
         others = [old for seen in run.pods.values() for old in seen if old is not pod]
-        return not run.status.get("revision") and all(self._unseen(old) for old in others)
+        return not run.status.get("revision") and all(
+            self._unseen(old) or old.hidden for old in others
+        )
 
     def blind_to(self, pod: PodFacts) -> bool:
         """May the operator never have seen this Pod, or its end?"""
         del pod
-        return self.blind or bool(self.facts.world.faults.unanswered)
+        late = self.facts.cluster.late or self.may_be_two()
+        return late or self.blind or bool(self.facts.world.faults.unanswered)
 
     def _within_budget(self, run: RunFacts, task: str, pod: PodFacts) -> Iterator[str]:
         node, earlier = run.tasks[task], run.pods[task][:-1]

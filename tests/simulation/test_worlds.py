@@ -32,6 +32,12 @@ REGRESSIONS = {
 them found has a test of its own in `tests/unit`, where that can be."""
 BROKEN_ONCE = [
     pytest.param(
+        "102850",
+        faults.Faults(watch_lost=0.2, watch_cut=0.6, not_found=0.3, labels_broken=0.1,
+                      statuses_broken=1.0, outages=1, ends_at=60.0),
+        id="a Pod that the watch had lost was created and asked for sixty times a second",
+    ),
+    pytest.param(
         "667",
         faults.Faults(kills=30, overlaps=3, watch_lost=0.2, lists_late=0.3, hanging=0.2, outages=3),
         id="a cache whose forced list nobody waited for any more never paused",
