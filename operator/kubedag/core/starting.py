@@ -83,8 +83,20 @@ def _retry(step: Step) -> None:
         due = instants.parse(row.next_attempt_time)
         if step.now < due:
             step.wakes.append(due)
-        elif not _alive(step, row):
+        elif not _alive(step, row) and _is_known(step, index, row):
             step.ready.append(index)
+
+
+def _is_known(step: Step, index: int, row: rows.TaskRow) -> bool:
+    """Would an operator that comes after know of the failure? Of a Pod that is gone, by the status."""
+    last = row.attempts[-1].pod_name if row.attempts else ""
+    seen = step.snap.pods.get(row.name, ())
+    if any(pod.metadata.name == last and not pod.gone for pod in seen):
+        return True
+    if not step.snap.status.tasks:
+        return False
+    stored = step.snap.status.tasks[index]
+    return stored.state == row.state and stored.attempt == row.attempt
 
 
 def _alive(step: Step, row: rows.TaskRow) -> bool:

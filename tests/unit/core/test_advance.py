@@ -98,6 +98,18 @@ def test_an_upstream_that_awaits_its_retry_has_not_failed_yet():
     assert said(found) == {"a": ("AwaitingRetry", "ExitCode"), "b": ("Waiting", "Upstream")}
 
 
+def test_a_retry_after_a_pod_that_is_gone_waits_until_that_is_stored():
+    """An operator that comes after would otherwise know nothing of the first attempt."""
+    plan = a_plan(a_task("a", retry={"infraLimit": 1, "backoffSeconds": 1}))
+    gone = a_pod("a", phase="Running", deleted=2, gone=True)
+    first = step(plan, gone)
+    second = step(plan, gone, now=60, status=a_status(*first.tasks))
+    late = step(plan, gone, now=60)
+
+    assert (said(late)["a"][0], started(late)) == ("AwaitingRetry", [])
+    assert started(second) == [(0, 2)]
+
+
 def test_a_verdict_that_is_recorded_is_never_taken_back():
     recorded = a_status(a_row("a", "Failed"), a_row("b", "Skipped", reason="TriggerRule"))
     found = step(a_chain("a", "b"), status=recorded)
