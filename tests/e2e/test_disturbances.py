@@ -47,6 +47,7 @@ def dags(tainted, lost):
     return {
         "deleted": task(BLOCKS_ONCE),
         "evicted": task(BLOCKS_ONCE),
+        "only-once": task(BLOCKS_ONCE, idempotent=False),
         "preempted": task(BLOCKS_ONCE, **slot()),
         "deadline": task(kube.sleep(300)),
         "gated": task(pendingTimeoutSeconds=PENDING_SECONDS, podTemplate=gated),
@@ -129,6 +130,20 @@ def test_a_deleted_pod_is_made_anew(place):
     assert attempts(run) == [("Failed", "PodDeleted", "Infra"), ("Succeeded", "", "")]
     assert "deleted" in kube.row(run, "only")["attempts"][0]["message"]
     assert run["status"]["retries"] == 1
+
+
+def test_what_must_not_run_twice_is_not_made_anew_and_its_pod_is_let_go(place):
+    place.until("only-once", "only", "Running")
+    pod = pod_of(place, "only-once")
+    held = place.kubectl.get("pod", pod)["metadata"]["finalizers"]
+    place.kubectl("delete", "pod", pod, "--force", "--grace-period=0")
+
+    run = place.finish("only-once")
+
+    assert held == ["kubedag.dev/record"]
+    assert attempts(run) == [("Failed", "PodDeleted", "Infra")]
+    assert "idempotent: false" in kube.row(run, "only")["message"]
+    place.kubectl("wait", f"pod/{pod}", "--for=delete", "--timeout=30s")
 
 
 def test_a_pod_that_is_evicted_through_the_api_is_made_anew(place):
