@@ -47,10 +47,10 @@ def _overtaken(step: Step) -> list[actions.DeletePod]:
 
 
 def _is_over(stored: rows.TaskRow, number: int) -> bool:
-    for attempt in stored.attempts:
-        if attempt.number == number:
-            return attempt.state in states.ATTEMPT_ENDS
-    return bool(stored.attempts) and number < stored.attempts[0].number
+    if not stored.attempts:
+        return False
+    last = stored.attempts[-1]
+    return number < last.number or (number == last.number and last.state in states.ATTEMPT_ENDS)
 
 
 def _delete_if_stored(step: Step, stored: rows.TaskRow, pod: pods.Pod) -> None:

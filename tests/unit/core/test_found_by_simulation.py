@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import msgspec
+import pytest
 
 from kubedag.api import dag as api
 from kubedag.core import actions, decide_run, pods, rows, snapshot, states
@@ -270,11 +271,15 @@ def test_a_run_ends_although_a_pod_of_it_was_deleted_before_it_had_a_node() -> N
     assert (found.status.finished, states_of(found)) == (True, {"a": states.FAILED})
 
 
-def test_a_pod_goes_that_was_made_after_it_was_stored_how_its_attempt_had_ended() -> None:
-    """By a request that was long on its way, or by a leader that did not know."""
+@pytest.mark.parametrize(
+    "first", [states.FAILED, states.RUNNING], ids=["has ended", "was lost, and is seen again"]
+)
+def test_a_pod_goes_that_is_there_although_a_later_attempt_is_stored(first: str) -> None:
+    """By a request that was long on its way, or by a leader that did not know. Seed 103307: an
+    attempt whose row was lost was never ended."""
     plan = a_plan({"name": "a", "retry": {"limit": 3}}, {"name": "b"})
     log = rows.LogTail("None")
-    over = rows.Attempt(1, states.FAILED, failure_class="User", pod_name="run-a-1", log=log)
+    over = rows.Attempt(1, first, failure_class="User", pod_name="run-a-1", log=log)
     current = rows.Attempt(2, states.RUNNING, pod_name="run-a-2")
     status = rows.RunStatus(
         start_time="2026-01-01T11:00:00Z",
