@@ -32,6 +32,12 @@ REGRESSIONS = {
 them found has a test of its own in `tests/unit`, where that can be."""
 BROKEN_ONCE = [
     pytest.param(
+        "103307",
+        faults.Faults(kills=2, applied_late=0.3, slices_deleted=1.0, too_large=3000,
+                      ends_at=120.0),
+        id="an attempt whose row was lost was never ended, and neither was its run",
+    ),
+    pytest.param(
         "102850",
         faults.Faults(watch_lost=0.2, watch_cut=0.6, not_found=0.3, labels_broken=0.1,
                       statuses_broken=1.0, outages=1, ends_at=60.0),
