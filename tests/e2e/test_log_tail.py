@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 import statistics
 import time
+from dataclasses import dataclass, field
 
 from dev.demo.kubectl import path
 from e2e import kube, node
@@ -34,40 +35,69 @@ def uptime_offset(where):
     return best[1]
 
 
+def await_the_end_of_earlier_tests(kubectl):
+    """While their namespaces go, their Pods fail, and the operator reads the logs of these, too."""
+    going = [
+        f"namespace/{each['metadata']['name']}"
+        for each in kubectl.get("namespaces")["items"]
+        if each["status"]["phase"] == "Terminating"
+    ]
+    if going:
+        kubectl("wait", *going, "--for=delete", "--timeout=90s")
+
+
 def logs_read(kubectl):
     """How often the API server has been asked for a log."""
     return sum(float(n) for n in LOG_REQUESTS.findall(kubectl("get", "--raw", "/metrics")))
 
 
-def tails(events):
-    """When each task's log tail was first seen in the status, and the tail."""
-    seen: dict[str, tuple[float, str]] = {}
-    while len(seen) < FAILURES:
-        event = events.get(timeout=kube.SECONDS_MAX)
+@dataclass
+class Sights:
+    """When each failure was first seen, in the Pod and in the status, and the tail that was told."""
+
+    failed: dict[str, float] = field(default_factory=dict)
+    told: dict[str, float] = field(default_factory=dict)
+    tails: dict[str, str] = field(default_factory=dict)
+
+    def take(self, event):
+        if event.object["kind"] == "Pod":
+            if event.object["status"].get("phase") == "Failed":
+                self.failed.setdefault(kube.task_of(event), event.at)
+            return
         for row in event.object.get("status", {}).get("tasks", ()):
             for attempt in row.get("attempts", ()):
-                if "log" in attempt:
-                    seen.setdefault(row["name"], (event.at, attempt["log"]["tail"]))
-    return seen
+                if "log" in attempt and row["name"] not in self.told:
+                    self.told[row["name"]] = event.at
+                    self.tails[row["name"]] = attempt["log"]["tail"]
+
+
+def seconds(figures):
+    return ", ".join(f"{figure:.2f}" for figure in sorted(figures))
 
 
 def test_the_end_of_a_log_is_taken_once_and_soon_after_the_failure(cluster, kubectl, namespace):
+    """The limit is for the operator's part; how soon a kubelet tells of an end is its own affair."""
     where = node.control_plane(cluster, kubectl)
+    await_the_end_of_earlier_tests(kubectl)
     say_when = "echo 'no such table'; cut -d ' ' -f 1 /proc/uptime; exit 5"
     tasks = [
         kube.task(f"fails-{number}", f"sleep {3 + 2 * number}; {say_when}")
         for number in range(FAILURES)
     ]
     offset, before = uptime_offset(where), logs_read(kubectl)
-    with kubectl.watch(path(namespace.kubectl.namespace, "dagruns")) as events:
+    paths = (path(namespace.kubectl.namespace, plural) for plural in ("pods", "dagruns"))
+    seen = Sights()
+    with kubectl.watch(*paths) as events:
         run = namespace.start(kube.dag("failing", *tasks))
-        seen = tails(events)
+        while len(seen.told) < FAILURES or len(seen.failed) < FAILURES:
+            seen.take(events.get(timeout=kube.SECONDS_MAX))
     ended = namespace.finish(run)
 
-    took = sorted(at - offset - float(tail.split()[-1]) for at, tail in seen.values())
-    shown = ", ".join(f"{seconds:.2f}" for seconds in took)
-    print(f"\nfrom the program's end to its log in the status: {shown} s")  # noqa: T201
-    assert all(tail.startswith("no such table\n") for _, tail in seen.values())
+    whole = [at - offset - float(seen.tails[name].split()[-1]) for name, at in seen.told.items()]
+    ours = [at - seen.failed[name] for name, at in seen.told.items()]
+    print("\nSeconds from the program's end to its log in the status:", seconds(whole))  # noqa: T201
+    print("Seconds of that after the Pod's phase was Failed:", seconds(ours))  # noqa: T201
+    assert all(tail.startswith("no such table\n") for tail in seen.tails.values())
     assert {row["reason"] for row in ended["status"]["tasks"]} == {"ExitCode"}
     assert logs_read(kubectl) - before == FAILURES
-    assert statistics.median(took) <= SECONDS_MAX
+    assert statistics.median(ours) <= SECONDS_MAX
