@@ -15,7 +15,7 @@ MAY = {
     ("", "pods"): {"get", "list", "watch", "create", "patch", "delete", "deletecollection"},
     ("", "pods/log"): {"get"},
     ("apps", "controllerrevisions"): {"get", "list", "watch", "create", "delete"},
-    ("", "events"): {"create", "get", "patch"},
+    ("", "events"): {"create", "get", "list", "patch"},
 }
 MAY_AT_HOME = {
     ("coordination.k8s.io", "leases"): {"create"},

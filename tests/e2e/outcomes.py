@@ -151,11 +151,11 @@ OF_WHAT_IS_MISSING = (
     Case(
         "volume-missing",
         only(
-            pendingTimeoutSeconds=PATIENTLY,
+            pendingTimeoutSeconds=80,  # its Events are read after 10 seconds, and again after 70
             volumeMounts=[{"name": "keys", "mountPath": "/keys"}],
             podTemplate=template(volumes=[{"name": "keys", "secret": {"secretName": "nowhere"}}]),
         ),
-        *("PendingTimedOut", USER, (f"pendingTimeoutSeconds of {PATIENTLY}", "volumes")),
+        *("VolumeNotMounted", CONFIG, ("volume cannot be mounted", 'Secret "nowhere" not found')),
     ),
     Case(
         "service-account-missing",

@@ -34,6 +34,8 @@ KINDS = {
     "dagrunslices": "DAGRunSlice",
 }
 HAVE_GENERATIONS = ("dags", "dagruns")
+FIELDS = ("status.phase", "involvedObject.uid", "type")
+"""By which objects can be selected, as far as anybody does."""
 HISTORY_KEPT = 400
 NOTHING: Mapping[str, str] = MappingProxyType({})
 
@@ -101,8 +103,11 @@ def selected(obj: Object, params: Mapping[str, str]) -> bool:
             return False
     for term in filter(None, params.get("fieldSelector", "").split(",")):
         key, _, value = term.partition("=")
-        assert key == "status.phase", key
-        if (obj.get("status") or {}).get("phase", "") != value:
+        assert key in FIELDS, key
+        found: Any = obj
+        for part in key.split("."):
+            found = (found or {}).get(part, "")
+        if found != value:
             return False
     return True
 

@@ -64,6 +64,14 @@ class ConfirmGone:
 
 
 @dataclass(frozen=True, slots=True)
+class ReadEvents:
+    """Read what the Warning Events of a Pod say that takes long to start."""
+
+    pod_name: str
+    pod_uid: str
+
+
+@dataclass(frozen=True, slots=True)
 class ReleasePod:
     """Take our finalizer off a Pod, provided that it is still as it was when that was decided."""
 
@@ -73,7 +81,7 @@ class ReleasePod:
     finalizers_left: tuple[str, ...] = ()
 
 
-RunAction = CreatePod | DeletePod | DeletePods | CaptureLog | ConfirmGone | ReleasePod
+RunAction = CreatePod | DeletePod | DeletePods | CaptureLog | ConfirmGone | ReadEvents | ReleasePod
 
 
 @dataclass(frozen=True, slots=True)

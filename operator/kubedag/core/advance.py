@@ -8,7 +8,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from kubedag.core import attempts, ending, expiry, logs, propagation, rows, starting, states
+from kubedag.core import (
+    attempts,
+    ending,
+    expiry,
+    logs,
+    pod_events,
+    propagation,
+    rows,
+    starting,
+    states,
+)
 from kubedag.core.step import Step
 
 if TYPE_CHECKING:
@@ -32,6 +42,7 @@ def advance(
     else:
         starting.start(step)
     ending.end_pods(step)
+    pod_events.ask(step)
     return step
 
 

@@ -32,6 +32,7 @@ _SAID: Final = (
     (reasons.ERR_IMAGE_NEVER_PULL, "the image is not on the node and must not be pulled"),
     (reasons.IMAGE_PULL_BACK_OFF, "the image cannot be pulled"),
     (reasons.CREATE_CONTAINER_CONFIG_ERROR, "the container cannot be configured"),
+    (reasons.VOLUME_NOT_MOUNTED, "a volume cannot be mounted"),
 )
 
 ASKS: Final[Mapping[str, Ask]] = {

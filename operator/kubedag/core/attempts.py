@@ -15,6 +15,7 @@ from kubedag.core import (
     idempotence,
     instants,
     outcomes,
+    pod_events,
     pods,
     reasons,
     retries,
@@ -98,11 +99,14 @@ def _observe(
             return logs_of.with_log(old, pod, snap)
         if old.state == states.TERMINATING and old.reason in outcomes.ASKS and _stands(old, pod):
             fresh = observe(pod, old)
+        fresh = pod_events.explained(fresh, old, pod, snap)
         if _says_the_same(old, fresh):
             return logs_of.with_log(old, pod, snap)
         fresh = _remembering(old, fresh, now)
         if fresh == old:
             return old
+    else:
+        fresh = pod_events.explained(fresh, None, pod, snap)
     if fresh.state in states.ATTEMPT_ENDS and fresh.finish_time is None:
         fresh = replace(fresh, finish_time=min(pod.metadata.deletion_timestamp or now, now))
     return logs_of.with_log(fresh, pod, snap)

@@ -11,13 +11,12 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 import msgspec
 
-from kubedag.core import instants, outcomes, reasons, rows, states, words
+from kubedag.core import instants, outcomes, pod_events, reasons, rows, states, words
 
 if TYPE_CHECKING:
     from datetime import datetime
 
     from kubedag.core import plan as plans
-    from kubedag.core import pods
     from kubedag.core.step import Step
 
 replace = msgspec.structs.replace
@@ -25,6 +24,7 @@ replace = msgspec.structs.replace
 GRACE_SECONDS: Final = {
     reasons.IMAGE_PULL_BACK_OFF.name: 300,
     reasons.CREATE_CONTAINER_CONFIG_ERROR.name: 120,
+    reasons.VOLUME_NOT_MOUNTED.name: 120,
 }
 """How long is waited for what as a rule does not heal, but may: a registry that is down, a Secret
 that the same sync creates a moment later."""
@@ -76,25 +76,20 @@ def _while_pending(step: Step, row: rows.TaskRow, task: plans.TaskPlan) -> _Limi
     if since is None or last.reason == reasons.SCHEDULING_GATED.name:
         return None
     longest = instants.deadline(since, task.pending_timeout_seconds)
+    pod = step.pod_of(row)
     grace = GRACE_SECONDS.get(last.reason)
+    if last.reason == reasons.VOLUME_NOT_MOUNTED.name:
+        # Disks and networks come back by themselves; a Secret does not.
+        grace = grace if pod_events.lacks_settings(pod, step.snap) else None
     if grace is None:
         # What it waited for is known now, and nobody can tell once the Pod is gone.
         waited = last.message or last.reason
         message = words.pended_too_long(task.pending_timeout_seconds, waited)
         return _Limit(longest, outcomes.PENDING_TIMED_OUT, message)
-    pod = _pod_of(step, row)
-    began = outcomes.classify(pod).since if pod is not None else last.schedule_time
+    began = (outcomes.classify(pod).since if pod is not None else None) or last.schedule_time
     graced = instants.deadline(max(since, began or since), grace)
     message = last.message or outcomes.ASKS[last.reason].message
     return _Limit(min(graced, longest), last.reason, message)
-
-
-def _pod_of(step: Step, row: rows.TaskRow) -> pods.Pod | None:
-    name = row.attempts[-1].pod_name
-    for pod in step.snap.pods.get(row.name, ()):
-        if pod.metadata.name == name:
-            return pod
-    return None
 
 
 def _terminating(row: rows.TaskRow, reason: str, message: str) -> rows.TaskRow:

@@ -166,6 +166,14 @@ CREATE_CONTAINER_CONFIG_ERROR: Final = _alive(
         "create what the message names",
     )
 )
+VOLUME_NOT_MOUNTED: Final = _alive(
+    _config(
+        "VolumeNotMounted",
+        "the node fails to mount a volume; where a Secret, a ConfigMap or a key of one is missing, "
+        "the attempt fails after 2 minutes, else after pendingTimeoutSeconds",
+        "create or mend what the message names",
+    )
+)
 START_ERROR: Final = _config(
     "StartError",
     "the program could not be started, as a rule because there is none of that name",
@@ -214,7 +222,12 @@ INITIALIZING: Final = _goes_on("Initializing", "an init container is at work")
 STARTING: Final = _goes_on(
     "Starting",
     "the node sets up volumes and network, pulls the image and creates the container",
-    "if it stays so, kubectl describe the Pod: a volume may be missing",
+    "if it takes more than 10 seconds, the message says what the newest Warning Event tells",
+)
+SANDBOX_NOT_CREATED: Final = _goes_on(
+    "SandboxNotCreated",
+    "the node fails to set up the Pod's network or its sandbox, and tries again",
+    "ask whoever runs the cluster's network and nodes",
 )
 CONTAINER_NOT_CREATED: Final = _goes_on(
     "ContainerNotCreated", "the node fails to create a container of the Pod, and tries again"

@@ -73,6 +73,17 @@ class CapturedLog:
 
 
 @dataclass(frozen=True, slots=True)
+class PodWarning:
+    """What the newest Warning Event of a Pod says; without a reason there is none."""
+
+    read_time: str
+    reason: str = ""
+    message: str = ""
+    time: str = ""
+    """When it happened last."""
+
+
+@dataclass(frozen=True, slots=True)
 class Refusal:
     """Why the API did not create the Pod of an attempt. A transient one is tried again."""
 
@@ -108,6 +119,8 @@ class RunSnapshot:
     """The Pods whose creation is under way: their names, by task name."""
     logs: Mapping[str, CapturedLog] = field(default_factory=dict)
     """By the Pod's UID."""
+    warnings: Mapping[str, PodWarning] = field(default_factory=dict)
+    """By the Pod's UID, of those whose Events have been read."""
     refusals: Mapping[str, Refusal] = field(default_factory=dict)
     """By task name."""
     slice_bytes_max: int | None = None

@@ -10,7 +10,7 @@ from kubedag.core import instants
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from kubedag.core import actions, rows
+    from kubedag.core import actions, pods, rows
     from kubedag.core import plan as plans
     from kubedag.core import snapshot as snapshots
 
@@ -32,6 +32,14 @@ class Step:
     active: int = 0
     stopped: bool = False
     """Something was left to stop; a run that has ended by itself is not stopped any more."""
+
+    def pod_of(self, row: rows.TaskRow) -> pods.Pod | None:
+        """The Pod of the last attempt of a task, if it is seen."""
+        name = row.attempts[-1].pod_name
+        for pod in self.snap.pods.get(row.name, ()):
+            if pod.metadata.name == name:
+                return pod
+        return None
 
     @property
     def stamp(self) -> str:

@@ -107,8 +107,13 @@ def image(message: str, attempt: int, since: str | None) -> str:
     said = _word(cause)
     if name and name not in said:
         said = f"{name}: {said}" if said else name
+    return _with_place("image cannot be pulled", said, attempt, since)
+
+
+def _with_place(what: str, said: str, attempt: int, since: str | None) -> str:
+    """What goes wrong and why, of which attempt, and since when."""
     where = f"(attempt {attempt}, since {clock_time(since)})" if since else f"(attempt {attempt})"
-    return f"image cannot be pulled: {said} {where}" if said else f"image cannot be pulled {where}"
+    return f"{what}: {said} {where}" if said else f"{what} {where}"
 
 
 _NOT_PARSED: Final = re.compile(r"""couldn't parse image (?:name|reference) "(.*)": (.+)$""")
@@ -145,6 +150,62 @@ def settings(message: str) -> str:
 def not_created(reason: str, message: str) -> str:
     """A container that the node fails to create, for a reason that has no words of its own."""
     return ": ".join(filter(None, ("container cannot be created", _word(reason), _word(message))))
+
+
+# --- Volumes and sandboxes -------------------------------------------------------------------
+
+_SIMILAR: Final = "(combined from similar events): "
+_OF_VOLUME: Final = re.compile(r'^\w+Volume\.\w+(?: \w+)? failed for volume "([^"]+)" ?: ?')
+_ONLY_COUNTS: Final = re.compile(r"^Unable to (?:attach or )?mount volumes")
+_LACKING: Final = re.compile(r'\b(secret|configmap)s? "([^"]+)" not found', re.IGNORECASE)
+_LACKING_KEY: Final = re.compile(r"references non-existent (secret|config) key: ([-.\w]+)")
+_RPC: Final = re.compile(r"rpc error: code = \w+ desc = ")
+_MOUNT_COMMAND: Final = re.compile(r" Mounting command: .*? Output: ")
+_ID: Final = re.compile(r' ?"?\b[0-9a-f]{64}\b"?')
+"""A sandbox has another one at each try, and nobody can look it up afterwards."""
+
+
+def only_counts_volumes(message: str) -> bool:
+    """Does the kubelet say which volumes are missing, and nothing of why?"""
+    return _ONLY_COUNTS.match(message) is not None
+
+
+def lacks_settings(message: str) -> bool:
+    """Is it a Secret, a ConfigMap or a key of one that a volume cannot be made of?"""
+    said = one_line(message)
+    return bool(_LACKING.search(said) or _LACKING_KEY.search(said))
+
+
+def not_mounted(message: str, attempt: int, since: str | None) -> str:
+    """A volume that the node fails to mount: what is missing, or what the mount said."""
+    said = one_line(message).removeprefix(_SIMILAR)
+    named = _OF_VOLUME.match(said)
+    volume, cause = (f'"{named[1]}"', said[named.end() :]) if named else ("", said)
+    lacking = [
+        f'{_KINDS[kind.lower()]} "{name}" not found' for kind, name in _LACKING.findall(cause)
+    ]
+    if lacking:
+        told = _word(", ".join(dict.fromkeys(lacking)))
+    elif key := _LACKING_KEY.search(cause):
+        of = f" of volume {volume}" if volume else ""
+        told = f'{"Secret" if key[1] == "secret" else "ConfigMap"}{of} has no key "{key[2]}"'
+    else:
+        cause = _word(_MOUNT_COMMAND.sub(": ", _RPC.sub("", cause)))
+        told = ": ".join(filter(None, (volume, cause)))
+    return _with_place("volume cannot be mounted", told, attempt, since)
+
+
+def no_sandbox(message: str, attempt: int, since: str | None) -> str:
+    """The node fails to create what the containers of a Pod share: its network, as a rule."""
+    said = one_line(message).removeprefix(_SIMILAR).removeprefix("Failed to create pod sandbox: ")
+    told = _word(_ID.sub("", _RPC.sub("", said)))
+    return _with_place("sandbox cannot be created", told, attempt, since)
+
+
+def warned(waits: str, reason: str, message: str) -> str:
+    """What a Pod waits for, and what a Warning Event says of it that has no words of its own."""
+    said = _word(_ID.sub("", _RPC.sub("", message.removeprefix(_SIMILAR))))
+    return ": ".join(filter(None, (waits, _word(reason), said)))
 
 
 # --- Places ----------------------------------------------------------------------------------

@@ -16,7 +16,7 @@ import msgspec
 import orjson
 
 from kubedag.core import actions, ending, instants, masks, pods, podspec, refusals, snapshot
-from kubedag.shell import client, log_reader, pod_keeper
+from kubedag.shell import client, event_reader, log_reader, pod_keeper
 from kubedag.shell.errors import ApiError, ClusterError
 
 if TYPE_CHECKING:
@@ -59,6 +59,7 @@ class RunActor:
         self._creates = asyncio.Semaphore(CREATES_AT_ONCE_MAX)
         self._keeper = pod_keeper.PodKeeper(api, pod_informer, wake, tasks, tell)
         self._logs = log_reader.LogReader(api)
+        self._events = event_reader.EventReader(api, wake, clock, tasks)
         self._pod = msgspec.json.Decoder(pods.Pod)
 
     def start(
@@ -83,17 +84,14 @@ class RunActor:
                     work = partial(self._delete_pods, entry, action)
                     self._delete_once(entry, action.phase, work)
                 case actions.CaptureLog():
-                    if action.pod_uid not in entry.capturing:
-                        entry.capturing.add(action.pod_uid)
-                        self._tasks.start(
-                            self._capture_log(entry, snap.plan, action),
-                            partial(self._capture_over, entry, action.pod_uid),
-                        )
+                    self._capture_once(entry, snap.plan, action)
                 case actions.ConfirmGone():
                     assert snap.plan is not None
                     task, identity = snap.plan.tasks[action.task_index], _identity(snap)
                     mark = pod_keeper.mark_of(snap.plan, task, identity, action.attempt)
                     self._keeper.confirm(entry, action, mark)
+                case actions.ReadEvents():
+                    self._events.read(entry, action, _masks(snap.plan))
                 case actions.ReleasePod():
                     self._keeper.release(entry.key, entry.facts.namespace, action)
                 case _:
@@ -232,16 +230,28 @@ class RunActor:
             # After this task has ended, so that the deletion can be asked for again.
             asyncio.get_running_loop().call_soon(self._wake, entry.key)
 
+    def _capture_once(
+        self, entry: RunEntry, plan: plans.Plan | None, action: actions.CaptureLog
+    ) -> None:
+        uid = action.pod_uid
+        if uid not in entry.capturing:
+            entry.capturing.add(uid)
+            work = self._capture_log(entry, plan, action)
+            self._tasks.start(work, partial(self._capture_over, entry, uid))
+
     async def _capture_log(
         self, entry: RunEntry, plan: plans.Plan | None, action: actions.CaptureLog
     ) -> None:
-        masked = plan.masks if plan is not None else masks.NO_MASKS
-        captured = await self._logs.read(entry.facts.namespace, action, masked)
+        captured = await self._logs.read(entry.facts.namespace, action, _masks(plan))
         entry.logs[action.pod_uid] = captured
 
     def _capture_over(self, entry: RunEntry, uid: str) -> None:
         entry.capturing.discard(uid)
         self._wake(entry.key)
+
+
+def _masks(plan: plans.Plan | None) -> masks.Masks:
+    return plan.masks if plan is not None else masks.NO_MASKS
 
 
 def _identity(snap: snapshot.RunSnapshot) -> podspec.RunIdentity:

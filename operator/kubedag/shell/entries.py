@@ -37,6 +37,9 @@ class RunEntry:
     capturing: set[str] = field(default_factory=set)
     deleting: set[str] = field(default_factory=set)
     logs: dict[str, snapshot.CapturedLog] = field(default_factory=dict)
+    reading: set[str] = field(default_factory=set)
+    warnings: dict[str, snapshot.PodWarning] = field(default_factory=dict)
+    """By the UIDs of Pods that have not started yet."""
     gone: set[str] = field(default_factory=set)
     """The UIDs and names of Pods that the API, asked by name, has said to be gone."""
     refusals: dict[str, snapshot.Refusal] = field(default_factory=dict)
@@ -91,6 +94,7 @@ class RunEntry:
             self.status, self.decided = msgspec.structs.replace(status, tasks=()), None
             self.slices = stored_slices.KnownSlices()
             self.logs, self.refusals, self.refusal_tries = {}, {}, {}
+            self.warnings = {}
             self.archived = True
 
     @property

@@ -166,6 +166,8 @@ class Store:
         self.pods.put(run_uid, new)
         if entry is not None:
             entry.refusals.pop(new.label(pods.LABEL_TASK), None)
+            if new.gone or new.status.phase != "Pending":
+                entry.warnings.pop(new.metadata.uid, None)
             self._wake(entry.key)
 
     def _misplace(self, old: pods.Pod | None, run_uid: str) -> None:
@@ -287,6 +289,7 @@ class Store:
             held=self.pods.held(facts.uid),
             creating=dict(entry.creating),
             logs=entry.logs,
+            warnings=entry.warnings,
             refusals=entry.refusals,
             slice_bytes_max=entry.slices.bytes_max,
             peers=self._peers(entry, plan_of_run),
