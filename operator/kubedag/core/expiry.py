@@ -80,7 +80,7 @@ def _while_pending(step: Step, row: rows.TaskRow, task: plans.TaskPlan) -> _Limi
     grace = GRACE_SECONDS.get(last.reason)
     if last.reason == reasons.VOLUME_NOT_MOUNTED.name:
         # Disks and networks come back by themselves; a Secret does not.
-        grace = grace if pod_events.lacks_settings(pod, step.snap) else None
+        grace = grace if pod_events.lacks_settings(pod, step) else None
     if grace is None:
         # What it waited for is known now, and nobody can tell once the Pod is gone.
         waited = last.message or last.reason

@@ -123,17 +123,18 @@ def _told(
     return reasons.SANDBOX_NOT_CREATED, words.no_sandbox(*about)
 
 
-def lacks_settings(pod: pods.Pod | None, snap: snapshot.RunSnapshot) -> bool:
+def lacks_settings(pod: pods.Pod | None, step: Step) -> bool:
     """Does a volume of this Pod need a Secret, a ConfigMap or a key of one that is not there?
 
-    Only what has been read by this operator counts, and only as long as the kubelet itself says
-    that it has not got past the volumes.
+    Only what this operator has read lately counts, not what is stored or was read in an earlier
+    term; and only as long as the kubelet itself says that it has not got past the volumes.
     """
-    known = snap.warnings.get(pod.metadata.uid) if pod is not None else None
+    known = step.snap.warnings.get(pod.metadata.uid) if pod is not None else None
     return (
         known is not None
         and known.reason in _OF_VOLUMES
         and words.lacks_settings(known.message)
+        and step.now <= instants.after(known.read_time, 2 * AGAIN_SECONDS)
         and pod is not None
         and _waits_for_node(pod)
     )

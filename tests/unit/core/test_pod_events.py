@@ -323,6 +323,13 @@ def test_nothing_is_given_up_early_on_what_somebody_else_has_read():
     assert asked(found) == [UID]
 
 
+def test_nothing_is_given_up_on_what_was_read_long_ago():
+    found = step(POD, now=200, known=warning(read=20))
+    assert (found.tasks[0].state, asked(found)) == ("Pending", [UID])
+    again = step(POD, now=201, known=warning(read=200))
+    assert (again.tasks[0].state, asked(again)) == ("Terminating", [])
+
+
 def test_a_pod_that_has_its_volumes_is_not_given_up():
     found = step(starting(ready=SET_UP), now=200, known=warning(read=199))
     assert (found.tasks[0].state, found.tasks[0].reason) == ("Pending", "Starting")
