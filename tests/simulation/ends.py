@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from kubedag.core import actions, decide_run
-from simulation import oracle
+from simulation import oracle, status_laws
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -74,6 +74,7 @@ def left(facts: Facts) -> Iterator[str]:
                 if owner["uid"] not in facts.runs or not facts.runs[owner["uid"]].exists:
                     yield f"{plural} {name} is left of a run that is gone"
     there = [run for run in facts.runs.values() if run.exists]
+    yield from _run_counts(there)
     dag = objects["dags"].get(("ns", "pipe"))
     used = {run.revision for run in there} | {dag["status"].get("revision") if dag else ""}
     if not any(run.tampered for run in there):
@@ -82,6 +83,12 @@ def left(facts: Facts) -> Iterator[str]:
                 yield f"revision {name} is left, and nobody uses it"
     if dag is not None and not any(run.tampered for run in there):
         yield from _dag_counts(dag["status"], there)
+
+
+def _run_counts(there: list[RunFacts]) -> Iterator[str]:
+    for run in there:
+        if not run.tampered:
+            yield from (f"{run.name}: {wrong}" for wrong in status_laws.counted(run.status))
 
 
 def _dag_counts(status: Object, there: list[RunFacts]) -> Iterator[str]:

@@ -40,7 +40,7 @@ def judge(run: RunFacts, clocks_agree: bool, *, whole: bool) -> Iterator[str]:
             yield from _in_order(row)
     if whole:
         if not new.get("slices"):  # they are stored first, and may be ahead
-            yield from _counted(new)
+            yield from counted(new)
         yield from _conditions(old, new)
         if is_finished(new):
             yield from _complete(run, new)
@@ -84,7 +84,8 @@ def _absorbed(old: Object, new: Object) -> Iterator[str]:
             yield f"finished, yet {one['type']} became {other['status']} {other['reason']}"
 
 
-def _counted(new: Object) -> Iterator[str]:
+def counted(new: Object) -> Iterator[str]:
+    """The counts are those of the rows."""
     rows = new.get("tasks", ())
     counts = new.get("counts")
     if counts is None:
