@@ -40,7 +40,12 @@ class Traffic:
             self.impatient.append(f"{asked.verb} {asked.path} came {due - now:.2f} s early")
 
     def asked_for_patience(self, asked: Asked, raw_path: str, body: bytes, seconds: float) -> None:
-        """It was answered 429, with a Retry-After."""
+        """It was answered 429, with a Retry-After.
+
+        Of two who ask for the same list or object, neither knows of the other's answer.
+        """
+        if asked.verb in ("get", "list"):
+            return
         self._not_before[_identity(asked, raw_path, body)] = self.clock() + seconds
 
     @property
