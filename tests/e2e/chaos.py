@@ -28,7 +28,9 @@ if TYPE_CHECKING:
 KILLS = 20
 API_SERVER_RESTARTS = 3
 DELETIONS = 30
-LAST_PART = 0.85  # of the tasks; nothing new is begun when so many are done
+# Of the tasks: nothing new falls due when so many are done. Kills are the slowest work, since each
+# waits for the next operator, and what has fallen due must be over before the run is.
+LAST_PART, LAST_PART_OF_KILLS = 0.8, 0.5
 GRACE_SECONDS = (0, 0, 1, 2, None)  # None: what the Pod says itself
 LEADERS_PART = 0.6  # of the kills wait until the operator leads
 LIFE_SECONDS_MAX = 2.0  # of an operator from then on
@@ -102,9 +104,11 @@ class Chaos:
     def __post_init__(self) -> None:
         self._done = _Progress()
 
-    def _moments(self, chance: random.Random, count: int) -> list[int]:
+    def _moments(
+        self, chance: random.Random, count: int, last_part: float = LAST_PART
+    ) -> list[int]:
         """At how many finished tasks something is done, in order."""
-        return sorted(chance.randint(3, int(self.tasks * LAST_PART)) for _ in range(count))
+        return sorted(chance.randint(3, int(self.tasks * last_part)) for _ in range(count))
 
     def _reach(self, moment: int) -> None:
         """Wait until so many tasks are done. Raises `_OverError` when the run has ended."""
@@ -135,7 +139,7 @@ class Chaos:
     def kill_operators(self, chance: random.Random) -> None:
         """SIGKILL, most often to one that leads, now and then to one that has just started."""
         killed: set[str] = set()
-        for moment in self._moments(chance, KILLS):
+        for moment in self._moments(chance, KILLS, LAST_PART_OF_KILLS):
             self._reach(moment)
             while not self._kill_operator(chance, killed):
                 pass  # it had ended by itself
