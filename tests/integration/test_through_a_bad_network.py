@@ -34,7 +34,7 @@ CRDS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
 # What would be a storm. A hot loop asks thousands of times a second.
 OF_ONE_OBJECT_MAX = 20
 WATCHES_MAX = 30
-LISTS_MAX = 30
+LISTS_MAX = 100  # the Events of each Pod that does not start are a list of their own
 ALL_MAX = 1000
 TIMES_THE_CALM = 3
 

@@ -34,7 +34,8 @@ class Traffic:
         self.kinds[kind] += 1
         self._seconds.setdefault(int(now), Counter())[kind] += 1
         if asked.verb != "create":  # which is many requests for one path, one for each object
-            self._objects.setdefault(int(now), Counter())[f"{asked.verb} {asked.path}"] += 1
+            what = raw_path if asked.verb == "list" else asked.path  # a list is what it selects
+            self._objects.setdefault(int(now), Counter())[f"{asked.verb} {what}"] += 1
         due = self._not_before.pop(_identity(asked, raw_path, body), 0.0)
         if now < due - EARLY_SECONDS:
             self.impatient.append(f"{asked.verb} {asked.path} came {due - now:.2f} s early")
