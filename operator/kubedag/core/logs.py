@@ -21,22 +21,30 @@ def with_log(
     attempt: rows.Attempt, pod: pods.Pod | None, snap: snapshot.RunSnapshot
 ) -> rows.Attempt:
     """Add the log tail once: from the log if it was read, else from the termination message."""
-    if not _lacks(attempt):
+    if not lacks(attempt):
         return attempt
     if pod is None or (snap.plan is not None and not snap.plan.captures_logs):
         return without_pod(attempt)
     captured = snap.logs.get(pod.metadata.uid)
-    if captured is None and not pod.gone and pod.status.phase in pods.TERMINAL_PHASES:
-        return attempt  # it is still to be read; a Pod that never had a node has none
+    if captured is None and _is_to_come(pod, snap):
+        return attempt
     return replace(attempt, log=_tail(pod, captured))
+
+
+def _is_to_come(pod: pods.Pod, snap: snapshot.RunSnapshot) -> bool:
+    """Is the log being read, or still to be? A Pod that never had a node has none."""
+    if pod.metadata.uid in snap.capturing:
+        return True
+    return not pod.gone and pod.status.phase in pods.TERMINAL_PHASES
 
 
 def without_pod(attempt: rows.Attempt) -> rows.Attempt:
     """Of a Pod that is gone, nothing more can be read."""
-    return replace(attempt, log=NOTHING_LEFT) if _lacks(attempt) else attempt
+    return replace(attempt, log=NOTHING_LEFT) if lacks(attempt) else attempt
 
 
-def _lacks(attempt: rows.Attempt) -> bool:
+def lacks(attempt: rows.Attempt) -> bool:
+    """Has it failed, and is the end of its log still to be recorded?"""
     failed = attempt.state == states.FAILED
     return failed and attempt.log is None and attempt.pod_name != ""
 
@@ -62,4 +70,4 @@ def lacks_log(row: rows.TaskRow) -> bool:
     """Is the log of a failed attempt still to be read? Also of one that a retry made good."""
     if len(row.attempts) < 2 and row.state != states.FAILED:
         return False
-    return any(map(_lacks, row.attempts))
+    return any(map(lacks, row.attempts))

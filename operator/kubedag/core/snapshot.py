@@ -119,6 +119,8 @@ class RunSnapshot:
     """The Pods whose creation is under way: their names, by task name."""
     logs: Mapping[str, CapturedLog] = field(default_factory=dict)
     """By the Pod's UID."""
+    capturing: AbstractSet[str] = frozenset()
+    """The UIDs of the Pods whose logs are being read."""
     warnings: Mapping[str, PodWarning] = field(default_factory=dict)
     """By the Pod's UID, of those whose Events have been read."""
     refusals: Mapping[str, Refusal] = field(default_factory=dict)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import msgspec
 
-from kubedag.core import attempts, masks, naming, pods, rows, states
+from kubedag.core import attempts, logs, masks, naming, pods, rows, states
 
 PodsByTask = dict[str, tuple[pods.Pod, ...]]
 
@@ -120,7 +120,7 @@ class PodIndex:
         self._gone.pop(run_uid, None)
 
     def forget_recorded(self, run_uid: str, status: rows.RunStatus) -> None:
-        """Drop the Pods that are gone and whose end is stored."""
+        """Drop the Pods that are gone and whose end is stored, with that of its log."""
         if not self._gone.get(run_uid):
             return
         tasks = self._by_run.get(run_uid, {})
@@ -128,11 +128,9 @@ class PodIndex:
             seen = tasks.get(row.name)
             if seen is None or not any(pod.gone for pod in seen):
                 continue
-            ended = {a.number for a in row.attempts if a.state in states.ATTEMPT_ENDS}
-            over = row.state in states.TERMINAL or status.finished
             kept = tuple(
                 pod for pod in seen
-                if not pod.gone or not (over or attempts.attempt_number(pod) in ended)
+                if not pod.gone or not (status.finished or _is_recorded(row, pod))
             )  # fmt: skip
             for pod in seen:
                 if pod not in kept:
@@ -155,6 +153,15 @@ class PodIndex:
             for pod in seen:
                 return pod.label(pods.LABEL_REVISION)
         return ""
+
+
+def _is_recorded(row: rows.TaskRow, pod: pods.Pod) -> bool:
+    number = attempts.attempt_number(pod)
+    for attempt in row.attempts:
+        if attempt.number == number:
+            over = attempt.state in states.ATTEMPT_ENDS or row.state in states.TERMINAL
+            return over and not logs.lacks(attempt)
+    return row.state in states.TERMINAL
 
 
 _NONE: PodsByTask = {}

@@ -289,6 +289,7 @@ class Store:
             held=self.pods.held(facts.uid),
             creating=dict(entry.creating),
             logs=entry.logs,
+            capturing=entry.capturing,
             warnings=entry.warnings,
             refusals=entry.refusals,
             slice_bytes_max=entry.slices.bytes_max,

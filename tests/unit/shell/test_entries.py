@@ -167,6 +167,7 @@ def test_a_run_that_is_forgotten_leaves_nothing_behind():
 
 
 GONE = a_pod(phase="Failed", exit_code=1, gone=True)
+TOLD = an_attempt(1, "Failed", log=rows.LogTail("None"))
 
 
 @pytest.mark.parametrize(
@@ -175,8 +176,14 @@ GONE = a_pod(phase="Failed", exit_code=1, gone=True)
         pytest.param(rows.RunStatus(), True, id="nothing is stored"),
         pytest.param(a_status(a_row(attempts=(an_attempt(),))), True, id="its end is not stored"),
         pytest.param(
-            a_status(a_row(attempts=(an_attempt(1, "Failed"),))), False, id="its end is stored",
+            a_status(a_row(attempts=(an_attempt(1, "Failed"),))), True, id="its log is not stored",
         ),
+        pytest.param(
+            a_status(a_row(state="Failed", attempts=(an_attempt(1, "Failed"),))), True,
+            id="nor is that of the last attempt",
+        ),
+        pytest.param(a_status(a_row(attempts=(TOLD,))), False, id="its end is stored"),
+        pytest.param(a_status(a_row(state="Failed", attempts=(TOLD,))), False, id="for good"),
         pytest.param(a_status(a_row(state="Skipped")), False, id="the task has ended"),
         pytest.param(a_finished_status(a_row()), False, id="the run has finished"),
     ],
@@ -190,7 +197,7 @@ def test_a_pod_that_is_gone_is_kept_until_its_end_is_stored(status, kept):
 def test_a_pod_that_is_gone_is_dropped_by_the_status_that_tells_its_end_however_late():
     index = indexed(GONE)
     index.forget_recorded(RUN_UID, rows.RunStatus())
-    index.forget_recorded(RUN_UID, a_status(a_row(attempts=(an_attempt(1, "Failed"),))))
+    index.forget_recorded(RUN_UID, a_status(a_row(attempts=(TOLD,))))
     assert index.of(RUN_UID) == {}
 
 
