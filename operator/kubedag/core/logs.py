@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from kubedag.core import logtail, pods, rows, states
+from kubedag.core import evidence, logtail, outcomes, pods, rows, states
 
 if TYPE_CHECKING:
     from kubedag.core import snapshot
@@ -50,20 +50,27 @@ def lacks(attempt: rows.Attempt) -> bool:
 
 
 def _tail(pod: pods.Pod, captured: snapshot.CapturedLog | None) -> rows.LogTail:
-    if captured is not None and captured.text:
+    if captured is not None and captured.text and captured.text.strip():
         return logtail.trim(captured.text, logtail.POD_LOG, already_cut=captured.cut)
-    if message := _termination_message(pod):
-        return logtail.trim(message, logtail.TERMINATION_MESSAGE)
+    said = logtail.trim(_termination_message(pod), logtail.TERMINATION_MESSAGE)
+    if said.tail:
+        return said
     read = captured is not None and captured.text is not None
     return rows.LogTail(logtail.POD_LOG) if read else NOTHING_LEFT
 
 
 def _termination_message(pod: pods.Pod) -> str:
+    """What the failed container said at its end, and not what others say of it."""
+    name = outcomes.failed_container(pod)
     for status in (*pod.status.container_statuses, *pod.status.init_container_statuses):
         ended = status.state.terminated if status.state else None
-        if ended is not None and ended.exit_code != 0 and ended.message:
-            return ended.message
-    return pod.status.message
+        if status.name == name and ended is not None and ended.exit_code != 0:
+            return "" if ended.reason in _SAID_BY_OTHERS else ended.message
+    return ""
+
+
+_SAID_BY_OTHERS: Final = (evidence.NOT_FOUND, *evidence.NOT_STARTABLE)
+"""The kubelet's filler for a container that is not there, and the runtime's own words."""
 
 
 def lacks_log(row: rows.TaskRow) -> bool:

@@ -17,6 +17,8 @@ NORMAL: Final = "Normal"
 WARNING: Final = "Warning"
 NOTES_MAX: Final = 20
 _TAIL_CHARS_MAX: Final = 300
+_LINE_END: Final = " ⏎ "
+"""As `words.lines_in_one` writes it."""
 
 
 TOLD_WAITS: Final = frozenset(
@@ -109,6 +111,16 @@ def _failure(row: rows.TaskRow) -> str:
     if row.attempt > 1:
         said += f" (after {row.attempt} attempts)"
     log = row.attempts[-1].log if row.attempts else None
-    if log is not None and log.tail:
-        said += "; its log ends with: " + words.lines_in_one(log.tail)[-_TAIL_CHARS_MAX:]
-    return said
+    end = _last_lines(log.tail) if log is not None else ""
+    return f"{said}; its log ends with: {end}" if end and end not in said else said
+
+
+def _last_lines(tail: str) -> str:
+    """As much as an Event has room for; it begins with … where its first line is not whole."""
+    told = words.lines_in_one(tail)
+    begin = len(told) - _TAIL_CHARS_MAX
+    if begin <= 0:
+        return told
+    mark = len(_LINE_END)
+    found = told.find(_LINE_END, max(begin - mark, 0), begin + mark)
+    return told[found + mark :] if found >= 0 else "…" + told[begin + 1 :]

@@ -319,7 +319,7 @@ def logged(pod, captured=None, row=None):
         ),
         pytest.param(
             a_pod(phase="Failed", reason="Evicted", message="used too much", gone=True), None,
-            rows.LogTail("TerminationMessage", "used too much"), id="the Pod says why itself",
+            NO_LOG, id="the Pod says why itself, which is no log",
         ),
         pytest.param(
             a_pod(phase="Failed", gone=True), None, NO_LOG, id="nobody says anything",

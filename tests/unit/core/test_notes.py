@@ -75,10 +75,40 @@ def test_a_failed_task_is_told_with_its_reason_and_the_end_of_its_log():
     )
     (note,) = notes.of_run(RUNNING, a_status(row))
     assert note.message == (
-        "task a failed: exit code 1 (after 2 attempts); its log ends with: "
-        + "x" * 293
+        "task a failed: exit code 1 (after 2 attempts); its log ends with: …"
+        + "x" * 292
         + "the end"
     )
+
+
+@pytest.mark.parametrize(
+    ("log", "said"),
+    [
+        (rows.LogTail("PodLog", "oh no"), "; its log ends with: oh no"),
+        (rows.LogTail("TerminationMessage", "oh no"), "; its log ends with: oh no"),
+        (rows.LogTail("PodLog", ""), ""),
+        (rows.LogTail("PodLog", "\n \n"), ""),
+        (rows.LogTail("None"), ""),
+        (rows.LogTail("TerminationMessage", "no such\nfile"), ""),
+        (rows.LogTail("PodLog", "a" * 50 + "\n" + "b" * 300), "; its log ends with: " + "b" * 300),
+        (
+            rows.LogTail("PodLog", "a" * 50 + "\n" + "b" * 299),
+            "; its log ends with: " + "b" * 299,
+        ),
+        (
+            rows.LogTail("PodLog", "a" * 50 + "\n" + "b" * 290),
+            "; its log ends with: …aaaaaa ⏎ " + "b" * 290,
+        ),
+    ],
+    ids=["log", "message", "empty", "blank", "none", "said already", "at a line", "at its mark",
+         "within a line"],
+)  # fmt: skip
+def test_only_a_log_that_says_something_is_told(log, said):
+    attempt = an_attempt(1, "Failed", log=log)
+    why = "the program cannot be started: no such ⏎ file"
+    row = a_row("a", "Failed", message=why, attempts=(attempt,))
+    (note,) = notes.of_run(RUNNING, a_status(row))
+    assert note.message == f"task a failed: {why}{said}"
 
 
 def test_a_log_of_several_lines_is_told_in_one():
