@@ -70,6 +70,7 @@ METADATA = st.builds(
     pods.Metadata,
     name=TEXT,
     deletion_timestamp=st.none() | st.just("2026-01-01T00:00:00Z"),
+    deletion_grace_period_seconds=st.none() | st.integers(0, 60),
     labels=st.none() | LABELS,
 )
 PODS = st.builds(

@@ -109,6 +109,7 @@ def a_pod(
     started: int = 2,
     finished: int = 10,
     deleted: int | None = None,
+    grace: int | None = None,
     gone: bool = False,
     node: str = "",
     uid: str = "",
@@ -131,6 +132,7 @@ def a_pod(
         resource_version="1",
         creation_timestamp=stamp(created),
         deletion_timestamp=None if deleted is None else stamp(deleted),
+        deletion_grace_period_seconds=grace,
         labels=labels(task, attempt, run_uid, run),
         owner_references=(pods.OwnerReference(run_uid, "DAGRun", run, controller=True),),
     )

@@ -14,7 +14,12 @@ SCHEDULED = {
 INITIALIZED = {
     "type": "Initialized", "status": "True", "lastTransitionTime": "2026-01-01T10:42:05Z",
 }  # fmt: skip
-DELETED = {"deletionTimestamp": "2026-01-01T10:50:00Z"}
+DELETED = {"deletionTimestamp": "2026-01-01T10:49:00Z", "deletionGracePeriodSeconds": 30}
+"""Half a minute before its program ended."""
+DELETED_AFTERWARDS = {
+    "deletionTimestamp": "2026-01-01T10:49:31Z", "deletionGracePeriodSeconds": 30,
+}  # fmt: skip
+"""A second after it."""
 NATIVE_SIDECAR = {"name": "proxy", "image": "proxy:1", "restartPolicy": "Always"}
 
 

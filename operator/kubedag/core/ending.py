@@ -24,7 +24,7 @@ def end_pods(step: Step) -> None:
                 continue
             if stored and row.state == states.TERMINATING:
                 _delete_if_stored(step, stored[index], pod)
-            if pod.status.phase == "Failed":
+            if pod.status.phase in pods.TERMINAL_PHASES:
                 _capture(step, row, pod)
     step.actions += _overtaken(step)
 
@@ -133,7 +133,9 @@ def _capture(step: Step, row: rows.TaskRow, pod: pods.Pod) -> None:
     if pod.metadata.uid in step.snap.logs:
         return
     for attempt in row.attempts:
-        if attempt.pod_name == pod.metadata.name and attempt.log is None:
+        if attempt.state != states.FAILED or attempt.log is not None:
+            continue
+        if attempt.pod_name == pod.metadata.name:
             container = outcomes.failed_container(pod)
             action = actions.CaptureLog(pod.metadata.name, pod.metadata.uid, container)
             step.actions.append(action)

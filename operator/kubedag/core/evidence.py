@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from kubedag.core import pods, reasons, rows, states, words
+from kubedag.core import instants, pods, reasons, rows, states, words
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -43,6 +43,22 @@ class Evidence:
     def deleted(self) -> bool:
         """Is it on its way out, or gone?"""
         return self.pod.gone or bool(self.pod.metadata.deletion_timestamp)
+
+    @property
+    def told_to_end(self) -> bool:
+        """Did the task's container end once the Pod was to be deleted?"""
+        return self.ended_on_request(self.terminated)
+
+    def ended_on_request(self, ended: pods.Terminated | None) -> bool:
+        """Did a container end at or after the second in which the Pod's deletion was asked for?
+
+        The API server adds the grace period to the time of the request (`BeforeDelete`).
+        """
+        meta = self.pod.metadata
+        until, grace_seconds = meta.deletion_timestamp, meta.deletion_grace_period_seconds
+        if ended is None or not ended.finished_at or not until or grace_seconds is None:
+            return False
+        return ended.finished_at >= instants.text(instants.after(until, -grace_seconds))
 
     @property
     def exit_code(self) -> int | None:

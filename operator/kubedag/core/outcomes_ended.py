@@ -7,10 +7,13 @@ Pod says, so it comes before exit codes; and an exit code of 0 alone never makes
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from kubedag.core import asks, evidence, reasons, states, words
 from kubedag.core.evidence import Evidence, Outcome, failed
+
+if TYPE_CHECKING:
+    from kubedag.core import pods
 
 Row = Callable[[Evidence], Outcome | None]
 
@@ -35,8 +38,8 @@ def disruption_reason(name: str) -> reasons.Reason:
 
 
 def success(seen: Evidence) -> Outcome | None:
-    """Phase Succeeded: every container ended with 0, as the kubelet saw it."""
-    if seen.status.phase != "Succeeded":
+    """Phase Succeeded, and nobody had told the program to end: one that obeys ends with 0, too."""
+    if seen.status.phase != "Succeeded" or seen.told_to_end:
         return None
     return Outcome(states.SUCCEEDED, exit_code=seen.exit_code)
 
@@ -140,7 +143,7 @@ def init_container(seen: Evidence) -> Outcome | None:
         ended = status.state.terminated if status.state else None
         if ended is None or ended.exit_code == 0:
             continue
-        if seen.deleted and ended.exit_code in KILLED and ended.reason != "OOMKilled":
+        if ended.reason != "OOMKilled" and _by_its_deletion(seen, ended):
             return None
         said = f"init container {status.name}: {evidence.how_it_ended(seen, status.name, ended)}"
         startable = ended.reason not in evidence.NOT_STARTABLE
@@ -149,14 +152,24 @@ def init_container(seen: Evidence) -> Outcome | None:
     return None
 
 
+def _by_its_deletion(seen: Evidence, ended: pods.Terminated) -> bool:
+    return seen.ended_on_request(ended) or (seen.deleted and ended.exit_code in KILLED)
+
+
 def deleted(seen: Evidence) -> Outcome | None:
-    """Gone, or on its way out, without a verdict of its own and without our asking."""
+    """Gone, or on its way out, without a verdict of its own and without our asking.
+
+    What its program says once it is told to end says nothing about its work (ADR 15).
+    """
+    if seen.terminated is not None and seen.told_to_end:
+        began = seen.terminated.reason not in evidence.NOT_STARTABLE
+        return failed(seen, reasons.POD_DELETED, words.deleted(seen.exit_code if began else None))
     if not seen.deleted or seen.exit_code not in (None, 0, *KILLED):
         return None
     if seen.status.phase not in ("Succeeded", "Failed"):
         return failed(seen, reasons.POD_DELETED, "the Pod was deleted before it had ended")
     if seen.pod.metadata.deletion_timestamp:
-        return failed(seen, reasons.POD_DELETED, "the Pod was deleted while it ran")
+        return failed(seen, reasons.POD_DELETED, words.deleted(None))
     return None
 
 

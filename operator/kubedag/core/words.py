@@ -74,6 +74,18 @@ def not_startable(message: str) -> str:
     return f"the program cannot be started: {said}" if said else "the program cannot be started"
 
 
+_TOLD_TO_END: Final = frozenset({137, 143})
+
+
+def deleted(code: int | None) -> str:
+    """Somebody deleted the Pod, and its program ended with that code, if it is known."""
+    said = "the Pod was deleted while it ran"
+    if code is None or code in _TOLD_TO_END:
+        return said
+    said = f"{said}, and its program then ended with {exit_code(code)}"
+    return said if code else f"{said}: its work may be incomplete"
+
+
 # --- Images and settings ---------------------------------------------------------------------
 
 _IMAGE: Final = re.compile(r'(?:image|reference) \\?"([^"\\\s]+)')

@@ -144,6 +144,10 @@ FAILED = a_pod(phase="Failed", main=ended(1))
         ),
         pytest.param(a_pod(phase="Failed", gone=True), {}, [], id="that still exists"),
         pytest.param(a_pod(phase="Succeeded"), {}, [], id="of none that succeeded"),
+        pytest.param(
+            a_pod(phase="Succeeded", deleted=39, grace=30), {}, [(FAILED.metadata.name, "main")],
+            id="of one that ended with 0 because it was told to end",
+        ),
         pytest.param(a_pod(phase="Running"), {}, [], id="of none that runs"),
     ],
 )  # fmt: skip

@@ -5,9 +5,11 @@ from __future__ import annotations
 import pytest
 
 from kubedag.core import outcomes
+from support import pod_json
 from support.builders import a_condition, a_container, a_pod, ended, running, waiting
 
 LONG = "x" * 2000
+SUCCEEDED = pod_json.status("Succeeded", containers=[pod_json.ended(0)])
 DISRUPTED = (a_condition("DisruptionTarget", reason="PreemptionByScheduler", message="by it"),)
 
 
@@ -76,7 +78,15 @@ def test_what_we_asked_to_end_is_terminating_until_it_has():
 
 
 def test_a_task_that_succeeded_while_we_asked_it_to_end_has_succeeded():
-    assert judged(a_pod(phase="Succeeded"), "TaskTimedOut") == ("Succeeded", "", "")
+    before = pod_json.a_pod(SUCCEEDED, metadata=pod_json.DELETED_AFTERWARDS)
+    for pod in (a_pod(phase="Succeeded"), before):
+        assert judged(pod, "TaskTimedOut") == ("Succeeded", "", "")
+
+
+@pytest.mark.parametrize("ask", [*outcomes.ASKS])
+def test_a_program_that_ends_with_0_because_it_is_told_to_has_not_done_its_work(ask):
+    told = pod_json.a_pod(SUCCEEDED, metadata=pod_json.DELETED)
+    assert judged(told, ask) == ("Failed", ask, outcomes.ASKS[ask].failure_class)
 
 
 def test_being_deleted_by_somebody_is_no_word_of_ours():

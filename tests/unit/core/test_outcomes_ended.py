@@ -8,6 +8,7 @@ from kubedag.core import attempts, outcomes, reasons, refusals, rows
 from support.pod_json import (
     COLLECTED,
     DELETED,
+    DELETED_AFTERWARDS,
     EVICTED,
     LOW,
     NATIVE_SIDECAR,
@@ -291,49 +292,7 @@ OWN_FAULTS = [
     ),
 ]  # fmt: skip
 
-DELETIONS = [
-    pytest.param(
-        a_pod(status("Failed", containers=[ended(code)]), metadata=DELETED),
-        infra("PodDeleted", "the Pod was deleted while it ran"),
-        id=f"15 deleted by somebody, ended with {code}",
-    )
-    for code in (0, 137, 143)
-] + [
-    pytest.param(
-        a_pod(status("Failed", containers=[ended(1)]), metadata=DELETED),
-        user("ExitCode", "exit code 1"),
-        id="15 deleted by somebody, ended by its own will",
-    ),
-    pytest.param(
-        a_pod(status("Failed", init=[ended(143, name="fetch")]), metadata=DELETED),
-        infra("PodDeleted", "the Pod was deleted while it ran"),
-        id="15 deleted by somebody during its init container",
-    ),
-    pytest.param(
-        a_pod(status("Failed", containers=[ended(137, "ContainerStatusUnknown")]),
-              metadata=DELETED),
-        infra("PodDeleted", "the Pod was deleted while it ran"),
-        id="15 deleted by somebody, and then not found",
-    ),
-    pytest.param(
-        a_pod(status("Running", containers=[works()]), gone=True),
-        infra("PodDeleted", "the Pod was deleted before it had ended"),
-        id="22 gone while it ran",
-    ),
-    pytest.param(
-        a_pod(status("Pending", conditions=()), gone=True),
-        infra("PodDeleted", "the Pod was deleted before it had ended"),
-        id="22 gone before it ran",
-    ),
-    pytest.param(
-        a_pod(status("Running", containers=[works()]), metadata=DELETED, gone=True),
-        infra("PodDeleted", "the Pod was deleted before it had ended"),
-        id="22 deleted by force from a node that does not answer",
-    ),
-]  # fmt: skip
-
-
-ALL = [*DISRUPTIONS, *NODES, *OWN_FAULTS, *DELETIONS]
+ALL = [*DISRUPTIONS, *NODES, *OWN_FAULTS]
 
 
 @pytest.mark.parametrize(("pod", "expected"), ALL)
@@ -353,6 +312,10 @@ def test_how_a_pod_ended(pod, expected):
             a_pod(status("Succeeded", containers=[ended(0)], init=[ended(143, name="proxy")]),
                   initContainers=[NATIVE_SIDECAR]),
             id="25 its native sidecar was ended with it",
+        ),
+        pytest.param(
+            a_pod(status("Succeeded", containers=[ended(0)]), metadata=DELETED_AFTERWARDS),
+            id="18 deleted after it had ended",
         ),
         pytest.param(
             a_pod(status("Succeeded", containers=[ended(0)], reason="NodeLost")),
@@ -392,4 +355,5 @@ def test_every_end_that_a_pod_can_have_by_itself_is_in_the_table():
     ends = {reason.name for reason in reasons.OF_ATTEMPTS if reasons.ENDED in reason.said_of}
     without_a_pod = {row.reason.name for row in refusals.ROWS} | {"NameConflict"}
     by_us = {*outcomes.ASKS, "ServiceAccountNotFound"}
-    assert ends - without_a_pod - by_us == {pod.values[1][1] for pod in ALL}
+    deleted = {"PodDeleted"}  # in the file beside this one
+    assert ends - without_a_pod - by_us - deleted == {pod.values[1][1] for pod in ALL}
