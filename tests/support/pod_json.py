@@ -150,6 +150,11 @@ NO_IMAGE = (
     'to pull and unpack image "no.example/x:1": failed to resolve reference "no.example/x:1": '
     "no.example/x:1: not found"
 )
+NO_NAMESPACE = (
+    "failed to create containerd task: failed to create shim task: OCI runtime create failed: runc "
+    "create failed: unable to create new parent process: namespace path: lstat /proc/0/ns/ipc: no "
+    "such file or directory: unknown"
+)
 NO_PROGRAM = (
     "failed to create containerd task: failed to create shim task: OCI runtime create failed: runc "
     "create failed: unable to start container process: error during container init: exec: "

@@ -146,8 +146,7 @@ def init_container(seen: Evidence) -> Outcome | None:
         if ended.reason != "OOMKilled" and _by_its_deletion(seen, ended):
             return None
         said = f"init container {status.name}: {evidence.how_it_ended(seen, status.name, ended)}"
-        startable = ended.reason not in evidence.NOT_STARTABLE
-        reason = reasons.INIT_CONTAINER_FAILED if startable else reasons.START_ERROR
+        reason = _not_started(ended) or reasons.INIT_CONTAINER_FAILED
         return failed(seen, reason, said, status.name)
     return None
 
@@ -188,11 +187,19 @@ def container_lost(seen: Evidence) -> Outcome | None:
 
 
 def not_startable(seen: Evidence) -> Outcome | None:
-    """The runtime could not even start the program, as a rule because there is none of that name."""
-    ended = seen.terminated
-    if ended is None or ended.reason not in evidence.NOT_STARTABLE:
+    """The runtime could not even start the program: there is none of that name, or it failed itself."""
+    reason = _not_started(seen.terminated) if seen.terminated is not None else None
+    if reason is None or seen.terminated is None:
         return None
-    return failed(seen, reasons.START_ERROR, words.not_startable(ended.message))
+    return failed(seen, reason, words.not_startable(seen.terminated.message))
+
+
+def _not_started(ended: pods.Terminated) -> reasons.Reason | None:
+    if ended.reason not in evidence.NOT_STARTABLE:
+        return None
+    if words.cannot_be_executed(ended.message):
+        return reasons.START_ERROR
+    return reasons.CONTAINER_NOT_STARTED
 
 
 def exit_code(seen: Evidence) -> Outcome | None:
@@ -209,8 +216,7 @@ def sidecar(seen: Evidence) -> Outcome | None:
         if status is seen.main or ended is None or ended.exit_code == 0:
             continue
         said = f"container {status.name}: {evidence.how_it_ended(seen, status.name, ended)}"
-        startable = ended.reason not in evidence.NOT_STARTABLE
-        reason = reasons.SIDECAR_FAILED if startable else reasons.START_ERROR
+        reason = _not_started(ended) or reasons.SIDECAR_FAILED
         return failed(seen, reason, said, status.name)
     return None
 

@@ -135,6 +135,11 @@ NODE_REFUSED: Final = _infra(
 NODE_LOST: Final = _infra(
     "NodeLost", "its node, or the container on it, was lost without a word about its end"
 )
+CONTAINER_NOT_STARTED: Final = _infra(
+    "ContainerNotStarted",
+    "the node's container runtime failed to start a container, and not for want of its program",
+    "if it always happens, the message says what the runtime lacks",
+)
 POD_DELETED: Final = _alive(
     _infra("PodDeleted", "somebody deleted the Pod", "the audit log of the API server tells who")
 )
@@ -176,8 +181,8 @@ VOLUME_NOT_MOUNTED: Final = _alive(
 )
 START_ERROR: Final = _config(
     "StartError",
-    "the program could not be started, as a rule because there is none of that name",
-    "mend command or script.interpreter, or the image",
+    "the program could not be executed, as a rule because there is none of that name",
+    "mend command, script.interpreter or workingDir, or the image",
 )
 SERVICE_ACCOUNT_NOT_FOUND: Final = _config(
     "ServiceAccountNotFound",

@@ -67,11 +67,32 @@ def out_of_memory(container_limit: str, pod_limit: str) -> str:
     return "killed: the node ran out of memory, and the container has no memory limit"
 
 
+_NO_PROGRAM: Final = re.compile(
+    r"""(?xi)
+    \bexec:\ \\*" |
+    (?<!fork/)\bexec\ / | \bexec\ format\ error | \bexecutable\ file\ | \bopen\ executable: |
+    \bfinding\ executable\ | \bchdir\ to\ cwd\b
+    """
+)
+"""How runc, crun and gVisor say that a program, or the directory to run it in, is not usable."""
+_NO_RUNTIME: Final = re.compile(
+    r'exec: \\*"(?:[^"\s]*/)?(?:runc|crun|runsc|youki|containerd-shim|kata|nvidia-)'
+)
+
+
+def cannot_be_executed(message: str) -> bool:
+    """Is it the program that cannot be started, and not the runtime that fails to?"""
+    return _NO_PROGRAM.search(message) is not None and _NO_RUNTIME.search(message) is None
+
+
 def not_startable(message: str) -> str:
-    """The runtime could not start a program; the last part of its message says why."""
+    """The runtime could not start a container; the last part of its message says why."""
+    if not cannot_be_executed(message):
+        said = _word(message).removesuffix(": unknown")
+        return f"the container could not be started: {said}".removesuffix(": ")
     _, found, cause = message.rpartition("exec: ")
     said = _word(cause if found else message).removesuffix(": unknown")
-    return f"the program cannot be started: {said}" if said else "the program cannot be started"
+    return f"the program cannot be started: {said}"
 
 
 _TOLD_TO_END: Final = frozenset({137, 143})

@@ -27,6 +27,13 @@ TWICE = a_plan(a_task("a", retry=RETRY))
 PREEMPTED = (a_condition("DisruptionTarget", reason="PreemptionByScheduler"),)
 NODE_GONE = (a_condition("DisruptionTarget", reason="DeletionByPodGC"),)
 
+NOT_STARTED = pods.ContainerState(
+    terminated=pods.Terminated(
+        128, "StartError", "lstat /proc/0/ns/ipc: no such file or directory",
+        started_at="1970-01-01T00:00:00Z", finished_at="2026-01-01T00:00:10Z",
+    )
+)  # fmt: skip
+
 
 def failed(**fields):
     return a_pod(phase="Failed", node="node-1", **fields)
@@ -57,6 +64,7 @@ def failed(**fields):
             failed(main=waiting("ContainerCreating"), conditions=PREEMPTED), False,
             id="preempted before its container was there",
         ),
+        pytest.param(failed(main=NOT_STARTED), False, id="its runtime failed to start it"),
         pytest.param(failed(conditions=PREEMPTED), False, id="preempted before anything was"),
         pytest.param(a_pod(deleted=5), False, id="deleted before it had a node"),
         pytest.param(a_pod(deleted=5, gone=True), False, id="and gone"),

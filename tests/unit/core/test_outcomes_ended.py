@@ -12,6 +12,7 @@ from support.pod_json import (
     EVICTED,
     LOW,
     NATIVE_SIDECAR,
+    NO_NAMESPACE,
     NO_PROGRAM,
     PREEMPTED,
     PRESSED,
@@ -226,6 +227,18 @@ OWN_FAULTS = [
         id="16 a program that there is not",
     ),
     pytest.param(
+        a_pod(status("Failed", containers=[ended(128, "StartError", NO_NAMESPACE)])),
+        infra("ContainerNotStarted",
+              f"the container could not be started: {NO_NAMESPACE.removesuffix(': unknown')}"),
+        id="16 a runtime that fails for a cause of its own",
+    ),
+    pytest.param(
+        a_pod(status("Failed", init=[ended(128, "StartError", NO_NAMESPACE, "fetch")])),
+        infra("ContainerNotStarted", "init container fetch: the container could not be started: "
+              f"{NO_NAMESPACE.removesuffix(': unknown')}"),
+        id="10 an init container that the runtime could not start",
+    ),
+    pytest.param(
         a_pod(status("Failed", containers=[ended(143)], reason="DeadlineExceeded",
                      message="Pod was active on the node longer than the specified deadline")),
         user("DeadlineExceeded", "ran longer than its podTemplate's activeDeadlineSeconds"),
@@ -273,7 +286,13 @@ OWN_FAULTS = [
     ),
     pytest.param(
         a_pod(status("Failed", containers=[ended(0), ended(128, "StartError", "", "proxy")])),
-        config("StartError", "container proxy: the program cannot be started"),
+        infra("ContainerNotStarted", "container proxy: the container could not be started"),
+        id="17 a sidecar of which nothing tells why it was not started",
+    ),
+    pytest.param(
+        a_pod(status("Failed", containers=[ended(0), ended(128, "StartError", NO_PROGRAM, "proxy")])),
+        config("StartError", "container proxy: the program cannot be started: "
+               '"loader": executable file not found in $PATH'),
         id="17 a sidecar whose program there is not",
     ),
     pytest.param(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from kubedag.core import words
+from support import pod_json
 
 SINCE = "2026-01-01T10:42:05Z"
 RPC = "rpc error: code = Unknown desc = "
@@ -60,15 +61,53 @@ def test_a_lack_of_memory_names_the_limit_if_there_was_one(container, pod, said)
         ),
         pytest.param(
             "failed to create containerd task: mkdir /x: read-only file system: unknown",
-            "the program cannot be started: failed to create containerd task: mkdir /x: read-only "
-            "file system",
+            "the container could not be started: failed to create containerd task: mkdir /x: "
+            "read-only file system",
             id="another cause",
         ),
-        pytest.param("", "the program cannot be started", id="no word"),
+        pytest.param("", "the container could not be started", id="no word"),
     ],
 )  # fmt: skip
 def test_a_program_that_cannot_be_started(message, said):
     assert words.not_startable(message) == said
+
+
+@pytest.mark.parametrize(
+    ("message", "expected"),
+    [
+        pytest.param(pod_json.NO_PROGRAM, True, id="not in the path"),
+        pytest.param('x: exec: "/data": permission denied: unknown', True, id="a directory"),
+        pytest.param('exec: \\"/x\\": stat /x: no such file or directory', True, id="quoted twice"),
+        pytest.param("x: exec /run.sh: no such file or directory", True, id="no interpreter"),
+        pytest.param("x: exec /usr/bin/tool: exec format error", True, id="of another machine"),
+        pytest.param(
+            'OCI runtime create failed: runc create failed: unable to start container process: error '
+            'during container init: chdir to cwd ("/nope") set in config.json failed: no such file or '
+            "directory: unknown", True, id="no such working directory",
+        ),
+        pytest.param("crun: executable file `nope` not found in $PATH", True, id="crun"),
+        pytest.param("crun: open executable: Permission denied", True, id="crun, no right"),
+        pytest.param('error finding executable "nope" in PATH []', True, id="gVisor"),
+        pytest.param(pod_json.NO_NAMESPACE, False, id="the sandbox has gone"),
+        pytest.param(
+            "fork/exec /usr/bin/runc: resource temporarily unavailable", False, id="no processes left",
+        ),
+        pytest.param(
+            'exec: "runc": executable file not found in $PATH', False, id="no runtime",
+        ),
+        pytest.param(
+            'failed to start shim: exec: "/usr/bin/containerd-shim-runc-v2": permission denied', False,
+            id="no shim",
+        ),
+        pytest.param("context deadline exceeded", False, id="a runtime that is too slow"),
+        pytest.param(
+            "error mounting /x: no such file or directory", False, id="a volume that has gone"
+        ),
+        pytest.param("", False, id="no word"),
+    ],
+)  # fmt: skip
+def test_only_a_program_that_cannot_be_executed_is_the_users_mistake(message, expected):
+    assert words.cannot_be_executed(message) == expected
 
 
 @pytest.mark.parametrize(
