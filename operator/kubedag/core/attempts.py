@@ -317,12 +317,12 @@ _NEVER: Final = "1970-01-01T00:00:00Z"
 
 
 def _finished(pod: pods.Pod) -> str | None:
-    """When the last container ended."""
-    ends = [
-        status.state.terminated.finished_at
-        for status in (*pod.status.container_statuses, *pod.status.init_container_statuses)
+    """When the task's container ended; or the last one, where that one has no end."""
+    ends = {
+        status.name: status.state.terminated.finished_at
+        for status in (*pod.status.init_container_statuses, *pod.status.container_statuses)
         if status.state is not None
         and status.state.terminated is not None
         and status.state.terminated.finished_at
-    ]
-    return max(ends) if ends else None
+    }
+    return ends.get(pods.MAIN_CONTAINER) or max(ends.values(), default=None)

@@ -75,7 +75,12 @@ def test_everything_that_a_pod_says_about_an_attempt_is_recorded():
         pytest.param(
             a_pod(phase="Failed", exit_code=0, finished=5,
                   sidecars=(a_container("proxy", ended(1, finished=7)),)),
-            7, id="when its last container ended",
+            5, id="when the task's container ended, whatever ran on beside it",
+        ),
+        pytest.param(
+            a_pod(phase="Failed", main=waiting("PodInitializing"), init=(
+                a_container("i", ended(0, finished=3)), a_container("j", ended(1, finished=6)))),
+            6, id="when the last one ended, if the task's never began",
         ),
         pytest.param(
             a_pod(phase="Failed", init=(a_container("init", ended(1, finished=4)),)),
