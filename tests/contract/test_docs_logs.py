@@ -32,10 +32,23 @@ def test_the_patterns_can_be_used_together():
         "xoxb-" + "1234567890-abc",
         "eyJ" + "hbGciOi." + "eyJzdWIi." + "SflKxw",
         "-----BEGIN RSA PRIVATE KEY-----\nMIIE\nab==\n-----END RSA PRIVATE KEY-----",
+        "-----BEGIN PRIVATE KEY-----\nMIIE\nab==\n-----END-----",
         "password=hunter2",
+        "password: 'hunter2 and more'",
+        'PASSWORD="hunter2 and more"',
+        "aws_secret_access_key = hunter2",
+        "AWS_SECRET_ACCESS_KEY=hunter2",
+        "client_secret: hunter2",
+        "--password hunter2",
+        "--db-password='hunter2 and more'",
+        "--token hunter2",
+        "Authorization: Bearer hunter2",
+        "authorization: bearer abc.def-ghi_jkl=",
         "API_KEY: abc",
         '"token": "abc"',
         "://me:hunter2@",
+        "postgres://me:p@hunter2@db/x",
+        "redis://:hunter2@db",
     ],
 )
 def test_a_well_known_secret_is_masked(secret):
@@ -45,8 +58,26 @@ def test_a_well_known_secret_is_masked(secret):
     assert said.endswith("next line")
 
 
+def test_a_key_whose_end_is_not_in_the_log_is_masked_to_the_end():
+    text = "before\n-----BEGIN RSA PRIVATE KEY-----\nMIIE\nab==\n"
+    assert masks.Masks(PATTERNS).text(text) == "before\n***"
+
+
+def test_what_follows_a_key_is_told():
+    key = "-----BEGIN PRIVATE KEY-----\nMIIE\n-----END PRIVATE KEY-----"
+    assert masks.Masks(PATTERNS).text(f"{key}\nafter\n{key}\nlast") == "***\nafter\n***\nlast"
+
+
 @pytest.mark.parametrize(
-    "text", ["see https://example.com/a:b", "3 tokens counted", "task failed: exit code 1"]
+    "text",
+    [
+        "see https://example.com/a:b",
+        "3 tokens counted",
+        "task failed: exit code 1",
+        "wrong password for user me",
+        "see http://host:8080/ and mail me@example.com",
+        "-----BEGIN CERTIFICATE-----",
+    ],
 )
 def test_what_is_no_secret_stays(text):
     assert masks.Masks(PATTERNS).text(text) == text

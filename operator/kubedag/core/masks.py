@@ -5,6 +5,7 @@ whatever they are; both are bounded here, so that no pattern can hold up the ope
 
 All patterns look at the text as it was, so their order does not matter. Where the text is the end of
 a longer one, a secret may have begun before it: the first part of it is then looked at, not shown.
+What the kubelet has cut is too short for that, and is not shown at all.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 import re2  # type: ignore[import-untyped]
 
-from kubedag.core import logtail
+from kubedag.core import logtail, rows
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -26,7 +27,8 @@ replace = msgspec.structs.replace
 MASK: Final = "***"
 PROGRAM_SIZE_MAX: Final = 5000
 """Of all patterns of a DAG together, in RE2's instructions: at worst 0.1 s for LOOKED_AT_BYTES_MAX."""
-LOOKED_AT_BYTES_MAX: Final = 16 * 1024
+LOOKED_AT_BYTES_MAX: Final = 16 * 1024 + rows.LOG_TAIL_BYTES_MAX
+"""16 KiB before what is shown of a longer text, which is no more than a log tail."""
 MATCHES_MAX: Final = 1000
 """Of one pattern in one text; whatever follows the last one is masked as a whole."""
 KUBELET_CUTS_FROM_BYTES: Final = 2000
@@ -87,12 +89,12 @@ class Masks:
         if waiting is not None:
             waiting = replace(waiting, message=self._message(waiting.message))
         if ended is not None:
-            cut = _is_cut(ended.message)
-            ended = replace(ended, message=self._message(ended.message, cut=cut))
+            told = "" if self and _is_cut(ended.message) else self._message(ended.message)
+            ended = replace(ended, message=told)
         return replace(container, state=replace(state, waiting=waiting, terminated=ended))
 
-    def _message(self, message: str, *, cut: bool = False) -> str:
-        return self.text(logtail.clean(message), cut=cut) if message else ""
+    def _message(self, message: str) -> str:
+        return self.text(logtail.clean(message)) if message else ""
 
 
 def problems(patterns: Sequence[str]) -> Iterator[tuple[int, str]]:
@@ -160,8 +162,8 @@ def _pieces(data: bytes, begin: int, spans: list[Span]) -> Iterator[bytes]:
 
 def _first_shown(data: bytes) -> int:
     """Where to begin showing the end of a longer text: at a line, if one begins soon enough."""
-    least = len(data) // _SHARE_NOT_SHOWN
-    newline = data.find(b"\n", least, len(data) // 2)
+    least = max(len(data) // _SHARE_NOT_SHOWN, len(data) - rows.LOG_TAIL_BYTES_MAX)
+    newline = data.find(b"\n", least, least + (len(data) - least) // 3)
     return newline + 1 if newline >= 0 else least
 
 

@@ -103,14 +103,29 @@ def test_a_pod_without_words_has_nothing_to_mask():
     assert not masks.has_words(ended(running=pods.Running("t")))
 
 
-def test_the_beginning_of_a_long_termination_message_is_not_shown():
-    """The kubelet keeps the end of it, so it may begin within a secret."""
-    said = "half-a-secret\n" + "x\n" * 100
+@pytest.mark.parametrize(
+    ("said", "patterns", "told"),
+    [
+        ("half-a-secret\n" + "x\n" * 79, ("KEY",), ""),
+        ("half-a-secret" + "x" * 2035, ("KEY",), ""),
+        ("x\n" * 79, (), "x\n" * 79),
+        ("x" * 2048, (), "x" * 2048),
+        ("whole KEY\n" * 70, ("KEY",), "whole ***\n" * 70),
+    ],
+    ids=["lines", "bytes", "lines, no pattern", "bytes, no pattern", "short"],
+)
+def test_a_termination_message_that_may_begin_within_a_secret_is_not_shown(said, patterns, told):
+    """The kubelet keeps the end of it, which is too little to know a secret in."""
     (container,) = (
-        masks.Masks(("KEY",)).pod(ended(terminated=pods.Terminated(1, "", said)))
+        masks.Masks(patterns).pod(ended(terminated=pods.Terminated(1, "", said)))
         .status.container_statuses
     )  # fmt: skip
-    assert "half" not in container.state.terminated.message
+    assert container.state.terminated.message == told
+
+
+def test_a_mask_that_makes_a_text_short_does_not_bring_its_beginning_into_view():
+    text = "s" * 6000 + "\n" + "KEY" * 5000 + "\n" + "y" * 100
+    assert masked(text, "(?:KEY)+", cut=True) == "***\n" + "y" * 100
 
 
 UNKNOWN = "must be a regular expression as RE2 knows them; it says: "
