@@ -52,13 +52,15 @@ class Evidence:
     def ended_on_request(self, ended: pods.Terminated | None) -> bool:
         """Did a container end at or after the second in which the Pod's deletion was asked for?
 
-        The API server adds the grace period to the time of the request (`BeforeDelete`).
+        The API server adds the grace period to the time of the request (`BeforeDelete`). It gives
+        none to a Pod whose end it knows (`CheckGracefulDelete`), so that second is then the Pod's.
         """
         meta = self.pod.metadata
         until, grace_seconds = meta.deletion_timestamp, meta.deletion_grace_period_seconds
         if ended is None or not ended.finished_at or not until or grace_seconds is None:
             return False
-        return ended.finished_at >= instants.text(instants.after(until, -grace_seconds))
+        asked = instants.text(instants.after(until, -grace_seconds))
+        return ended.finished_at > asked or (ended.finished_at == asked and grace_seconds > 0)
 
     @property
     def exit_code(self) -> int | None:
@@ -87,16 +89,20 @@ class Evidence:
 
     def init_containers(self) -> Iterator[pods.ContainerStatus]:
         """Those that must end before the task starts: not the native sidecars among them."""
-        native = {
+        native = self._native()
+        return (one for one in self.status.init_container_statuses if one.name not in native)
+
+    def native_sidecars(self) -> Iterator[pods.ContainerStatus]:
+        """The init containers that go on beside the task (KEP-753)."""
+        native = self._native()
+        return (one for one in self.status.init_container_statuses if one.name in native)
+
+    def _native(self) -> set[str]:
+        return {
             container.name
             for container in self.pod.spec.init_containers
             if container.restart_policy == "Always"
         }
-        return (
-            status
-            for status in self.status.init_container_statuses
-            if status.name not in native
-        )  # fmt: skip
 
     def memory_limit(self, name: str) -> str:
         """The memory limit of a container, as it was written; empty without one."""

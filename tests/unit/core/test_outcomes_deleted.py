@@ -58,11 +58,18 @@ DELETIONS = [
     ),
     pytest.param(
         a_pod(status("Failed", containers=[ended(1)]),
-              metadata={"deletionTimestamp": "2026-01-01T10:49:00Z",
-                        "deletionGracePeriodSeconds": 0}),
+              metadata={"deletionTimestamp": "2026-01-01T10:49:01Z",
+                        "deletionGracePeriodSeconds": 1}),
         infra("PodDeleted",
               "the Pod was deleted while it ran, and its program then ended with exit code 1"),
         id="15 deleted by somebody within the second in which it ended",
+    ),
+    pytest.param(
+        a_pod(status("Failed", containers=[ended(1)]),
+              metadata={"deletionTimestamp": "2026-01-01T10:49:00Z",
+                        "deletionGracePeriodSeconds": 0}),
+        user("ExitCode", "exit code 1"),
+        id="15 deleted within that second, and the API server knew already that it had ended",
     ),
     pytest.param(
         a_pod(status("Failed", containers=[ended(128, "StartError", NO_PROGRAM)]),
