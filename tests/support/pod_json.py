@@ -80,6 +80,13 @@ def works(name="main"):
     return {"name": name, "state": {"running": {"startedAt": "2026-01-01T10:42:10Z"}}}
 
 
+def crashes(name, code, restarts):
+    """It waits to be started again; the kubelet puts the Pod's UID into its message."""
+    said = f"back-off 40s restarting failed container={name} pod=x_ns(6f1b)"
+    last = {"terminated": {"exitCode": code, "message": "secret"}} if code is not None else {}
+    return waits("CrashLoopBackOff", said, name) | {"restartCount": restarts, "lastState": last}
+
+
 def waits(reason, message="", name="main"):
     return {"name": name, "state": {"waiting": {"reason": reason, "message": message}}}
 

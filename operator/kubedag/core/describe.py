@@ -29,6 +29,7 @@ STUCK: Final = refusals.WAITS | {
         reasons.IMAGE_PULL_BACK_OFF,
         reasons.CREATE_CONTAINER_CONFIG_ERROR,
         reasons.CONTAINER_NOT_CREATED,
+        reasons.CONTAINER_CRASHING,
         reasons.VOLUME_NOT_MOUNTED,
         reasons.SANDBOX_NOT_CREATED,
         reasons.NODE_UNREACHABLE,

@@ -14,7 +14,7 @@ from kubedag.core.evidence import Evidence, Outcome
 from kubedag.core.outcomes_ended import disruption_reason
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
 Row = Callable[[Evidence], Outcome | None]
 
@@ -70,11 +70,11 @@ def only_others_run(seen: Evidence) -> Outcome | None:
     """The program has ended, and the Pod has not: another container keeps it alive."""
     if seen.status.phase != "Running" or seen.exit_code is None:
         return None
-    names = [status.name for status in _containers(seen) if status.state and status.state.running]
+    names = [status.name for status in _running(_containers(seen))]
     if not names:
         return Outcome(states.RUNNING)
-    said = f"its program ended with {words.exit_code(seen.exit_code)}; waits for container"
-    return _says(states.RUNNING, reasons.SIDECAR_RUNNING, f"{said} {', '.join(names)} to end")
+    said = f"its program ended with {words.exit_code(seen.exit_code)}; waits for"
+    return _says(states.RUNNING, reasons.SIDECAR_RUNNING, f"{said} {_listed(names)} to end")
 
 
 def runs(seen: Evidence) -> Outcome | None:
@@ -112,11 +112,14 @@ def cannot_start(seen: Evidence) -> Outcome | None:
         elif waiting.reason == "CreateContainerConfigError":
             reason = reasons.CREATE_CONTAINER_CONFIG_ERROR
             said = words.settings(waiting.message)
+        elif waiting.reason == "CrashLoopBackOff":
+            reason = reasons.CONTAINER_CRASHING
+            said = _crashing(status)
         else:
             reason = reasons.CONTAINER_NOT_CREATED
             said = words.not_created(waiting.reason, waiting.message)
-        message = words.one_line(_named(status, said))
-        return Outcome(states.PENDING, reason.name, message, since=since)
+        named = said if reason is reasons.CONTAINER_CRASHING else _named(status, said)
+        return Outcome(states.PENDING, reason.name, words.one_line(named), since=since)
     return None
 
 
@@ -150,7 +153,9 @@ def starts(seen: Evidence) -> Outcome:
     if ready is not None and ready.status == rows.FALSE:
         said = "waits for the node to set up its volumes and network"
         return _says(states.PENDING, reasons.STARTING, said)
-    return _says(states.PENDING, reasons.STARTING)
+    waited_for = [one.name for one in _running(seen.native_sidecars()) if one.started is False]
+    said = f"waits for {_listed(waited_for)} to be started" if waited_for else ""
+    return _says(states.PENDING, reasons.STARTING, said)
 
 
 ROWS: Final[tuple[Row, ...]] = (
@@ -172,6 +177,20 @@ ROWS: Final[tuple[Row, ...]] = (
 
 def _containers(seen: Evidence) -> tuple[pods.ContainerStatus, ...]:
     return (*seen.status.init_container_statuses, *seen.status.container_statuses)
+
+
+def _running(containers: Iterable[pods.ContainerStatus]) -> Iterator[pods.ContainerStatus]:
+    return (status for status in containers if status.state and status.state.running)
+
+
+def _listed(names: list[str]) -> str:
+    return f"container{'s' if len(names) > 1 else ''} {', '.join(names)}"
+
+
+def _crashing(status: pods.ContainerStatus) -> str:
+    last = status.last_state.terminated if status.last_state else None
+    code = last.exit_code if last is not None else None
+    return words.crashing(status.name, code, status.restart_count)
 
 
 def _waiting(seen: Evidence) -> Iterator[tuple[pods.ContainerStatus, pods.Waiting]]:

@@ -73,10 +73,23 @@ class ContainerState(_Record, frozen=True):
     terminated: Terminated | None = None
 
 
+class ExitCode(_Record, frozen=True):
+    exit_code: int = 0
+
+
+class LastState(_Record, frozen=True):
+    """How a container ended before it was started again; its words are not even read."""
+
+    terminated: ExitCode | None = None
+
+
 class ContainerStatus(_Record, frozen=True):
     name: str = ""
     restart_count: int = 0
     state: ContainerState | None = None
+    last_state: LastState | None = None
+    started: bool | None = None
+    """Has its startup probe passed?"""
 
 
 class PodCondition(_Record, frozen=True):

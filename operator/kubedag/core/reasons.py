@@ -237,6 +237,12 @@ SANDBOX_NOT_CREATED: Final = _goes_on(
 CONTAINER_NOT_CREATED: Final = _goes_on(
     "ContainerNotCreated", "the node fails to create a container of the Pod, and tries again"
 )
+CONTAINER_CRASHING: Final = _goes_on(
+    "ContainerCrashing",
+    "a native sidecar ends again and again, so the program is not started; the node waits longer "
+    "each time before it starts it anew, and the attempt fails after pendingTimeoutSeconds",
+    "read the log of the container that the message names",
+)
 NODE_UNREACHABLE: Final = _goes_on(
     "NodeUnreachable",
     "the node does not answer; the Pod may go on running, so no other one is started",

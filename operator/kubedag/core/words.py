@@ -58,6 +58,13 @@ def exit_code(code: int) -> str:
     return f"exit code {code} ({meant})" if meant else f"exit code {code}"
 
 
+def crashing(name: str, code: int | None, restarts: int) -> str:
+    """A container that is started again and again, with how it ended last, if that is known."""
+    ended = [] if code is None else [exit_code(code)]
+    said = ", ".join([*ended, f"{restarts} restart{'' if restarts == 1 else 's'}"])
+    return f"container {name} keeps crashing: {said}"
+
+
 def out_of_memory(container_limit: str, pod_limit: str) -> str:
     """The kernel killed a container: its own limit, the Pod's, or the node's memory was used up."""
     if container_limit:

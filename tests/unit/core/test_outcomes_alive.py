@@ -21,6 +21,7 @@ from support.pod_json import (
     UNHEARD_OF,
     a_pod,
     condition,
+    crashes,
     ended,
     ends,
     judged,
@@ -155,6 +156,41 @@ STARTING = [
         pending("Starting"),
         id="25 a native sidecar at work holds up nothing",
     ),
+    pytest.param(
+        a_pod(status("Pending", init=[works("proxy") | {"started": True}],
+                     containers=[waits("ContainerCreating")]),
+              initContainers=[NATIVE_SIDECAR]),
+        pending("Starting"),
+        id="25 nor one that is started",
+    ),
+    pytest.param(
+        a_pod(status("Pending", init=[works("proxy") | {"started": False}],
+                     containers=[waits("PodInitializing")]),
+              initContainers=[NATIVE_SIDECAR]),
+        pending("Starting", "waits for container proxy to be started"),
+        id="25 a native sidecar whose startup probe has not passed",
+    ),
+    pytest.param(
+        a_pod(status("Pending", init=[works("fetch") | {"started": False}],
+                     containers=[waits("PodInitializing")])),
+        pending("Initializing", "init container fetch runs"),
+        id="10 an init container has no startup probe",
+    ),
+    *[
+        pytest.param(
+            a_pod(status("Pending", init=[crashes("proxy", code, restarts)],
+                         containers=[waits("PodInitializing")]),
+                  initContainers=[NATIVE_SIDECAR]),
+            pending("ContainerCrashing", f"container proxy keeps crashing: {said}"),
+            id=f"25 a native sidecar that crashes, {said}",
+        )
+        for code, restarts, said in (
+            (1, 3, "exit code 1, 3 restarts"),
+            (137, 1, "exit code 137 (killed by SIGKILL), 1 restart"),
+            (0, 2, "exit code 0, 2 restarts"),
+            (None, 2, "2 restarts"),
+        )
+    ],
 ]  # fmt: skip
 
 RUNNING = [
@@ -234,6 +270,21 @@ ALL = [*UNSCHEDULED, *STARTING, *RUNNING]
 @pytest.mark.parametrize(("pod", "expected"), ALL)
 def test_what_a_pod_that_is_alive_waits_for(pod, expected):
     assert judged(pod) == expected
+
+
+@pytest.mark.parametrize(
+    ("names", "said"),
+    [
+        (["one"], "container one"),
+        (["one", "two"], "containers one, two"),
+        (list("abcdef"), "containers a, b, c, d, e, f"),
+    ],
+)
+def test_the_containers_that_are_waited_for_are_named(names, said):
+    pod = a_pod(status("Running", containers=[ended(0), *map(works, names)]))
+    assert outcomes.classify(pod).message == (
+        f"its program ended with exit code 0; waits for {said} to end"
+    )
 
 
 def test_an_image_is_waited_with_from_the_moment_it_could_have_been_pulled():
