@@ -55,6 +55,7 @@ def test_a_well_known_secret_is_masked(secret):
     said = masks.Masks(PATTERNS).text(f"before {secret} after\nnext line")
     assert secret not in said
     assert "hunter2" not in said
+    assert "more" not in said
     assert said.endswith("next line")
 
 
