@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from kubedag.core import instants, logs, outcomes, reasons, refusals, result, rows, states
+from kubedag.core import instants, logs, outcomes, reasons, refusals, result, rows, states, words
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -20,6 +20,8 @@ replace = msgspec.structs.replace
 
 STOPS: Final = {"TimedOut": outcomes.RUN_TIMED_OUT, "Replaced": outcomes.RUN_REPLACED}
 STOP_REASONS: Final = {stop: reason for reason, stop in STOPS.items()}
+
+_NAMED_MAX: Final = 3
 
 STUCK: Final = refusals.WAITS | {
     reason.name
@@ -66,8 +68,17 @@ def described(
         reason, message = "Suspended", f"spec.suspend is true; {running} tasks go on to their end"
     else:
         reason = "Running"
-        message = f"{running} active, {done} of {total} done" + _stuck(tasks)
+        message = f"{running} active, {done} of {total} done" + _failed(tasks) + _stuck(tasks)
     return conclude(snap, base, rows.UNKNOWN, reason, message, now)
+
+
+def _failed(tasks: Sequence[rows.TaskRow]) -> str:
+    """That a run will fail is what a person wants to know first."""
+    names = [row.name for row in tasks if row.state == states.FAILED]
+    if not names:
+        return ""
+    more = " …" if len(names) > _NAMED_MAX else ""
+    return f", {len(names)} failed ({', '.join(names[:_NAMED_MAX])}{more})"
 
 
 def _stuck(tasks: Sequence[rows.TaskRow]) -> str:
@@ -76,7 +87,7 @@ def _stuck(tasks: Sequence[rows.TaskRow]) -> str:
     if not found:
         return ""
     more = f" (and {len(found) - 1} more)" if len(found) > 1 else ""
-    return rows.clip(f"; {found[0].name} waits: {found[0].message}", 300) + more
+    return rows.clip("; " + words.waits(found[0].name, found[0].message), 300) + more
 
 
 def _finished(

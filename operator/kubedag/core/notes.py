@@ -90,7 +90,9 @@ def _tasks(old: rows.RunStatus, new: rows.RunStatus) -> Iterator[actions.Note]:
                 f"next one at {row.next_attempt_time}",
             )
         elif _waits(row) and not (was and was.reason == row.reason):
-            yield actions.Note(WARNING, "TaskWaiting", f"task {row.name} waits: {row.message}")
+            yield actions.Note(
+                WARNING, "TaskWaiting", f"task {words.waits(row.name, row.message)}"
+            )
         elif _failed_and_said_why(row) and not (was and _failed_and_said_why(was)):
             yield actions.Note(WARNING, "TaskFailed", _failure(row))
 

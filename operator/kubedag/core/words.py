@@ -34,8 +34,13 @@ def _word(text: str) -> str:
 
 
 def clock_time(stamp: str) -> str:
-    """The time of day of an RFC 3339 instant in UTC: a stored "3 minutes ago" is soon wrong."""
-    return f"{stamp[11:19]} UTC" if len(stamp) >= 20 else stamp
+    """An RFC 3339 instant in UTC, as people write it: a stored "3 minutes ago" is soon wrong."""
+    return f"{stamp[:10]} {stamp[11:19]} UTC" if len(stamp) >= 20 else stamp
+
+
+def waits(name: str, message: str) -> str:
+    """Which task waits, and what for."""
+    return f"{name} {message}" if message.startswith("waits ") else f"{name} waits: {message}"
 
 
 # --- How a container ended -------------------------------------------------------------------

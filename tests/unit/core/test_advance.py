@@ -200,7 +200,7 @@ def test_a_refused_pod_is_asked_for_again_when_its_time_has_come(now, expected):
             "a",
             "Queued",
             reason="WaitingForQuota",
-            message="exceeded quota (since 00:00:10 UTC)",
+            message="exceeded quota (since 2026-01-01 00:00:10 UTC)",
             wait_time=stamp(10),
         )
     ]

@@ -128,7 +128,7 @@ def test_what_keeps_the_api_from_taking_a_pod_is_said_of_the_run():
     assert condition is not None
     assert (
         condition.message
-        == "0 active, 0 of 1 done; a waits: exceeded quota: q (since 00:00:20 UTC)"
+        == "0 active, 0 of 1 done; a waits: exceeded quota: q (since 2026-01-01 00:00:20 UTC)"
     )
 
 

@@ -35,7 +35,26 @@ def said(*tasks):
         ),
         pytest.param(
             [a_row("a", "Failed", reason="ImagePullBackOff", message="no"), a_row("b"), a_row("c")],
-            "0 active, 1 of 3 done", id="it waits no more",
+            "0 active, 1 of 3 done, 1 failed (a)", id="it waits no more",
+        ),
+        pytest.param(
+            [a_row("a", "Failed", reason="ExitCode"), a_row("b", "Pending", reason="Unschedulable",
+             message=NO_ROOM), a_row("c", "Failed")],
+            f"1 active, 2 of 3 done, 2 failed (a, c); b waits: {NO_ROOM}", id="failures come first",
+        ),
+        pytest.param(
+            [a_row(name, "Failed") for name in "abcde"] + [a_row("f", "Running")],
+            "1 active, 5 of 6 done, 5 failed (a, b, c …)", id="of many failures some are named",
+        ),
+        pytest.param(
+            [a_row("a", "UpstreamFailed"), a_row("b", "Skipped"), a_row("c", "Running")],
+            "1 active, 2 of 3 done", id="what was not tried has not failed",
+        ),
+        pytest.param(
+            [a_row("a", "Pending", reason="SchedulingGated",
+                   message="waits for its scheduling gate g to be removed"), a_row("b"), a_row("c")],
+            "1 active, 0 of 3 done; a waits for its scheduling gate g to be removed",
+            id="a wait is said once",
         ),
         pytest.param(
             [a_row("a", "Running", reason="NodeUnreachable", message="n" * 999), a_row("b"),

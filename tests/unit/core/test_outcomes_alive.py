@@ -87,7 +87,7 @@ STARTING = [
             a_pod(status("Pending", containers=[waits(reason, NO_IMAGE)],
                          conditions=[SCHEDULED, INITIALIZED])),
             pending("ImagePullBackOff", "image cannot be pulled: no.example/x:1: not found "
-                    "(attempt 2, since 10:42:05 UTC)"),
+                    "(attempt 2, since 2026-01-01 10:42:05 UTC)"),
             id=f"8 {reason}",
         )
         for reason in ("ErrImagePull", "ImagePullBackOff", "RegistryUnavailable",
@@ -97,13 +97,13 @@ STARTING = [
         a_pod(status("Pending", init=[waits("ImagePullBackOff", NO_IMAGE, "fetch")],
                      containers=[waits("PodInitializing")])),
         pending("ImagePullBackOff", "container fetch: image cannot be pulled: no.example/x:1: not "
-                "found (attempt 2, since 10:40:00 UTC)"),
+                "found (attempt 2, since 2026-01-01 10:40:00 UTC)"),
         id="8 the image of an init container",
     ),
     pytest.param(
         a_pod(status("Pending", containers=[works(), waits("ErrImagePull", "denied", "proxy")])),
         pending("ImagePullBackOff", "container proxy: image cannot be pulled: denied (attempt 2, "
-                "since 10:40:00 UTC)"),
+                "since 2026-01-01 10:40:00 UTC)"),
         id="8 the image of a sidecar, while the task runs already",
     ),
     pytest.param(

@@ -27,7 +27,7 @@ NO_KEY = 'MountVolume.SetUp failed for volume "v" : references non-existent secr
 NO_DISK = 'AttachVolume.Attach failed for volume "v" : rpc error: code = NotFound desc = no disk'
 TIMED_OUT = "Unable to attach or mount volumes: unmounted volumes=[v]: context deadline exceeded"
 WAITS = "waits for the node to set up its volumes and network"
-SINCE = "(attempt 1, since 00:00:02 UTC)"
+SINCE = "(attempt 1, since 2026-01-01 00:00:02 UTC)"
 
 
 def starting(task="a", ready=NOT_YET, **fields):

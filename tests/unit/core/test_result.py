@@ -58,9 +58,9 @@ def test_a_failure_at_the_end_is_never_handled():
         (a_row("a", "Failed"), "a"),
         (
             a_row("a", "Failed", message="exit code 1", attempt=3),
-            "a (exit code 1 after 3 attempts)",
+            "a (exit code 1; after 3 attempts)",
         ),
-        (a_row("a", "Failed", attempt=3), "a after 3 attempts"),
+        (a_row("a", "Failed", attempt=3), "a (after 3 attempts)"),
     ],
     ids=["message", "reason", "nothing", "attempts", "attempts, but no reason"],
 )

@@ -19,7 +19,7 @@ from support.objects import a_task
 
 ONE = a_plan(a_task("a"))
 NO_ACCOUNT = 'error looking up service account ns/etl: serviceaccount "etl" not found'
-SAID = NO_ACCOUNT + " (since 00:00:10 UTC)"
+SAID = NO_ACCOUNT + " (since 2026-01-01 00:00:10 UTC)"
 
 
 def refusal(when, reason="WaitingForServiceAccount", *, attempt=1, pause=60):

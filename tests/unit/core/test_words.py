@@ -162,7 +162,7 @@ def test_only_a_program_that_cannot_be_executed_is_the_users_mistake(message, ex
 )  # fmt: skip
 def test_an_image_is_told_with_the_registrys_own_word(message, said):
     found = words.image(message, 2, SINCE)
-    assert found == f"image cannot be pulled: {said} (attempt 2, since 10:42:05 UTC)"
+    assert found == f"image cannot be pulled: {said} (attempt 2, since 2026-01-01 10:42:05 UTC)"
 
 
 def test_an_image_of_which_nothing_is_said():
@@ -294,4 +294,4 @@ def test_a_message_is_one_line_and_bounded():
 
 def test_a_word_of_the_cluster_leaves_room_for_ours():
     assert len(words.image("x" * 5000, 2, SINCE)) < 500
-    assert words.image("x" * 5000, 2, SINCE).endswith("(attempt 2, since 10:42:05 UTC)")
+    assert words.image("x" * 5000, 2, SINCE).endswith("(attempt 2, since 2026-01-01 10:42:05 UTC)")

@@ -7,7 +7,7 @@ import pytest
 from kubedag.core import words
 
 SINCE = "2026-01-01T10:42:05Z"
-WHERE = "(attempt 2, since 10:42:05 UTC)"
+WHERE = "(attempt 2, since 2026-01-01 10:42:05 UTC)"
 SETUP = 'MountVolume.SetUp failed for volume "v" : '
 ID = "0f" * 32
 NOT_FOUND = [
