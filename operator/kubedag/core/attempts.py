@@ -219,8 +219,8 @@ def _refuse(
     refusal: snapshot.Refusal | None,
 ) -> None:
     """An attempt whose Pod the API will never take has failed without having had a Pod."""
-    if refusal is None or refusal.attempt in fresh:
-        return
+    if refusal is None or refusal.attempt <= max(fresh, default=0):
+        return  # there is none, or later attempts have been made in spite of it
     reason, message = refusal.reason, rows.clip(refusal.message)
     if refusal.transient:
         ended = waits.ended_as(row, refusal, task)

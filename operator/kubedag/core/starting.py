@@ -40,7 +40,8 @@ def start(step: Step) -> None:
             in_flight += 1
             step.active += 1
             step.tasks[index] = _queued(row, "CreatingPod", "")
-            step.actions.append(_create(step, index, row.attempt + 1))
+            if row.state != states.AWAITING_RETRY or _is_known(step, index, row):
+                step.actions.append(_create(step, index, row.attempt + 1))
 
 
 def _active(step: Step) -> int:
@@ -83,7 +84,7 @@ def _retry(step: Step) -> None:
         due = instants.parse(row.next_attempt_time)
         if step.now < due:
             step.wakes.append(due)
-        elif not _alive(step, row) and _is_known(step, index, row):
+        elif not _alive(step, row):
             step.ready.append(index)
 
 
