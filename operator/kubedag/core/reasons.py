@@ -69,8 +69,9 @@ EVICTED_BY_LIMIT: Final = _user(
 )
 DEADLINE_EXCEEDED: Final = _user(
     "DeadlineExceeded",
-    "the activeDeadlineSeconds of the podTemplate were over",
-    "raise them, or use timeoutSeconds alone",
+    "the Pod's activeDeadlineSeconds were over, which a webhook or somebody by hand has set: in a "
+    "podTemplate they are refused",
+    "ask whoever sets them, and use timeoutSeconds",
 )
 INIT_CONTAINER_FAILED: Final = _user(
     "InitContainerFailed",
