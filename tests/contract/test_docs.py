@@ -58,6 +58,7 @@ def test_the_decisions_are_numbered_without_a_gap():
 def test_a_decision_is_one_page_with_its_reasons_and_its_costs(path):
     text = path.read_text(encoding="utf-8")
     assert text.startswith(f"# {int(path.name[:4])}. ")
+    assert re.match(r"Accepted, \d{4}-\d\d-\d\d\.$", text.splitlines()[2])
     assert re.findall(r"^## (.+)$", text, re.MULTILINE) == ["Context", "Decision", "Consequences"]
     assert len(text.splitlines()) <= 60
 
