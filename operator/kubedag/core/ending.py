@@ -17,7 +17,7 @@ def end_pods(step: Step) -> None:
     for index in step.folded:
         row = step.tasks[index]
         seen = step.snap.pods.get(row.name, ())
-        if not seen or vanished.is_odd(row, seen[-1]):
+        if not seen or vanished.is_odd(row, seen):
             vanished.ask(step, index, seen)
         for pod in seen:
             if pod.gone:

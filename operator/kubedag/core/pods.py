@@ -156,6 +156,27 @@ def attempt_number(pod: Pod) -> int:
     return int(text) if text.isascii() and text.isdigit() and len(text) < 6 else 0
 
 
+def is_of(pod: Pod, run_uid: str) -> bool:
+    """Does a Pod that has the name of one of a run's attempts belong to that run?
+
+    Its owner can be edited as its labels can, so one of them is enough: the name holds a hash of the
+    run's UID. A Pod that something else controls (`metav1.GetControllerOf`) is not ours.
+    """
+    owners = pod.metadata.owner_references
+    controllers = [owner.uid for owner in owners if owner.controller]
+    if controllers:
+        return run_uid in controllers
+    return pod.label(LABEL_RUN_UID) == run_uid or any(owner.uid == run_uid for owner in owners)
+
+
+def lacks_owner(pod: Pod) -> bool:
+    """Has a Pod of ours lost what lets it go with its run?"""
+    run_uid = pod.label(LABEL_RUN_UID)
+    if not run_uid or pod.gone:
+        return False
+    return all(owner.uid != run_uid for owner in pod.metadata.owner_references)
+
+
 def is_held(pod: Pod) -> bool:
     """Does the Pod exist, and stay until we let it go?"""
     return not pod.gone and FINALIZER in pod.metadata.finalizers

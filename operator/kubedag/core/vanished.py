@@ -28,16 +28,26 @@ def as_believed(pod: pods.Pod, snap: snapshot.RunSnapshot) -> pods.Pod:
     return msgspec.structs.replace(pod, gone=False)
 
 
-def is_odd(row: rows.TaskRow, newest: pods.Pod) -> bool:
-    """Is the newest Pod of a task gone, or not that of its last attempt? Cheap: it seldom is."""
-    return newest.gone or not row.attempts or row.attempts[-1].pod_name != newest.metadata.name
+def is_odd(row: rows.TaskRow, seen: Sequence[pods.Pod]) -> bool:
+    """Is the newest Pod of a task gone, or not that of its last attempt, or one without its owner?
+
+    Cheap: it seldom is.
+    """
+    newest = seen[-1]
+    if newest.gone or not row.attempts or row.attempts[-1].pod_name != newest.metadata.name:
+        return True
+    return any(map(pods.lacks_owner, seen))
 
 
 def ask(step: Step, index: int, seen: Sequence[pods.Pod]) -> None:
-    """Have the API asked for the Pods of a task that are not seen and not confirmed to be gone."""
+    """Have the API asked for the Pods of a task that are not seen and not confirmed to be gone.
+
+    Those that have lost their owner are asked for, too: whoever finds one puts it right.
+    """
     row = step.tasks[index]
     for pod in seen:
-        if pod.gone and not as_believed(pod, step.snap).gone:
+        vanished = pod.gone and not as_believed(pod, step.snap).gone
+        if vanished or pods.lacks_owner(pod):
             _confirm(step, index, pod.metadata.name, pod.metadata.uid, pods.attempt_number(pod))
     last = row.attempts[-1] if row.attempts else None
     if last is not None and is_missing(last, seen) and last.pod_name not in step.snap.gone:

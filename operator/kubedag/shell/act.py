@@ -152,8 +152,7 @@ class RunActor:
         path = client.PODS.path(entry.facts.namespace, action.name)
         try:
             answer = await self._api.request("GET", path)
-            owners = self._pod.decode(answer).metadata.owner_references
-            if any(owner.uid == entry.facts.uid and owner.controller for owner in owners):
+            if pods.is_of(self._pod.decode(answer), entry.facts.uid):
                 await self._keeper.put_right(entry, answer, mark)
                 if self._pods.get(entry.facts.namespace, action.name) is None:
                     # It has gone since, or the watch never told of it: not at once again.

@@ -16,12 +16,15 @@ PodsByTask = dict[str, tuple[pods.Pod, ...]]
 def run_of(pod: pods.Pod) -> str:
     """The UID of the run that a Pod belongs to; empty if its labels do not fit its name and owner."""
     run_uid = pod.label(pods.LABEL_RUN_UID)
+    if not run_uid or not pods.is_of(pod, run_uid):
+        return ""
+    run_name = pod.label(pods.LABEL_RUN)
     for owner in pod.metadata.owner_references:
         if owner.uid == run_uid:
-            task, attempt = pod.label(pods.LABEL_TASK), pods.attempt_number(pod)
-            name = naming.pod_name(owner.name, run_uid, task, None, attempt)
-            return run_uid if name == pod.metadata.name else ""
-    return ""
+            run_name = owner.name
+    task, attempt = pod.label(pods.LABEL_TASK), pods.attempt_number(pod)
+    name = naming.pod_name(run_name, run_uid, task, None, attempt)
+    return run_uid if name == pod.metadata.name else ""
 
 
 def same_labels(old: pods.Pod | None, new: pods.Pod) -> bool:

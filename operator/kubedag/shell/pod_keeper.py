@@ -132,8 +132,8 @@ class PodKeeper:
                 raise
             entry.gone |= {action.name, action.uid or action.name}
             return True
-        meta = self._pod.decode(answer).metadata
-        ours = any(owner.uid == entry.facts.uid for owner in meta.owner_references)
+        found = self._pod.decode(answer)
+        meta, ours = found.metadata, pods.is_of(found, entry.facts.uid)
         if action.uid and meta.uid != action.uid:
             entry.gone.add(action.uid)
         if not ours and meta.uid != action.uid:

@@ -189,9 +189,11 @@ class Store:
             self.unclaimed.pop(name, None)
 
     def owner_of(self, pod: pods.Pod) -> RunEntry | None:
-        """The run that a Pod belongs to by its owner, whatever its labels say."""
-        for owner in pod.metadata.owner_references:
-            if (name := self._run_of_uid.get(owner.uid)) is not None:
+        """The run that a Pod belongs to by its owner; by its label only if it has lost that."""
+        labelled = pod.label(pods.LABEL_RUN_UID)
+        uids = [owner.uid for owner in pod.metadata.owner_references]
+        for uid in (*uids, *([labelled] if pods.is_of(pod, labelled) else ())):
+            if (name := self._run_of_uid.get(uid)) is not None:
                 return self.runs[name]
         return None
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 
 from kubedag.core import actions, advance, pods
@@ -35,6 +36,18 @@ def test_a_pod_that_a_watch_says_is_deleted_is_asked_for_by_name():
     found = step(VANISHED)
     assert asked(found) == [actions.ConfirmGone(NAME, VANISHED.metadata.uid, 0, 1)]
     assert found.tasks[0].state == "Running"
+
+
+@pytest.mark.parametrize("attempts", [1, 2], ids=["the newest", "an earlier one"])
+def test_a_living_pod_that_has_lost_its_owner_is_asked_for_so_that_it_gets_it_back(attempts):
+    """Without one it would outlive its run."""
+    pod = a_pod(phase="Failed", exit_code=1, node="node-1")
+    alone = msgspec.structs.replace(
+        pod, metadata=msgspec.structs.replace(pod.metadata, owner_references=())
+    )
+    later = (a_pod(attempt=2, phase="Running"),)[: attempts - 1]
+    assert asked(step(pod, *later)) == []
+    assert asked(step(alone, *later)) == [actions.ConfirmGone(NAME, pod.metadata.uid, 0, 1)]
 
 
 def test_a_pod_of_which_only_the_status_tells_is_asked_for_by_name():

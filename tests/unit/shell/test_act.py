@@ -4,21 +4,30 @@ from __future__ import annotations
 
 import asyncio
 
+import msgspec
 import pytest
 
-from kubedag.core import actions, rows, snapshot
+from kubedag.core import actions, pods, rows, snapshot
 from kubedag.shell import act
 from kubedag.shell.entries import RunEntry
 from kubedag.shell.errors import ApiError, Unreachable
 from kubedag.shell.tasks import Tasks
 from support import virtual_loop
 from support.answering_api import AnsweringApi, Known, LoopClock
-from support.builders import a_plan, a_pod, a_snapshot, encoded, run_facts, stamp
+from support.builders import RUN_UID, a_plan, a_pod, a_snapshot, encoded, run_facts, stamp
 from support.objects import a_task
 
 PLAN = a_plan(a_task("a"), a_task("b"))
 SNAP = a_snapshot(PLAN)
 POD = a_pod()
+
+
+def owned_by(*owners):
+    metadata = msgspec.structs.replace(POD.metadata, owner_references=owners)
+    return msgspec.structs.replace(POD, metadata=metadata)
+
+
+ALONE = owned_by()
 CREATE = actions.CreatePod(POD.metadata.name, 0, 1)
 PODS = "/api/v1/namespaces/ns/pods"
 EXISTS = ApiError(409, "AlreadyExists", "exists")
@@ -142,10 +151,22 @@ def test_a_pod_of_ours_that_the_cache_does_not_take_in_is_not_asked_for_at_once_
     assert (done.refusal.transient, done.refusal.retry_time) == (True, stamp(1))
 
 
+def test_a_pod_of_ours_that_has_lost_its_owner_is_adopted_and_gets_it_back():
+    done = Done(AnsweringApi(EXISTS, encoded(ALONE), encoded(POD)), CREATE)
+    path = f"{PODS}/{POD.metadata.name}"
+    assert done.api.asked == [f"POST {PODS}", f"GET {path}", f"PATCH {path}"]
+    (owner,) = done.api.calls[2].body["metadata"]["ownerReferences"]
+    assert (owner["uid"], done.pods.names, done.refusal) == (RUN_UID, [POD.metadata.name], None)
+
+
 @pytest.mark.parametrize(
     "pod",
-    [a_pod(run_uid="other"), a_pod(run="other", run_uid="uid-other")],
-    ids=["of a run of that name before", "of somebody else"],
+    [
+        a_pod(run_uid="other"),
+        a_pod(run="other", run_uid="uid-other"),
+        owned_by(pods.OwnerReference("uid-job", "Job", "job", controller=True)),
+    ],
+    ids=["of a run of that name before", "of somebody else", "of another controller"],
 )
 def test_a_pod_of_somebody_else_is_never_adopted(pod):
     done = Done(AnsweringApi(EXISTS, encoded(pod)), CREATE)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from kubedag.core import pods
+from kubedag.core import naming, pods
 from kubedag.shell import pod_index
 from kubedag.shell.store import Store
 from support.builders import (
@@ -63,8 +63,42 @@ def test_labels_are_believed_only_if_the_name_follows_from_them(broken):
     assert pod_index.run_of(with_meta(a_pod(), labels=broken)) == ""
 
 
-def test_a_copy_of_a_pod_under_another_name_is_not_believed():
-    assert pod_index.run_of(with_meta(a_pod(), name="copy")) == ""
+@pytest.mark.parametrize("owners", [a_pod().metadata.owner_references, ()], ids=["owned", "bare"])
+def test_a_copy_of_a_pod_under_another_name_is_not_believed(owners):
+    copy = with_meta(a_pod(), name="copy", owner_references=owners)
+    assert pod_index.run_of(copy) == ""
+
+
+SHARED = pods.OwnerReference("uid-x", "ConfigMap", "x")
+THEIRS = pods.OwnerReference("uid-job", "Job", "job", controller=True)
+
+
+@pytest.mark.parametrize(
+    ("owners", "expected"),
+    [
+        pytest.param((), RUN_UID, id="none"),
+        pytest.param((SHARED,), RUN_UID, id="one that controls nothing"),
+        pytest.param((THEIRS,), "", id="somebody else"),
+        pytest.param((pods.OwnerReference(RUN_UID, "DAGRun", "run"), THEIRS), "", id="both"),
+    ],
+)
+def test_a_pod_without_its_owner_is_its_runs_by_name_and_label_unless_another_controls_it(
+    store, owners, expected
+):
+    pod = with_meta(a_pod(), owner_references=owners)
+    assert pod_index.run_of(pod) == expected
+    store.pod_changed(None, a_pod())
+    store.pod_changed(a_pod(), pod)
+    assert store.pods.of(RUN_UID) == ({"a": (pod,)} if expected else {})
+
+
+@pytest.mark.parametrize(
+    "name", ["r.un", "r" * 60, "r." * 50 + "r"], ids=["dot", "long", "longer"]
+)
+def test_the_label_of_a_run_tells_enough_of_its_name(name):
+    pod = with_meta(a_pod(run=name), owner_references=())
+    told = pod.metadata.labels | {pods.LABEL_RUN: naming.label_value(name)}
+    assert pod_index.run_of(with_meta(pod, labels=told)) == RUN_UID
 
 
 @pytest.mark.parametrize("broken", BROKEN.values(), ids=BROKEN)
@@ -135,6 +169,15 @@ def test_a_held_pod_whose_labels_do_not_fit_is_looked_at_with_its_run(store, wok
     store.pod_changed(None, pod)
     assert woken == [key(pod)]
     assert store.owner_of(pod) is store.runs["ns", "run"]
+
+
+def test_a_held_pod_that_has_lost_its_owner_is_looked_at_with_the_run_of_its_label(store):
+    pod = held(a_pod(), labels=labels("b", 1), owner_references=())
+    store.pod_changed(None, pod)
+    assert store.owner_of(pod) is store.runs["ns", "run"]
+    shared = with_meta(pod, owner_references=(SHARED,))
+    assert store.owner_of(shared) is store.runs["ns", "run"]
+    assert store.owner_of(with_meta(pod, owner_references=(THEIRS,))) is None
 
 
 @pytest.mark.parametrize("gone", [True, False], ids=["gone", "let go"])

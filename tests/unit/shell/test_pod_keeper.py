@@ -21,6 +21,7 @@ POD = a_pod(phase="Running")
 NAME, UID = POD.metadata.name, POD.metadata.uid
 PATH = f"/api/v1/namespaces/ns/pods/{NAME}"
 OWNER = {"apiVersion": "v", "kind": "DAGRun", "name": RUN, "uid": RUN_UID, "controller": True}
+THEIRS = {"apiVersion": "v", "kind": "Job", "name": "job", "uid": "u", "controller": True}
 MARK = pod_keeper.Mark(labels("a", 1), OWNER)
 MISSING = ApiError(404, "NotFound", "no such Pod")
 CUT = Unreachable("cut", maybe_applied=False)
@@ -79,10 +80,13 @@ def changed(**changes):
         pytest.param(confirm, MISSING, {NAME, UID}, id="there is none"),
         pytest.param(confirm_by_status, MISSING, {NAME}, id="there is none, by the status"),
         pytest.param(
-            confirm, changed(uid="other", ownerReferences=[]), {NAME, UID}, id="another one"
+            confirm, changed(uid="other", ownerReferences=[], labels={}), {NAME, UID}, id="another one"
         ),
         pytest.param(
-            confirm_by_status, changed(ownerReferences=[]), {NAME}, id="somebody else's"
+            confirm_by_status, changed(ownerReferences=[THEIRS]), {NAME}, id="somebody else's"
+        ),
+        pytest.param(
+            confirm_by_status, changed(ownerReferences=[], labels={}), {NAME}, id="nobody's"
         ),
         pytest.param(confirm, changed(), set(), id="it is there"),
         pytest.param(confirm_by_status, changed(), set(), id="it is there, by the status"),
@@ -118,6 +122,7 @@ def test_a_question_without_an_answer_is_asked_ever_less_often():
 # --- Put right --------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("ask", [confirm, confirm_by_status])
 @pytest.mark.parametrize(
     ("found", "patched", "what"),
     [
@@ -133,8 +138,8 @@ def test_a_question_without_an_answer_is_asked_ever_less_often():
         ),
     ],
 )  # fmt: skip
-def test_what_somebody_changed_is_put_right_and_told(found, patched, what):
-    kept = Kept(found, encoded(POD)).by(confirm)
+def test_what_somebody_changed_is_put_right_and_told(ask, found, patched, what):
+    kept = Kept(found, encoded(POD)).by(ask)
     assert kept.api.asked == [f"GET {PATH}", f"PATCH {PATH}"]
     assert kept.api.calls[1].body == {"metadata": {"uid": UID, "resourceVersion": "1", **patched}}
     assert (kept.pods.names, kept.entry.gone) == ([NAME], set())
