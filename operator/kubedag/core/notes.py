@@ -6,6 +6,7 @@ that nothing is told twice and nothing is told that did not happen.
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
 from kubedag.core import actions, rows, states, words
@@ -81,13 +82,13 @@ def _tasks(old: rows.RunStatus, new: rows.RunStatus) -> Iterator[actions.Note]:
     for was, row in zip(before, new.tasks, strict=True):
         if was is row:
             continue
+        yield from _retries(was, row)
         moved = was is None or (was.attempt, was.state) != (row.attempt, row.state)
         if row.state == states.AWAITING_RETRY and moved:
             yield actions.Note(
                 WARNING,
                 "TaskRetryScheduled",
-                f"task {row.name}: attempt {row.attempt} failed ({row.message or row.reason}); "
-                f"next one at {row.next_attempt_time}",
+                _retry(row.name, row.attempt, row.message or row.reason, row.next_attempt_time),
             )
         elif _waits(row) and not (was and was.reason == row.reason):
             yield actions.Note(
@@ -95,6 +96,20 @@ def _tasks(old: rows.RunStatus, new: rows.RunStatus) -> Iterator[actions.Note]:
             )
         elif _failed_and_said_why(row) and not (was and _failed_and_said_why(was)):
             yield actions.Note(WARNING, "TaskFailed", _failure(row))
+
+
+def _retries(was: rows.TaskRow | None, row: rows.TaskRow) -> Iterator[actions.Note]:
+    """The attempts that failed and were followed by another one before that could be stored."""
+    told = {one.number for one in was.attempts if one.state == states.FAILED} if was else ()
+    for one, later in pairwise(row.attempts):
+        if one.state == states.FAILED and one.number not in told:
+            said = _retry(row.name, one.number, one.message or one.reason, later.create_time)
+            yield actions.Note(WARNING, "TaskRetryScheduled", said)
+
+
+def _retry(task: str, attempt: int, why: str, when: str | None) -> str:
+    said = f"task {task}: attempt {attempt} failed ({why}); "
+    return said + (f"next one at {when}" if when else "another one follows")
 
 
 def _waits(row: rows.TaskRow) -> bool:

@@ -155,6 +155,77 @@ def test_a_retry_is_told_with_its_time():
     )
 
 
+def tried(state, *ends, **fields):
+    """A task with an attempt for each of these ends."""
+    attempts = tuple(
+        an_attempt(number, end, message=f"exit code {number}", create_time=stamp(10 * number),
+                   log=rows.LogTail("None"))
+        for number, end in enumerate(ends, 1)
+    )  # fmt: skip
+    last = {"message": attempts[-1].message, "attempt": len(attempts)}
+    return a_row("a", state, attempts=attempts, **(last | fields))
+
+
+def retried(number):
+    return (
+        f"task a: attempt {number} failed (exit code {number}); "
+        f"next one at {stamp(10 * number + 10)}"
+    )
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "expected"),
+    [
+        pytest.param(
+            tried("Running", "Running"), tried("Running", "Failed", "Running"), [retried(1)],
+            id="a back-off between two writes",
+        ),
+        pytest.param(
+            a_row("a", "Waiting"), tried("Pending", "Failed", "Failed", "Pending"),
+            [retried(1), retried(2)], id="two of them",
+        ),
+        pytest.param(
+            tried("AwaitingRetry", "Failed"), tried("Running", "Failed", "Running"), [],
+            id="one that was told",
+        ),
+        pytest.param(
+            tried("Running", "Failed", "Running"), tried("Running", "Failed", "Failed", "Running"),
+            [retried(2)], id="the next one",
+        ),
+        pytest.param(
+            tried("Running", "Running"),
+            tried("AwaitingRetry", "Failed", "Failed", next_attempt_time=stamp(30)),
+            [retried(1), retried(2)], id="and one that is still to come",
+        ),
+        pytest.param(
+            tried("Running", "Running"), tried("Failed", "Failed", "Failed"),
+            [retried(1), "task a failed: exit code 2 (after 2 attempts)"], id="the last is no retry",
+        ),
+        pytest.param(
+            tried("Running", "Running"), tried("Succeeded", "Failed", "Succeeded"), [retried(1)],
+            id="made good",
+        ),
+        pytest.param(
+            tried("Running", "Running"),
+            a_row("a", "Failed", attempt=2, message="no", attempts=(
+                an_attempt(1, "Failed", message="m"), an_attempt(2, "Failed", create_time=None,
+                                                                 pod_name=""))),
+            ["task a: attempt 1 failed (m); another one follows",
+             "task a failed: no (after 2 attempts)"],
+            id="one that the API does not take",
+        ),
+    ],
+)  # fmt: skip
+def test_a_retry_is_told_however_soon_the_next_attempt_follows(before, after, expected):
+    found = notes.of_run(a_status(before), a_status(after))
+    assert [note.message for note in found] == expected
+
+
+def test_the_retries_of_a_run_are_told_as_little_as_all_else():
+    many = tried("Running", *["Failed"] * 50, "Running")
+    assert len(notes.of_run(RUNNING, a_status(many))) <= notes.NOTES_MAX
+
+
 @pytest.mark.parametrize("failed", [5, 18, 19, 20, 21, 500])
 def test_of_many_changes_the_first_are_told_the_last_and_how_many_more_there_were(failed):
     before = a_status(*[a_row(f"t{n}", "Running") for n in range(failed)])
