@@ -36,7 +36,8 @@ def unended(facts: Facts) -> Iterator[str]:
         if run.exists and not run.finished and _can_end(facts, run):
             reason = run.condition("Succeeded").get("reason", "no status")
             yield f"{run.name} has not ended: {reason}, {run.states() if run.tasks else ''}"
-        live = run.live_pods() + sum(pod.live for pod in run.strays)
+        seen = (pod for pods in (*run.pods.values(), run.strays) for pod in pods)
+        live = sum(pod.live and (run.exists or not pod.alone) for pod in seen)
         if (run.finished or not run.exists) and live:
             yield f"{run.name} is over, and {live} of its Pods live"
 

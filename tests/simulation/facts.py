@@ -54,6 +54,8 @@ class PodFacts:
     began: bool = False
     hidden: bool = False
     """Somebody has broken the labels that it is known by."""
+    alone: bool = False
+    """Somebody has taken its owner away: it stays if its run goes before it has that again."""
     labels: Object = field(default_factory=dict)
     unplaced: bool = False
     """Deleted before it had a node: it is only there until its finalizers are off."""
@@ -298,6 +300,7 @@ class Facts:
         if meta.get("deletionTimestamp") and not pod.deleted_by:
             pod.deleted_by, pod.deleted_at = change.actor, self.cluster.time()
         pod.hidden = any((told or {}).get(key) != value for key, value in pod.labels.items())
+        pod.alone = not meta.get("ownerReferences")
         revision = (told or {}).get(labels.LABEL_REVISION, pod.revision)
         if revision != pod.revision and not run.status.get("revision"):
             pod.revision = revision  # nothing told of the run's start, and it has begun anew

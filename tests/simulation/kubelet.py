@@ -211,7 +211,10 @@ class Kubelet:
         child = self._cluster.objects[plural].get((meta["namespace"], meta["name"]))
         if child is None or child["metadata"]["uid"] != meta["uid"]:
             return
-        owner = child["metadata"]["ownerReferences"][0]
+        owners = child["metadata"].get("ownerReferences")
+        if not owners:
+            return
+        owner = owners[0]
         run = self._cluster.objects["dagruns"].get((meta["namespace"], owner["name"]))
         if run is None or run["metadata"]["uid"] != owner["uid"]:
             self._cluster.delete(plural, meta["namespace"], meta["name"], "gc")

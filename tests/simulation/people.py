@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 HUMAN = "human"
 FOREIGN = {"app": "somebody's"}
+OWNER = "ownerReferences"
 DAMAGES = ("wiped", "rowless", "unfinished", "succeeded", "misfit", "forgetful")
 """How a status is edited by hand."""
 
@@ -202,6 +203,7 @@ class People:
                 (labels.LABEL_ATTEMPT, "77"),
                 (labels.LABEL_ATTEMPT, "x"),
                 (labels.LABEL_RUN_UID, None),
+                (OWNER, None),
             ]
         )
         if self._there("pods", name, uid) is None:
@@ -209,6 +211,8 @@ class People:
         self._tell(f"human: label {key} of {name} becomes {value}")
 
         def edit(pod: Object) -> None:
+            if key == OWNER:
+                pod["metadata"].pop("ownerReferences", None)
             pod["metadata"]["labels"].pop(key, None)
             if value is not None:
                 pod["metadata"]["labels"][key] = value
