@@ -241,11 +241,12 @@ class Cluster:
         if not graceful and not meta.get("finalizers"):
             self.remove(plural, namespace, name, actor)
         elif not meta.get("deletionTimestamp"):
-            until = stamp(self.time() + (grace_seconds if graceful else 0))
-            self.edit(
-                plural, namespace, name,
-                lambda pod: pod["metadata"].update(deletionTimestamp=until), actor,
-            )  # fmt: skip
+            grace = grace_seconds if graceful else 0
+            doom = {
+                "deletionTimestamp": stamp(self.time() + grace),
+                "deletionGracePeriodSeconds": grace,
+            }
+            self.edit(plural, namespace, name, lambda obj: obj["metadata"].update(doom), actor)
         return obj
 
     def let_go(self, plural: str, namespace: str, name: str, actor: str) -> None:

@@ -321,14 +321,19 @@ class Facts:
         statuses = obj["status"].get("containerStatuses") or [{"state": {}}]
         ended = statuses[0]["state"].get("terminated")
         code = ended["exitCode"] if ended else None
-        if obj["status"]["phase"] == "Succeeded":
-            pod.may_count_as = {SUCCESS}
-        elif obj["status"].get("message") == TOLD_TO_END:
+        if obj["status"].get("message") == TOLD_TO_END or (pod.deleted_by and code == 0):
             pod.may_count_as = {INFRA}
+        elif obj["status"]["phase"] == "Succeeded":
+            pod.may_count_as = {SUCCESS}
         else:
             pod.may_count_as = {CLASS_OF_END[pod.way]}
-            if pod.deleted_by and code in (137, 143):
-                pod.may_count_as.add(INFRA)  # nothing in a Pod tells which it was
+            if pod.deleted_by:
+                pod.may_count_as.add(INFRA)  # it may have been told to end
+        meta = obj["metadata"]
+        at_once = meta.get("deletionGracePeriodSeconds") == 0
+        if at_once and ended and ended["finishedAt"] == meta["deletionTimestamp"]:
+            # Nothing in a Pod tells which came first within this second.
+            pod.may_count_as.add(USER if code else SUCCESS)
         if pod.asked and SUCCESS not in pod.may_count_as:
             pod.may_count_as.add(pod.asked)
 

@@ -186,7 +186,7 @@ class Kubelet:
         if pod is None:
             return
         if pod["status"]["phase"] == "Running":
-            code = self._chance.choice([137, 143])
+            code = self._chance.choice([137, 143, 0, 1])
             self._edit(key, lambda pod: self._ended(pod, code, "Error", None))
         elif pod["status"]["phase"] == "Pending" and pod["spec"].get("nodeName"):
             self._edit(key, _never_began)
