@@ -76,7 +76,7 @@ def _pod(task: str, *, done: bool) -> pods.Pod:
     ended = pods.ContainerState(terminated=pods.Terminated(0, "Completed", "", 0, STAMP, STAMP))
     labels = {pods.LABEL_TASK: task, pods.LABEL_ATTEMPT: "1"}
     return pods.Pod(
-        pods.Metadata(f"run-{task}-1", "bench", f"uid-{task}", "1", STAMP, None, labels),
+        pods.Metadata(f"run-{task}-1", "bench", f"uid-{task}", "1", STAMP, labels=labels),
         pods.PodSpec("node"),
         pods.PodStatus(
             phase="Succeeded" if done else "Running",
