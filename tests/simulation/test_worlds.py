@@ -32,6 +32,12 @@ REGRESSIONS = {
 them found has a test of its own in `tests/unit`, where that can be."""
 BROKEN_ONCE = [
     pytest.param(
+        "1400",
+        faults.Faults(watch_late=0.1, watch_lost=0.05, applied_late=0.3, pods_deleted=0.1,
+                      statuses_broken=1.0, quota=0.6),
+        id="a Pod went after its run had ended, and those that were left were looked at by nobody",
+    ),
+    pytest.param(
         "103307",
         faults.Faults(kills=2, applied_late=0.3, slices_deleted=1.0, too_large=3000,
                       ends_at=120.0),

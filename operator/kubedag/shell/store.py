@@ -162,6 +162,8 @@ class Store:
             return  # somebody copied our labels, or changed them; a run that misses it will ask
         if new.gone and (entry is None or entry.status.finished):
             self.pods.forget(run_uid, new)
+            if entry is not None and self.pods.of(run_uid):
+                self._wake(entry.key)  # the others may go, now that this one has
             return
         self.pods.put(run_uid, new)
         if entry is not None:

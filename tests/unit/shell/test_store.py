@@ -285,6 +285,15 @@ def test_a_pod_that_goes_when_nobody_asks_for_it_is_forgotten(woken, status):
     assert woken.store.pods.of("uid-run") == {}
 
 
+def test_a_pod_that_goes_after_its_run_has_those_looked_at_that_are_left(woken):
+    woken.store.put_run(run(status=ENDED))
+    woken.store.pod_changed(None, a_pod("a"))
+    woken.store.pod_changed(None, a_pod("b", phase="Succeeded"))
+    assert woken.by(woken.store.pod_changed, a_pod("a"), a_pod("a", gone=True)) == {RUN}
+    last = a_pod("b", phase="Succeeded", gone=True)
+    assert woken.by(woken.store.pod_changed, a_pod("b", phase="Succeeded"), last) == set()
+
+
 # --- Revisions --------------------------------------------------------------------------------
 
 
