@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from simulation.facts import Facts
 
 TERMINAL = tuple(oracle.WORDS)
+GIVEN_UP = ("RevisionNotFound", "DAGNotFound", "DAGNotReady")
+"""How a run ends of which nobody knows any more what it was to do."""
 GRACE_AFTER_DELETION_SECONDS = 700.0
 """A run whose DELETED event was lost lives on in the operator until its next full list."""
 IN_FLIGHT_SECONDS_MAX = 3.0
@@ -224,6 +226,8 @@ class Invariants:
             attempt.get("podName") == pod.name for attempt in row.get("attempts", ())
         ):
             return  # a Pod that came too late, of a task that had to end without it
+        if run.finished and _said(run.status) in GIVEN_UP:
+            return  # it was told to end, and whatever it made of that, nothing more is told
         if pod.phase in ENDED:
             if not pod.recorded and SUCCESS in pod.may_count_as:
                 yield f"deleted before it was stored how it ended ({pod.phase})"
@@ -251,3 +255,10 @@ def _row(status: Object, task: str) -> Object:
             found: Object = row
             return found
     return {}
+
+
+def _said(status: Object) -> str:
+    for condition in status.get("conditions", ()):
+        if condition["type"] == "Succeeded":
+            return str(condition["reason"])
+    return ""
