@@ -17,7 +17,7 @@ import time
 import pytest
 import yaml
 
-from dev.cluster.procs import ApiError
+from dev.cluster.procs import ApiError, ProcessCluster, Profile
 from dev.cluster.procs.ports import Port
 from kubedag.api import crds
 from support import background, certificates, chaos_faults, mixed_dags
@@ -66,6 +66,13 @@ def bad_network(cluster, behind, tmp_path):
     finally:
         behind.run(proxy.stop())
         port.release()
+
+
+@pytest.fixture(scope="module")
+def scale_cluster():
+    """A cluster of its own: what other tests leave behind would be in the figures."""
+    with ProcessCluster(Profile.SCALE) as cluster:
+        yield cluster
 
 
 @pytest.fixture
