@@ -11,9 +11,8 @@ import time
 import pytest
 
 from dev.cluster import tools
-from dev.cluster.procs import ApiError
-from kubedag.api import crds
 from support import operators
+from support.kinds import install, until
 from support.objects import API_VERSION, a_dag, a_run, a_task
 
 pytestmark = pytest.mark.integration
@@ -22,34 +21,11 @@ TASKS = int(os.environ.get("TASKS", "1600"))
 SECONDS_MAX = 60 + TASKS / 5
 MIB = 1024 * 1024
 SAID = "line after line of what went wrong\n" * 58
-CRDS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
-
-
-def until(what, seconds=60.0, pause=0.25):
-    deadline = time.monotonic() + seconds
-    while not (found := what()):
-        assert time.monotonic() < deadline, "it never came to be"
-        time.sleep(pause)
-    return found
-
-
-def is_served(client, plural):
-    try:
-        client.get(f"/apis/{API_VERSION}/{plural}")
-    except ApiError as error:
-        if error.status not in {404, 429}:
-            raise
-        return False
-    return True
 
 
 @pytest.fixture(scope="module")
 def kinds(scale_cluster):
-    client = scale_cluster.client
-    for manifest in crds.all_manifests().values():
-        if not client.exists(f"{CRDS}/{manifest['metadata']['name']}"):
-            client.create(CRDS, manifest)
-        until(lambda one=manifest: is_served(client, one["spec"]["names"]["plural"]))
+    install(scale_cluster.client)
 
 
 class Place:

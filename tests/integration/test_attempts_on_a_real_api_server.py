@@ -14,15 +14,13 @@ import time
 
 import pytest
 
-from dev.cluster.procs import ApiError
-from kubedag.api import crds
 from kubedag.core.pods import FINALIZER
 from support import operators, real_loop
+from support.kinds import install
 from support.objects import API_VERSION, a_dag, a_run, a_task
 
 pytestmark = pytest.mark.integration
 
-CRDS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
 SECONDS_MAX = 60
 ONCE = a_dag(
     a_task("a", retry={"infraLimit": 3, "backoffSeconds": 1}),
@@ -106,30 +104,9 @@ async def only_pod(user):
     return next(iter(await until(user.pods)))
 
 
-def is_served(client):
-    try:
-        client.get(f"/apis/{API_VERSION}/dagruns")
-        client.get(f"/apis/{API_VERSION}/dags")
-    except ApiError as error:
-        if error.status not in {404, 429}:
-            raise
-        return False
-    return True
-
-
-def install(cluster):
-    for manifest in crds.all_manifests().values():
-        if not cluster.client.exists(f"{CRDS}/{manifest['metadata']['name']}"):
-            cluster.client.create(CRDS, manifest)
-    deadline = time.monotonic() + SECONDS_MAX
-    while not is_served(cluster.client):
-        assert time.monotonic() < deadline, "our kinds are not served"
-        time.sleep(0.05)
-
-
 @pytest.fixture
 def user(api_server, namespace):
-    install(api_server)
+    install(api_server.client)
     return User(api_server, namespace)
 
 
@@ -289,7 +266,7 @@ def test_a_pod_that_ran_is_not_made_anew(user):
 
 @pytest.fixture
 def owner(scale_cluster, scale_namespace):
-    install(scale_cluster)
+    install(scale_cluster.client)
     return User(scale_cluster, scale_namespace)
 
 

@@ -3,7 +3,6 @@
 import copy
 import json
 import subprocess
-import time
 from pathlib import Path
 
 import pytest
@@ -11,24 +10,16 @@ import pytest
 from dev.cluster import tools
 from dev.cluster.procs import ApiError
 from kubedag.api import crds
+from support.kinds import CRDS, install, until
 from support.mistakes import EVERYTHING, EVERYTHING_OF_A_RUN, MISTAKES
 from support.objects import API_VERSION, a_dag, a_run, a_task, an_interval
 
 pytestmark = pytest.mark.integration
 
 ROOT = Path(__file__).parents[2]
-CRDS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
 PLURALS = {"DAG": "dags", "DAGRun": "dagruns"}
 EXAMPLES = sorted([*ROOT.glob("examples/*/dag.yaml"), *ROOT.glob("examples/*/run.yaml")])
 TASKS_MAX = 10_000
-
-
-def until(what, seconds=30):
-    deadline = time.monotonic() + seconds
-    while not (result := what()):
-        assert time.monotonic() < deadline, "it never came to be"
-        time.sleep(0.05)
-    return result
 
 
 def is_established(client, name):
@@ -36,28 +27,14 @@ def is_established(client, name):
     return {"Established"} <= {c["type"] for c in conditions if c["status"] == "True"}
 
 
-def is_served(client, plural):
-    """An established kind is first unknown and then "(re)initializing", for a moment each."""
-    try:
-        client.get(f"/apis/{API_VERSION}/{plural}")
-    except ApiError as error:
-        if error.status in {404, 429}:
-            return False
-        raise
-    return True
-
-
 @pytest.fixture(scope="module")
 def client(api_server):
     """The API server's client, once our kinds are there."""
     found = api_server.client
+    install(found)
     for manifest in crds.all_manifests().values():
         name = manifest["metadata"]["name"]
-        if not found.exists(f"{CRDS}/{name}"):
-            found.create(CRDS, manifest)
         until(lambda name=name: is_established(found, name))
-    for plural in PLURALS.values():
-        until(lambda plural=plural: is_served(found, plural))
     return found
 
 

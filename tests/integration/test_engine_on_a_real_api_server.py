@@ -8,25 +8,15 @@ from datetime import timedelta
 
 import pytest
 
-from dev.cluster.procs import ApiError
-from kubedag.api import crds
 from kubedag.core import naming
 from kubedag.shell import errors
 from support import full_status, operators, real_loop
+from support.kinds import install, until
 from support.objects import API_VERSION, a_dag, a_run, a_task
 
 pytestmark = pytest.mark.integration
 
-CRDS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
 SECONDS_MAX = 60
-
-
-def until(what, seconds=SECONDS_MAX):
-    deadline = time.monotonic() + seconds
-    while not (result := what()):
-        assert time.monotonic() < deadline, "it never came to be"
-        time.sleep(0.05)
-    return result
 
 
 async def eventually(what):
@@ -34,25 +24,10 @@ async def eventually(what):
     return await asyncio.to_thread(until, what)
 
 
-def is_served(client, plural):
-    try:
-        client.get(f"/apis/{API_VERSION}/{plural}")
-    except ApiError as error:
-        if error.status not in {404, 429}:  # unknown first, and then "(re)initializing"
-            raise
-        return False
-    return True
-
-
 @pytest.fixture(scope="module")
 def kinds(api_server):
     """Our kinds are known to the API server."""
-    for manifest in crds.all_manifests().values():
-        name = manifest["metadata"]["name"]
-        if not api_server.client.exists(f"{CRDS}/{name}"):
-            api_server.client.create(CRDS, manifest)
-    for plural in ("dags", "dagruns"):
-        until(lambda plural=plural: is_served(api_server.client, plural))
+    install(api_server.client)
 
 
 class Namespace:

@@ -17,15 +17,14 @@ from dataclasses import dataclass
 
 import pytest
 
-from kubedag.api import crds
 from support import operators
 from support.hostile import chains, dags, mutants, runs, storm
 from support.hostile.manifest import Refuser
+from support.kinds import install
 from support.objects import a_dag, a_task
 
 pytestmark = [pytest.mark.integration, pytest.mark.xdist_group("hostile")]
 
-CRDS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
 UPDATE = "must not change"
 MUTANTS = 230
 CALM_SECONDS = 8.0
@@ -95,30 +94,16 @@ class Operator:
 def namespaces(scale_cluster):
     """By what they are for."""
     client = scale_cluster.client
-    for manifest in crds.all_manifests().values():
-        if not client.exists(f"{CRDS}/{manifest['metadata']['name']}"):
-            client.create(CRDS, manifest)
+    install(client)
     made = {
         name: scale_cluster.create_namespace(f"{name}-") for name in ("storm", "strict", "calm")
     }
     labels = {"metadata": {"labels": {"pod-security.kubernetes.io/enforce": "restricted"}}}
     client.patch(f"/api/v1/namespaces/{made['strict']}", labels)
-    for plural in ("dags", "dagruns"):
-        _until_served(client, f"/apis/kubedag.dev/v1alpha1/{plural}")
     yield made
     for name in made.values():
         storm.clear(client, name)
         client.delete(f"/api/v1/namespaces/{name}")
-
-
-def _until_served(client, path):
-    deadline = time.monotonic() + 30
-    while True:
-        with contextlib.suppress(Exception):
-            client.get(path)
-            return
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
 
 
 @pytest.fixture(scope="module")

@@ -12,24 +12,21 @@ from __future__ import annotations
 import contextlib
 import os
 import ssl
-import time
 
 import pytest
 import yaml
 
-from dev.cluster.procs import ApiError, ProcessCluster, Profile
+from dev.cluster.procs import ProcessCluster, Profile
 from dev.cluster.procs.ports import Port
-from kubedag.api import crds
 from support import background, certificates, chaos_faults, mixed_dags
 from support.chaos_proxy import ChaosProxy
-from support.objects import API_VERSION
+from support.kinds import install
 from support.passage import Passage
 
 pytestmark = [pytest.mark.integration, pytest.mark.slow, pytest.mark.timeout(900)]
 
 SEED = int(os.environ.get("SEED", "1"))
 RUNS = 200
-CRDS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
 
 # What would be a storm. A hot loop asks thousands of times a second.
 OF_ONE_OBJECT_MAX = 20
@@ -78,22 +75,7 @@ def scale_cluster():
 @pytest.fixture
 def kinds(scale_cluster):
     """Our kinds are known to the API server."""
-    for manifest in crds.all_manifests().values():
-        scale_cluster.client.create(CRDS, manifest)
-        deadline = time.monotonic() + 30
-        while not _is_served(scale_cluster.client, manifest["spec"]["names"]["plural"]):
-            assert time.monotonic() < deadline
-            time.sleep(0.05)
-
-
-def _is_served(client, plural):
-    try:
-        client.get(f"/apis/{API_VERSION}/{plural}")
-    except ApiError as error:
-        if error.status not in {404, 429}:  # unknown first, and then "(re)initializing"
-            raise
-        return False
-    return True
+    install(scale_cluster.client)
 
 
 def test_through_a_bad_network_all_ends_are_the_same(
