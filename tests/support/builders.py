@@ -13,7 +13,6 @@ import msgspec
 from kubedag.api import dag as api
 from kubedag.api import parse
 from kubedag.core import (
-    attempts,
     decide_dag,
     history,
     instants,
@@ -174,7 +173,7 @@ def a_snapshot(
 ) -> snapshot.RunSnapshot:
     """The snapshot of a run of this plan, and of its Pods; those that are gone are known to be."""
     by_task: dict[str, tuple[pods.Pod, ...]] = {}
-    for pod in sorted(seen, key=attempts.attempt_number):
+    for pod in sorted(seen, key=pods.attempt_number):
         task = pod.label(pods.LABEL_TASK)
         by_task[task] = (*by_task.get(task, ()), pod)
     plain: dict[str, Any] = {

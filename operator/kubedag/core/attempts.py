@@ -82,11 +82,6 @@ def complete(
     return replace(row, attempts=ended)
 
 
-def attempt_number(pod: pods.Pod) -> int:
-    """The attempt that a Pod is, from its label; 0 if somebody broke the label."""
-    return pods.attempt_number(pod)
-
-
 def _observe(
     old: rows.Attempt | None,
     fresh: rows.Attempt,
@@ -164,7 +159,7 @@ def observe(pod: pods.Pod, old: rows.Attempt | None = None) -> rows.Attempt:
     if old is not None and ask in outcomes.ASKS and outcome.reason == ask:
         message = old.message  # what was said when it was asked to end
     return rows.Attempt(
-        number=attempt_number(pod),
+        number=pods.attempt_number(pod),
         state=outcome.state,
         reason=rows.clip(outcome.reason, rows.REASON_CHARS_MAX),
         message=message,

@@ -26,7 +26,6 @@ RUN_REPLACED: Final = "RunReplaced"
 
 Ask = asks.Ask
 ASKS: Final[Mapping[str, asks.Ask]] = asks.ASKS
-ENDED_AT_ONCE: Final = asks.ENDED_AT_ONCE
 ASKED_BEFORE_THE_START: Final = asks.ASKED_BEFORE_THE_START
 
 Outcome = evidence.Outcome

@@ -61,7 +61,6 @@ class Peer(NamedTuple):
     finished: bool = False
     succeeded: bool = False
     suspended: bool = False
-    stopping: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -157,7 +157,6 @@ class DAGEntry:
     status: rows.DAGStatus = field(default_factory=rows.DAGStatus)
     decided: rows.DAGStatus | None = None
     trial_results: dict[str, answers.Result] = field(default_factory=dict)
-    trying: set[str] = field(default_factory=set)
     busy: set[str] = field(default_factory=set)
     writing: bool = False
     written_at: float | None = None

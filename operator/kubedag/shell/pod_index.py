@@ -70,7 +70,7 @@ class PodIndex:
         task = pod.label(pods.LABEL_TASK)
         others = [old for old in tasks.get(task, ()) if old.metadata.uid != pod.metadata.uid]
         others.append(pod)
-        others.sort(key=lambda one: (attempts.attempt_number(one), not one.gone))
+        others.sort(key=lambda one: (pods.attempt_number(one), not one.gone))
         tasks[task] = tuple(others)
         if masks.has_words(pod):
             self._unmasked.setdefault(run_uid, {})[pod.metadata.uid] = pod
@@ -159,7 +159,7 @@ class PodIndex:
 
 
 def _is_recorded(row: rows.TaskRow, pod: pods.Pod) -> bool:
-    number = attempts.attempt_number(pod)
+    number = pods.attempt_number(pod)
     for attempt in row.attempts:
         if attempt.number == number:
             over = attempt.state in states.ATTEMPT_ENDS or row.state in states.TERMINAL

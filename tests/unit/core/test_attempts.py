@@ -109,7 +109,7 @@ def test_when_an_attempt_ended(pod, finished):
 )
 def test_the_number_of_an_attempt_comes_from_a_label_that_anybody_can_break(label, number):
     pod = pods.Pod(pods.Metadata(labels={pods.LABEL_ATTEMPT: label}))
-    assert attempts.attempt_number(pod) == number
+    assert pods.attempt_number(pod) == number
 
 
 def test_a_pod_whose_number_was_broken_counts_as_none():
