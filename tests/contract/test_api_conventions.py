@@ -26,6 +26,9 @@ _OURS = "spec.taskDefaults|spec.tasks[]"
 EXCEPTIONS: tuple[tuple[str, str, str, str], ...] = (
     ("bools_are_rare", "DAG", "spec.suspend", "CronJob and Job have it under this name"),
     ("bools_are_rare", "DAGRun", "spec.suspend", "CronJob and Job have it under this name"),
+    ("bools_are_rare", "Backfill", "spec.suspend", "CronJob and Job have it under this name"),
+    ("bools_are_rare", "Backfill", "spec.dryRun", "the API and kubectl have it under this name"),
+    ("bools_are_rare", "Backfill", "spec.cancel", "it is once and for all"),
     ("bools_are_rare", "DAG", "spec.dependsOnPast", "Airflow users know it as this switch"),
     ("bools_are_rare", "DAG", f"{_OURS}.idempotent", "a promise, which is made or is not"),
     ("bools_are_rare", "DAGRun", "status.tasks[].attempts[].log.truncated", "a fact, no choice"),

@@ -78,13 +78,27 @@ def test_runs_can_be_listed_by_their_dag():
     [
         (
             "dags.kubedag.dev.yaml",
-            ["Ready", "Suspended", "Tasks", "Active", "Last Run", "Last State", "Age"],
-            ["Queued", "Revision", "Message"],
+            [
+                "Ready",
+                "Suspended",
+                "Schedule",
+                "Next Run",
+                "Active",
+                "Last Run",
+                "Last State",
+                "Age",
+            ],
+            ["Tasks", "Queued", "Revision", "Message"],
         ),
         (
             "dagruns.kubedag.dev.yaml",
             ["DAG", "State", "Progress", "Failed", "Retries", "Started", "Duration", "Age"],
-            ["Type", "From", "Revision", "Message"],
+            ["Type", "From", "To", "Revision", "Message"],
+        ),
+        (
+            "backfills.kubedag.dev.yaml",
+            ["DAG", "From", "To", "State", "Progress", "Active", "Failed", "Age"],
+            ["Estimated End", "Skipped", "Message"],
         ),
         (
             "dagrunslices.kubedag.dev.yaml",
@@ -133,6 +147,9 @@ def test_defaults_are_only_where_they_help(name):
         == {
             "dags.kubedag.dev.yaml": {
                 "spec.suspend": False,
+                "spec.schedule.timeZone": "Etc/UTC",
+                "spec.schedule.catchup": "Latest",
+                "spec.schedule.catchupLimit": 100,
                 "spec.concurrencyPolicy": "Queue",
                 "spec.maxActiveRuns": 1,
                 "spec.dependsOnPast": False,
@@ -153,7 +170,21 @@ def test_defaults_are_only_where_they_help(name):
                 "spec.failureLogs": {"capture": "OnFailure"},
                 "spec.failureLogs.capture": "OnFailure",
             },
-            "dagruns.kubedag.dev.yaml": {"spec.runType": "Manual", "spec.suspend": False},
+            "dagruns.kubedag.dev.yaml": {
+                "spec.runType": "Manual",
+                "spec.suspend": False,
+                "spec.rerun.scope": "Failed",
+                "spec.rerun.revision": "Same",
+            },
+            "backfills.kubedag.dev.yaml": {
+                "spec.reprocess": "None",
+                "spec.revision": "Newest",
+                "spec.order": "OldestFirst",
+                "spec.intervalsPerRun": 1,
+                "spec.dryRun": False,
+                "spec.suspend": False,
+                "spec.cancel": False,
+            },
             "dagrunslices.kubedag.dev.yaml": {},
         }[name]
     )

@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from kubedag.core import rows
+from kubedag.core import backfill_rows, rows
 from support.builders import stamp
 
 
@@ -29,7 +29,7 @@ def of_a_run() -> rows.RunStatus:
     condition = full(rows.Condition, status="True", last_transition_time=stamp(1))
     return full(
         rows.RunStatus, conditions=(condition,), tasks=(row,), counts=full(rows.Counts),
-        revision="pipeline-rev",
+        revision="pipeline-rev", rerun=full(rows.Rerun, start_time=stamp(1)),
     )  # fmt: skip
 
 
@@ -37,9 +37,30 @@ def of_a_dag() -> rows.DAGStatus:
     """The same of a DAG."""
     condition = full(rows.Condition, type="Ready", status="True", last_transition_time=stamp(1))
     last = full(rows.LastRun, name="run")
-    return full(rows.DAGStatus, conditions=(condition,), last_run=last, revision="pipeline-rev")
+    ends = {"start_time": stamp(1), "end_time": stamp(2)}
+    return full(
+        rows.DAGStatus, conditions=(condition,), last_run=last, revision="pipeline-rev",
+        next_run=full(rows.NextRun, **ends, create_time=stamp(2)),
+        last_interval=full(rows.Interval, **ends),
+        last_skipped=full(rows.SkippedIntervals, **ends, skip_time=stamp(3)),
+    )  # fmt: skip
 
 
-def stored(status: rows.RunStatus | rows.DAGStatus) -> dict[str, Any]:
+def of_a_backfill() -> backfill_rows.BackfillStatus:
+    """The same of a Backfill."""
+    condition = full(rows.Condition, type="Ready", status="True", last_transition_time=stamp(1))
+    of_range = full(
+        backfill_rows.IntervalRange, start_time=stamp(1), end_time=stamp(2), state="Failed",
+    )  # fmt: skip
+    return full(
+        backfill_rows.BackfillStatus, conditions=(condition,), revision="pipeline-rev",
+        intervals=full(backfill_rows.IntervalCounts), ranges=(of_range,),
+        failures=(full(backfill_rows.BackfillFailure, start_time=stamp(1)),),
+    )  # fmt: skip
+
+
+def stored(
+    status: rows.RunStatus | rows.DAGStatus | backfill_rows.BackfillStatus,
+) -> dict[str, Any]:
     """As the API has it."""
     return msgspec.json.decode(msgspec.json.encode(status))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import yaml
 
-from kubedag.api import dag, dagrun, group, runslice, schema
+from kubedag.api import backfill, dag, dagrun, group, runslice, schema
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -48,11 +48,13 @@ _AGE: Final = Column("Age", ".metadata.creationTimestamp", "How long ago it was 
 DAG_COLUMNS: Final = (
     Column("Ready", _condition("Ready", "status"), "Can runs be made of the spec?"),
     Column("Suspended", ".spec.suspend", "Are new scheduled runs held back?", "boolean"),
-    Column("Tasks", ".status.taskCount", "The number of tasks.", "integer"),
+    Column("Schedule", ".status.schedule", "When it runs by itself."),
+    Column("Next Run", ".status.nextRun.createTime", "When the next run is created."),
     Column("Active", ".status.activeRuns", "Runs that have started and not finished.", "integer"),
     Column("Last Run", ".status.lastRun.completionTime", "When a run last finished.", "date"),
     Column("Last State", ".status.lastRun.state", "How that run finished."),
     _AGE,
+    Column("Tasks", ".status.taskCount", "The number of tasks.", "integer", WIDE),
     Column("Queued", ".status.queuedRuns", "Runs that wait for their turn.", "integer", WIDE),
     Column("Revision", ".status.revision", "The revision that new runs use.", priority=WIDE),
     Column(
@@ -71,7 +73,29 @@ DAG_RUN_COLUMNS: Final = (
     _AGE,
     Column("Type", ".spec.runType", "Why the run exists.", priority=WIDE),
     Column("From", ".spec.dataInterval.startTime", "The start of its interval.", priority=WIDE),
+    Column("To", ".spec.dataInterval.endTime", "The end of its interval.", priority=WIDE),
     Column("Revision", ".status.revision", "The DAG's revision it keeps to.", priority=WIDE),
+    Column(
+        "Message",
+        _condition("Succeeded", "message"),
+        "Why it stands where it does.",
+        priority=WIDE,
+    ),
+)
+
+BACKFILL_COLUMNS: Final = (
+    Column("DAG", ".spec.dagName", "The DAG that runs."),
+    Column("From", ".spec.startTime", "The start of the range."),
+    Column("To", ".spec.endTime", "The end of the range."),
+    Column("State", _condition("Succeeded", "reason"), "Where the Backfill stands."),
+    Column("Progress", ".status.progress", "Intervals that are done, and all there are."),
+    Column("Active", ".status.intervals.active", "Intervals whose run is active.", "integer"),
+    Column("Failed", ".status.intervals.failed", "Intervals whose run failed.", "integer"),
+    _AGE,
+    Column(
+        "Estimated End", ".status.estimatedCompletionTime", "When it may be over.", priority=WIDE
+    ),
+    Column("Skipped", ".status.intervals.skipped", "Intervals left alone.", "integer", WIDE),
     Column(
         "Message",
         _condition("Succeeded", "message"),
@@ -132,6 +156,7 @@ def all_manifests() -> Mapping[str, dict[str, Any]]:
     found = (
         manifest(group.DAG, dag.DAG, DAG_COLUMNS),
         manifest(group.DAG_RUN, dagrun.DAGRun, DAG_RUN_COLUMNS, (".spec.dagName",)),
+        manifest(group.BACKFILL, backfill.Backfill, BACKFILL_COLUMNS, (".spec.dagName",)),
         manifest(group.DAG_RUN_SLICE, runslice.DAGRunSlice, SLICE_COLUMNS),
     )
     return {f"{crd['metadata']['name']}.yaml": crd for crd in found}

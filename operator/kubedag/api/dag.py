@@ -26,6 +26,7 @@ from kubedag.api.common import (
 from kubedag.api.enums import ConcurrencyPolicy, KeepPods, LogCapture
 from kubedag.api.lists import atomic_list
 from kubedag.api.rules import Ruled
+from kubedag.api.schedule import Schedule
 from kubedag.api.task import Task, TaskTemplate
 
 ObjectNameRead = Annotated[str, StringConstraints(max_length=253)]
@@ -75,7 +76,15 @@ class DAGSpec(Spec):
     description: Markdown | None = None
     """description says what the pipeline is for; Markdown."""
     suspend: Switch = False
-    """suspend holds back runs that have not started, but for Manual ones; active runs go on."""
+    """suspend schedules no runs, and holds back those scheduled ones that have not started; active
+    runs go on, and so do Manual ones and those of a Backfill."""
+    schedule: Schedule | None = None
+    """schedule says when the DAG runs by itself; without one, only by hand and in a Backfill."""
+    suspend_after_consecutive_failures: (
+        Annotated[int, Field(strict=True, ge=1, le=1000)] | None
+    ) = None
+    """suspendAfterConsecutiveFailures is after how many runs in a row that failed no further ones
+    are scheduled, until a run succeeds or the DAG is changed."""
     concurrency_policy: ConcurrencyPolicy = ConcurrencyPolicy.QUEUE
     """concurrencyPolicy says what becomes of a new run while maxActiveRuns are active: Queue lets
     it wait for its turn, Forbid skips it, Replace ends the oldest active one in its favour, and
@@ -113,14 +122,42 @@ class LastRun(Status):
     """completionTime is when it finished."""
 
 
+class Interval(Status):
+    """A stretch of time whose data one run processes."""
+
+    start_time: Time
+    """startTime is the first instant of the interval."""
+    end_time: Time
+    """endTime is the first instant after the interval."""
+
+
+class NextRun(Interval):
+    """The run that is scheduled next."""
+
+    create_time: Time
+    """createTime is when it will be created: at the end of its interval."""
+
+
+class SkippedIntervals(Interval):
+    """Intervals that follow each other and get no run."""
+
+    intervals: Amount
+    """intervals is how many there are."""
+    reason: Reason
+    """reason is one CamelCase word for why. All are listed in docs/reference/reasons.md."""
+    skip_time: Time
+    """skipTime is when that was decided."""
+
+
 class DAGStatus(Status):
     """What the operator makes of the DAG."""
 
     observed_generation: Generation | None = None
     """observedGeneration is the metadata.generation that this status is about."""
     conditions: Conditions = ()
-    """conditions has Ready, which is True if runs can be made of the spec as it is. A failed run
-    does not change it."""
+    """conditions has Ready, which is True if runs can be made of the spec as it is: a failed run
+    does not change it; and, if the DAG has a schedule, Scheduled, which is False with a reason
+    while no runs are scheduled."""
     revision: ObjectNameRead | None = None
     """revision is the ControllerRevision that new runs use: the last spec that was Ready."""
     revision_generation: Generation | None = None
@@ -133,6 +170,18 @@ class DAGStatus(Status):
     """queuedRuns is how many runs wait for their turn."""
     last_run: LastRun | None = None
     """lastRun is the run that finished last."""
+    schedule: Annotated[str, StringConstraints(max_length=512)] | None = None
+    """schedule is, for people, the cron expressions and the time zone."""
+    next_run: NextRun | None = None
+    """nextRun is the run that is scheduled next, if any is."""
+    last_interval: Interval | None = None
+    """lastInterval is the last interval that was handled: it has a run, or it was skipped. No
+    scheduled run is created for it or for what was before it."""
+    last_skipped: SkippedIntervals | None = None
+    """lastSkipped are the intervals that were skipped last."""
+    consecutive_failures: Amount | None = None
+    """consecutiveFailures is how many of the last runs in a row failed, as
+    suspendAfterConsecutiveFailures counts them."""
 
 
 class DAG(Ruled, Spec):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated, ClassVar, Final, Literal
 
-from pydantic import Field
+from pydantic import Field, StringConstraints
 
 from kubedag.api.common import (
     LABEL_LENGTH_MAX,
@@ -26,9 +26,17 @@ from kubedag.api.common import (
     name_rule,
 )
 from kubedag.api.dag import ObjectNameRead
-from kubedag.api.enums import AttemptState, FailureClass, LogSource, RunType, TaskState
-from kubedag.api.lists import atomic_list
-from kubedag.api.rules import Rule, Ruled
+from kubedag.api.enums import (
+    AttemptState,
+    FailureClass,
+    LogSource,
+    RerunRevision,
+    RerunScope,
+    RunType,
+    TaskState,
+)
+from kubedag.api.lists import atomic_list, map_list
+from kubedag.api.rules import Rule, Ruled, matching
 
 ATTEMPTS_MAX: Final = 256
 """More than the 201 that two limits of 100 permit, for reruns; the operator keeps far fewer."""
@@ -52,12 +60,58 @@ class DataInterval(Ruled, Spec):
     )
 
 
-def _never_changes(field: str, *, required: bool) -> Rule:
+CREATE_ANOTHER: Final = "create another DAGRun instead"
+
+
+def never_changes(field: str, instead: str, *, required: bool = True) -> Rule:
     """The rule that a field keeps the value, or the absence, that it was created with."""
     same = f"self.{field} == oldSelf.{field}"
     if not required:
         same = f"has(self.{field}) == has(oldSelf.{field}) && (!has(self.{field}) || {same})"
-    return Rule("not change: create another DAGRun instead", cel=same, field=field)
+    return Rule(f"not change: {instead}", cel=same, field=field)
+
+
+ParamName = Annotated[
+    str,
+    StringConstraints(min_length=1, max_length=63),
+    matching("^[A-Za-z_][A-Za-z0-9_]*$", "be letters, digits and '_', and begin with no digit"),
+]
+
+
+class Param(Spec):
+    """A value that is given to the tasks of a run."""
+
+    name: ParamName
+    """name of the parameter."""
+    value: Annotated[str, StringConstraints(max_length=4096)] = ""
+    """value of the parameter."""
+
+
+Params = Annotated[tuple[Param, ...], *map_list("name", most=64)]
+TaskNames = Annotated[tuple[Word, ...], *atomic_list(most=1000)]
+
+
+class Rerun(Ruled, Spec):
+    """The wish that a finished run runs again. What succeeded before what runs again stays done."""
+
+    id: Annotated[str, StringConstraints(min_length=1, max_length=63)]
+    """id tells this wish from earlier ones: one that was fulfilled is not fulfilled again."""
+    scope: RerunScope = RerunScope.FAILED
+    """scope says what runs again: All tasks, those that Failed or did not run because of that, or
+    the Tasks of the list; and in any case all that depend on them."""
+    tasks: TaskNames = ()
+    """tasks are those that scope Tasks is about."""
+    revision: RerunRevision = RerunRevision.SAME
+    """revision is what the run goes by from then on: the Same as before, or the DAG's Newest."""
+
+    rules: ClassVar = (
+        Rule(
+            "name tasks if scope is Tasks, and only then",
+            cel="(self.scope == 'Tasks') == (has(self.tasks) && size(self.tasks) > 0)",
+            holds=lambda rerun: (rerun.scope == RerunScope.TASKS) == bool(rerun.tasks),
+            field="tasks",
+        ),
+    )
 
 
 class DAGRunSpec(Ruled, Spec):
@@ -76,6 +130,12 @@ class DAGRunSpec(Ruled, Spec):
     not the time at which the run starts."""
     suspend: Switch = False
     """suspend holds back further tasks; those whose Pods exist go on."""
+    tasks: TaskNames = ()
+    """tasks limits the run to these tasks and those that depend on them; without any, all run."""
+    params: Params = ()
+    """params are given to the tasks as KUBEDAG_PARAM_<NAME>."""
+    rerun: Rerun | None = None
+    """rerun asks that the run, once it has finished, runs again, or that part of it does."""
 
     rules: ClassVar = (
         Rule(
@@ -84,10 +144,12 @@ class DAGRunSpec(Ruled, Spec):
             holds=lambda run: run.run_type == RunType.MANUAL or run.data_interval is not None,
             field="dataInterval",
         ),
-        _never_changes("dagName", required=True),
-        _never_changes("runType", required=True),
-        _never_changes("dataInterval", required=False),
-        _never_changes("logicalTime", required=False),
+        never_changes("dagName", CREATE_ANOTHER),
+        never_changes("runType", CREATE_ANOTHER),
+        never_changes("dataInterval", CREATE_ANOTHER, required=False),
+        never_changes("logicalTime", CREATE_ANOTHER, required=False),
+        never_changes("tasks", CREATE_ANOTHER, required=False),
+        never_changes("params", CREATE_ANOTHER, required=False),
     )
 
 
@@ -197,6 +259,19 @@ class Counts(Status):
 TaskRows = Annotated[tuple[TaskStatus, ...], *atomic_list(most=TASKS_MAX)]
 
 
+class RerunStatus(Status):
+    """What became of the wishes that the run runs again."""
+
+    id: Word
+    """id of the last one that was fulfilled."""
+    number: Amount
+    """number is how many were fulfilled."""
+    start_time: Time
+    """startTime is when the last one was."""
+    tasks: Amount
+    """tasks is how many tasks it made run again."""
+
+
 class DAGRunStatus(Status):
     """What has become of the run."""
 
@@ -221,6 +296,8 @@ class DAGRunStatus(Status):
     """counts is how many tasks are in which state."""
     retries: Amount | None = None
     """retries is how many attempts were not a task's first."""
+    rerun: RerunStatus | None = None
+    """rerun is the last wish to run again that was fulfilled."""
     slices: Amount | None = None
     """slices is how many DAGRunSlices hold the rows of a run that is too large for one object;
     tasks is empty then."""

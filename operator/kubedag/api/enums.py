@@ -31,6 +31,57 @@ class ConcurrencyPolicy(StrEnum):
     REPLACE = "Replace"
 
 
+class Catchup(StrEnum):
+    """Which of the intervals are run that were missed."""
+
+    NONE = "None"
+    LATEST = "Latest"
+    ALL = "All"
+
+
+class Reprocess(StrEnum):
+    """Which runs that exist a Backfill runs again."""
+
+    NONE = "None"
+    FAILED = "Failed"
+    COMPLETED = "Completed"
+
+
+class BackfillOrder(StrEnum):
+    """With which end of its range a Backfill begins."""
+
+    OLDEST_FIRST = "OldestFirst"
+    NEWEST_FIRST = "NewestFirst"
+
+
+class IntervalState(StrEnum):
+    """Where an interval of a Backfill stands."""
+
+    PLANNED = "Planned"
+    QUEUED = "Queued"
+    ACTIVE = "Active"
+    SUCCEEDED = "Succeeded"
+    FAILED = "Failed"
+    SKIPPED = "Skipped"
+    CANCELLED = "Cancelled"
+    MIXED = "Mixed"
+
+
+class RerunScope(StrEnum):
+    """Which tasks of a finished run run again; what depends on them always does, too."""
+
+    ALL = "All"
+    FAILED = "Failed"
+    TASKS = "Tasks"
+
+
+class RerunRevision(StrEnum):
+    """Which revision of its DAG a run goes by when it runs again."""
+
+    NEWEST = "Newest"
+    SAME = "Same"
+
+
 class ImagePullPolicy(StrEnum):
     """The kubelet's choice of when to pull an image."""
 

@@ -24,3 +24,4 @@ class Kind:
 DAG: Final = Kind("DAG", "dags", "dag")
 DAG_RUN: Final = Kind("DAGRun", "dagruns", "dagrun")
 DAG_RUN_SLICE: Final = Kind("DAGRunSlice", "dagrunslices", "dagrunslice")
+BACKFILL: Final = Kind("Backfill", "backfills", "backfill", ("bf",))

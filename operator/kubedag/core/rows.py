@@ -18,11 +18,11 @@ MESSAGE_CHARS_MAX: Final = 1024
 REASON_CHARS_MAX: Final = 128
 
 
-class _Record(msgspec.Struct, frozen=True, gc=False, rename="camel", omit_defaults=True):
+class Record(msgspec.Struct, frozen=True, gc=False, rename="camel", omit_defaults=True):
     """One JSON object of a status."""
 
 
-class LogTail(_Record, frozen=True, omit_defaults=False):
+class LogTail(Record, frozen=True, omit_defaults=False):
     """The last lines of a failed container's log, and where they came from.
 
     Written out also when it is empty: the API requires a tail, and that there was nothing to read
@@ -34,7 +34,7 @@ class LogTail(_Record, frozen=True, omit_defaults=False):
     truncated: bool = False
 
 
-class Attempt(_Record, frozen=True):
+class Attempt(Record, frozen=True):
     """One Pod of a task. Times are RFC 3339 in UTC with seconds."""
 
     number: int
@@ -54,7 +54,7 @@ class Attempt(_Record, frozen=True):
     log: LogTail | None = None
 
 
-class TaskRow(_Record, frozen=True):
+class TaskRow(Record, frozen=True):
     """Where one task stands. `attempts` holds the newest; the counters hold all."""
 
     name: str
@@ -70,7 +70,7 @@ class TaskRow(_Record, frozen=True):
     attempts: tuple[Attempt, ...] = ()
 
 
-class Condition(_Record, frozen=True, omit_defaults=False):
+class Condition(Record, frozen=True, omit_defaults=False):
     """A condition by the Kubernetes API conventions."""
 
     type: str
@@ -81,7 +81,7 @@ class Condition(_Record, frozen=True, omit_defaults=False):
     observed_generation: int = 0
 
 
-class Counts(_Record, frozen=True, omit_defaults=False):
+class Counts(Record, frozen=True, omit_defaults=False):
     """How many tasks are in each state."""
 
     total: int = 0
@@ -97,7 +97,16 @@ class Counts(_Record, frozen=True, omit_defaults=False):
     upstream_failed: int = 0
 
 
-class RunStatus(_Record, frozen=True):
+class Rerun(Record, frozen=True, omit_defaults=False):
+    """The last wish to run again that was fulfilled, and how many were."""
+
+    id: str
+    number: int
+    start_time: str
+    tasks: int
+
+
+class RunStatus(Record, frozen=True):
     """The whole status of a DAGRun; written whole, never patched."""
 
     observed_generation: int = 0
@@ -110,6 +119,7 @@ class RunStatus(_Record, frozen=True):
     progress: str = ""
     retries: int | None = None
     counts: Counts | None = None
+    rerun: Rerun | None = None
     slices: int = 0
     """How many further objects hold the rows; 0 if they are stored in here."""
     tasks: tuple[TaskRow, ...] = ()
@@ -134,7 +144,7 @@ class RunStatus(_Record, frozen=True):
         return condition is not None and condition.status == TRUE
 
 
-class LastRun(_Record, frozen=True):
+class LastRun(Record, frozen=True):
     """The run of a DAG that ended last."""
 
     name: str
@@ -142,7 +152,32 @@ class LastRun(_Record, frozen=True):
     completion_time: str | None = None
 
 
-class DAGStatus(_Record, frozen=True):
+class Interval(Record, frozen=True):
+    """From its start to just before its end."""
+
+    start_time: str
+    end_time: str
+
+
+class NextRun(Record, frozen=True):
+    """The run that is scheduled next."""
+
+    start_time: str
+    end_time: str
+    create_time: str
+
+
+class SkippedIntervals(Record, frozen=True):
+    """Intervals that follow each other and get no run."""
+
+    start_time: str
+    end_time: str
+    intervals: int
+    reason: str
+    skip_time: str
+
+
+class DAGStatus(Record, frozen=True):
     """The whole status of a DAG."""
 
     observed_generation: int = 0
@@ -153,6 +188,11 @@ class DAGStatus(_Record, frozen=True):
     active_runs: int | None = None
     queued_runs: int | None = None
     last_run: LastRun | None = None
+    schedule: str = ""
+    next_run: NextRun | None = None
+    last_interval: Interval | None = None
+    last_skipped: SkippedIntervals | None = None
+    consecutive_failures: int | None = None
 
     def condition(self, type_: str) -> Condition | None:
         """The condition of that type, or None."""
@@ -168,6 +208,7 @@ UNKNOWN: Final = "Unknown"
 SUCCEEDED_CONDITION: Final = "Succeeded"
 FINISHED: Final = "Finished"
 READY: Final = "Ready"
+SCHEDULED: Final = "Scheduled"
 STATUS_TRUNCATED: Final = "StatusTruncated"
 
 
@@ -185,7 +226,7 @@ def set_condition(
     return tuple(sorted(kept, key=_condition_order))
 
 
-_ORDER: Final = {SUCCEEDED_CONDITION: 0, FINISHED: 1, READY: 2, STATUS_TRUNCATED: 3}
+_ORDER: Final = {SUCCEEDED_CONDITION: 0, FINISHED: 1, READY: 2, SCHEDULED: 3, STATUS_TRUNCATED: 4}
 
 
 def _condition_order(condition: Condition) -> int:
