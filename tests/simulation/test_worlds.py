@@ -32,6 +32,10 @@ REGRESSIONS = {
 them found has a test of its own in `tests/unit`, where that can be."""
 BROKEN_ONCE = [
     pytest.param(
+        "3003555", faults.Faults(kills=8, pods_deleted=0.3, ends_at=120.0),
+        id="a Pod that something had killed, and that was deleted afterwards, was called deleted",
+    ),
+    pytest.param(
         "1400",
         faults.Faults(watch_late=0.1, watch_lost=0.05, applied_late=0.3, pods_deleted=0.1,
                       statuses_broken=1.0, quota=0.6),

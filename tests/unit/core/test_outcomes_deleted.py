@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from kubedag.core import words
 from support.pod_json import (
     DELETED,
     DELETED_AFTERWARDS,
@@ -50,6 +51,14 @@ DELETIONS = [
         user("ExitCode", "exit code 1"),
         id="15 deleted by somebody, after it had failed by itself",
     ),
+    *[
+        pytest.param(
+            a_pod(status("Failed", containers=[ended(code)]), metadata=DELETED_AFTERWARDS),
+            user("ExitCode", words.exit_code(code)),
+            id=f"15 deleted by somebody, after something had killed it with {code}",
+        )
+        for code in (137, 143)
+    ],
     pytest.param(
         a_pod(status("Failed", containers=[ended(1)]),
               metadata={"deletionTimestamp": "2026-01-01T10:49:00Z"}),
