@@ -32,6 +32,12 @@ REGRESSIONS = {
 them found has a test of its own in `tests/unit`, where that can be."""
 BROKEN_ONCE = [
     pytest.param(
+        "3008535",
+        faults.Faults(overlaps=8, watch_late=0.1, watch_cut=0.2, pods_foreign=1.0,
+                      slices_deleted=0.2, too_large=1, ends_at=120.0),
+        id="a blind leader let a Pod go that was gone, a hundred times a second",
+    ),
+    pytest.param(
         "3003555", faults.Faults(kills=8, pods_deleted=0.3, ends_at=120.0),
         id="a Pod that something had killed, and that was deleted afterwards, was called deleted",
     ),

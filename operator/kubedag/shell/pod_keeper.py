@@ -183,6 +183,7 @@ class PodKeeper:
         except ApiError as error:
             if not error.not_found:
                 raise
+            return False  # it is gone, and a watch that stands still may not tell for long
         return True
 
     async def _release_if_alone(

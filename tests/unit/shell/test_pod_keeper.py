@@ -173,9 +173,8 @@ def release_if_alone(kept, keeper, pod=HELD):
     keeper.release_if_alone(KEY, pod, kept.runs.append)
 
 
-@pytest.mark.parametrize("answer", [encoded(POD), MISSING], ids=["it is there", "it is gone"])
-def test_only_our_finalizer_is_taken_off(answer):
-    kept = Kept(answer).by(release)
+def test_only_our_finalizer_is_taken_off():
+    kept = Kept(encoded(POD)).by(release)
     (call,) = kept.api.calls
     assert call.body == {
         "metadata": {
@@ -185,6 +184,14 @@ def test_only_our_finalizer_is_taken_off(answer):
         }
     }
     assert kept.woken == [KEY]
+
+
+def test_a_pod_that_is_gone_unseen_is_asked_for_ever_less_often():
+    def for_ever(kept, keeper):
+        keeper._wake = lambda _key: release(kept, keeper)
+        release(kept, keeper)
+
+    assert Kept(MISSING, seconds=20).by(for_ever).times == [0, 1, 3, 7, 15]
 
 
 def test_a_pod_that_has_changed_is_looked_at_again_before_it_is_let_go():
