@@ -8,7 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TextIO
 
-from kubedag.api import dag, dagrun, group, parse
+from kubedag.api import backfill, dag, dagrun, group, parse
 from kubedag.api.problems import Problem
 from kubedag.cli import documents, stored
 from kubedag.core import validation
@@ -16,12 +16,18 @@ from kubedag.core import validation
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from pydantic import BaseModel
+
 STDIN: Final = "-"
 _SUFFIXES: Final = frozenset({".yaml", ".yml", ".json"})
+_JUDGED_BY_THEMSELVES: Final[dict[str, type[BaseModel]]] = {
+    group.DAG_RUN.kind: dagrun.DAGRun,
+    group.BACKFILL.kind: backfill.Backfill,
+}
 
 
 def run(names: Sequence[str], stdin: TextIO, out: TextIO) -> int:
-    """Print the problems of all DAGs and DAGRuns in the files: 0 none, 1 some, 2 unreadable."""
+    """Print the problems of all objects of ours in the files: 0 none, 1 some, 2 unreadable."""
     objects = bad = unreadable = 0
     for name, text in _texts(names, stdin):
         if isinstance(text, OSError):
@@ -47,9 +53,10 @@ def problems_of(document: object) -> tuple[Problem, ...] | None:
         return None
     # Only the operator writes the status, and no file can.
     document = {key: value for key, value in document.items() if key != "status"}
-    if document.get("kind") == group.DAG_RUN.kind:
-        run = parse.parse(dagrun.DAGRun, stored.as_stored(dagrun.DAGRun, document))
-        return run if isinstance(run, tuple) else ()
+    whole = _JUDGED_BY_THEMSELVES.get(str(document.get("kind")))
+    if whole is not None:
+        made = parse.parse(whole, stored.as_stored(whole, document))
+        return made if isinstance(made, tuple) else ()
     found = parse.parse(dag.DAG, stored.as_stored(dag.DAG, document))
     return found if isinstance(found, tuple) else validation.validate(found.spec)
 

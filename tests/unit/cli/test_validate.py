@@ -51,6 +51,25 @@ def test_a_kind_that_we_do_not_have_is_a_problem(judge):
     )
 
 
+def test_a_backfill_is_judged_as_one(judge):
+    backfill = {
+        "apiVersion": "kubedag.dev/v1alpha1",
+        "kind": "Backfill",
+        "metadata": {"name": "january"},
+        "spec": {
+            "dagName": "pipeline",
+            "startTime": "2026-02-01T00:00:00Z",
+            "endTime": "2026-01-01T00:00:00Z",
+        },
+    }
+    code, lines = judge(backfill, a_dag())
+    assert code == 1
+    assert lines == [
+        "Backfill/january: spec.endTime: must be later than startTime",
+        "2 objects, 1 with problems",
+    ]
+
+
 def test_a_status_in_a_file_is_passed_over(judge):
     assert judge({**a_dag(), "status": {"taskCount": "many"}})[0] == 0
 
