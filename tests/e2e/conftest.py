@@ -84,12 +84,12 @@ def namespace(kubectl, request):
 
 @pytest.fixture(scope="session")
 def examples(kubectl, recorder):
-    """Every example, applied and started as its README says: (namespace, name of the run)."""
+    """Every example that is run by hand, as its README says: (namespace, name of the run)."""
     del recorder  # it must be there before the first Pod is
     with contextlib.ExitStack() as stack:
         started = {}
         for folder in sorted(kube.EXAMPLES.iterdir()):
-            if (folder / "dag.yaml").exists():
+            if (folder / "run.yaml").exists():
                 made = stack.enter_context(a_namespace(kubectl, folder.name))
                 whole = (folder / "kustomization.yaml").exists()
                 what = ("-k", str(folder)) if whole else ("-f", str(folder / "dag.yaml"))
