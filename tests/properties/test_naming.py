@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import UTC, datetime, timedelta
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -57,3 +58,24 @@ def test_any_name_of_an_object_can_be_a_label(name):
     value = naming.label_value(name)
     assert LABEL_VALUE.fullmatch(value)
     assert value == name or len(name) > 63
+
+
+instants = st.integers(-2_000_000_000, 7_000_000_000).map(
+    lambda second: datetime.fromtimestamp(second, UTC)
+)
+lengths = st.integers(1, 400 * 86_400).map(lambda seconds: timedelta(seconds=seconds))
+intervals = st.tuples(strategies.labels(52), instants, lengths)
+
+
+@given(st.lists(intervals, unique=True, min_size=1, max_size=10))
+def test_the_name_of_a_run_is_a_label_and_no_other_interval_has_it(found):
+    names = {naming.run_name(dag, start, start + length) for dag, start, length in found}
+    assert len(names) == len(found)
+    assert all(map(LABEL.fullmatch, names))
+
+
+@given(st.lists(st.tuples(instants, lengths), unique=True, max_size=10), strategies.labels(52))
+def test_runs_of_a_dag_whose_name_is_cut_are_told_apart_too(found, dag):
+    long = dag.ljust(52, "x")
+    names = {naming.run_name(long, start, start + length) for start, length in found}
+    assert len(names) == len(found)

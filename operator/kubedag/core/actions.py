@@ -136,7 +136,22 @@ class DeleteRun:
     uid: str
 
 
-DAGAction = TryPod | CreateRevision | DeleteRevision | DeleteRun
+@dataclass(frozen=True, slots=True)
+class CreateRun:
+    """Create the run of an interval of the DAG; its name is the lock. Times are RFC 3339 in UTC."""
+
+    name: str
+    run_type: str
+    start_time: str
+    end_time: str
+    backfill: str = ""
+    backfill_uid: str = ""
+    tasks: tuple[str, ...] = ()
+    params: tuple[tuple[str, str], ...] = ()
+    """Names and values."""
+
+
+DAGAction = TryPod | CreateRevision | DeleteRevision | DeleteRun | CreateRun
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,6 +31,20 @@ class RunSummary(NamedTuple):
     succeeded: bool = False
     completion_time: str | None = None
     deleting: bool = False
+    suspended: bool = False
+    run_type: str = "Manual"
+    interval_start: str = ""
+    interval_end: str = ""
+    rerun_id: str = ""
+    """Of the last wish to run again that was fulfilled."""
+    rerun_wanted: str = ""
+    """Of the wish that is there now, fulfilled or not."""
+    backfill_uid: str = ""
+
+    @property
+    def is_to_rerun(self) -> bool:
+        """Is it to run again, and has not begun to?"""
+        return bool(self.rerun_wanted) and self.rerun_wanted != self.rerun_id
 
     @property
     def ended(self) -> str:

@@ -14,6 +14,11 @@ def text(instant: datetime) -> str:
     return instant.astimezone(UTC).isoformat(timespec="seconds")[: -len("+00:00")] + "Z"
 
 
+def compact(instant: datetime) -> str:
+    """`20260131T060000Z`, the basic form of ISO 8601: for names and labels, which take no colon."""
+    return text(instant).replace("-", "").replace(":", "")
+
+
 @lru_cache(maxsize=4096)
 def parse(stamp: str) -> datetime:
     """The instant that an RFC 3339 string names."""

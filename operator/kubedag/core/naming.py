@@ -11,7 +11,12 @@ from __future__ import annotations
 
 from base64 import b32encode
 from hashlib import blake2b
-from typing import Final
+from typing import TYPE_CHECKING, Final
+
+from kubedag.core import instants
+
+if TYPE_CHECKING:
+    from datetime import datetime
 
 NAME_LENGTH_MAX: Final = 63
 """Of a DNS-1123 label (RFC 1123, section 2.1), and of the value of a Kubernetes label."""
@@ -26,6 +31,22 @@ def pod_name(run_name: str, run_uid: str, task: str, map_index: int | None, atte
     index = "" if map_index is None else map_index
     ending = f"{ending}-{_hash(f'{run_uid}/{task}/{index}/{attempt}', _HASH_LENGTH)}"
     return _join(run_name, task, NAME_LENGTH_MAX - len(ending)) + ending
+
+
+def run_name(dag_name: str, start: datetime, end: datetime) -> str:
+    """`<dag>-<start>-<length>`, such as `sales-20260101t0600-1d`: the run of an interval of a DAG.
+
+    Whoever creates it, for whatever reason, so that no interval has two. The length tells two
+    intervals of different schedules apart that start together. In UTC: no name twice a year.
+    """
+    when = instants.compact(start).lower().removesuffix("z")
+    if not start.second:
+        when = when.removesuffix("00")
+    ending = f"-{when}-{_length(int((end - start).total_seconds()))}"
+    if len(dag_name) + len(ending) > NAME_LENGTH_MAX:
+        key = f"{dag_name}/{instants.text(start)}/{instants.text(end)}"
+        ending = f"{ending}-{_hash(key, _HASH_LENGTH)}"
+    return _cut(dag_name, NAME_LENGTH_MAX - len(ending)) + ending
 
 
 def slice_name(run_name: str, run_uid: str, index: int) -> str:
@@ -52,6 +73,19 @@ def label_value(name: str) -> str:
         return name
     ending = "-" + _hash(name, _HASH_LENGTH)
     return _cut(name, NAME_LENGTH_MAX - len(ending)) + ending
+
+
+_UNITS: Final = (("d", 86_400), ("h", 3600), ("m", 60), ("s", 1))
+
+
+def _length(seconds: int) -> str:
+    """`1d`, `23h`, `1d1h`, `15m`: every unit that counts, and no other."""
+    parts = []
+    for unit, size in _UNITS:
+        count, seconds = divmod(seconds, size)
+        if count:
+            parts.append(f"{count}{unit}")
+    return "".join(parts)
 
 
 def _hash(key: str | bytes, length: int) -> str:

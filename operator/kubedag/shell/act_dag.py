@@ -1,21 +1,22 @@
-"""Does what was decided about a DAG: asks about its Pods, stores revisions, deletes what is over."""
+"""Does what was decided about a DAG: asks about its Pods, creates its runs, deletes what is over."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
 from functools import partial
-from typing import TYPE_CHECKING, Final, assert_never
+from typing import TYPE_CHECKING, Final, Protocol, assert_never
 
 import msgspec
 import orjson
 
 from kubedag.core import actions, answers, places, pods, refusals
 from kubedag.shell import client, definitions, nesting
+from kubedag.shell.create_run import RunCreator
 from kubedag.shell.errors import ApiError, ClusterError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine, Iterable
+    from collections.abc import Callable, Coroutine, Iterable, Mapping
     from typing import Any
 
     from kubedag.shell.clock import Clock
@@ -30,6 +31,18 @@ PAUSE_SECONDS: Final = 1.0
 """After the cluster failed us, and for a deletion to be told, before the decision is made again."""
 
 
+class KnownRuns(Protocol):
+    """What is known of the runs, which our own requests change."""
+
+    def put_run(self, raw: Mapping[str, Any]) -> None:
+        """A run as the API has it."""
+        ...
+
+    def drop_run(self, namespace: str, name: str, uid: str) -> None:
+        """A run that is gone."""
+        ...
+
+
 class DAGActor:
     """Executes the actions of DAGs beside the decisions."""
 
@@ -38,16 +51,17 @@ class DAGActor:
         api: client.Api,
         revisions: Informers[definitions.Revision],
         wake: Callable[[Key], None],
-        forget_run: Callable[[str, str, str], None],
+        store: KnownRuns,
         clock: Clock,
         tasks: Tasks,
     ) -> None:
         self._api = api
         self._revisions = revisions
         self._wake = wake
-        self._forget_run = forget_run
+        self._store = store
         self._clock = clock
         self._tasks = tasks
+        self._runs = RunCreator(api, store.put_run, clock)
         self._revision = nesting.tolerant(msgspec.json.Decoder(definitions.Revision).decode)
 
     def start(self, entry: DAGEntry, wanted: Iterable[actions.DAGAction]) -> None:
@@ -63,6 +77,8 @@ class DAGActor:
                     self._once(entry, action.uid, self._delete, path, action.uid)
                 case actions.DeleteRun():
                     self._once(entry, action.uid, self._delete_run, action)
+                case actions.CreateRun():
+                    self._once(entry, action.name, self._create_run, action)
                 case _:
                     assert_never(action)
 
@@ -137,10 +153,13 @@ class DAGActor:
             answer = await self._api.request("GET", path)
         self._revisions.assume(self._revision(answer))
 
+    async def _create_run(self, entry: DAGEntry, action: actions.CreateRun) -> None:
+        await self._runs.create(entry.namespace, entry.name, action, entry.creations)
+
     async def _delete_run(self, entry: DAGEntry, action: actions.DeleteRun) -> None:
         path = client.DAG_RUNS.path(entry.namespace, action.name)
         if not await self._delete(entry, path, action.uid):
-            self._forget_run(entry.namespace, action.name, action.uid)
+            self._store.drop_run(entry.namespace, action.name, action.uid)
 
     async def _delete(self, entry: DAGEntry, path: str, uid: str) -> bool:
         """Ask for a deletion; False if there is no such object, which the watch has yet to tell."""

@@ -10,7 +10,7 @@ import orjson
 
 from kubedag.api import dag as api
 from kubedag.api import parse, problems
-from kubedag.core import decide_dag, naming, pods, snapshot, trials
+from kubedag.core import decide_dag, instants, naming, pods, snapshot, trials
 from kubedag.core import plan as plans
 
 if TYPE_CHECKING:
@@ -101,10 +101,23 @@ def run_facts(raw: Mapping[str, Any]) -> snapshot.RunFacts:
         suspend=bool(spec.get("suspend", False)),
         deleting=bool(meta.get("deletionTimestamp")),
         run_type=spec.get("runType", "Manual"),
-        logical_time=spec.get("logicalTime"),
-        interval_start=interval.get("startTime"),
-        interval_end=interval.get("endTime"),
+        logical_time=_in_utc(spec.get("logicalTime")),
+        interval_start=_in_utc(interval.get("startTime")),
+        interval_end=_in_utc(interval.get("endTime")),
     )
+
+
+def _in_utc(stamp: str | None) -> str | None:
+    """In the one form in which times compare as texts; what is no time stays as it is."""
+    if stamp is None or (len(stamp) == _STAMP_LENGTH and stamp.endswith("Z")):
+        return stamp
+    try:
+        return instants.text(instants.parse(stamp))
+    except (ValueError, OverflowError):
+        return stamp
+
+
+_STAMP_LENGTH: Final = len("2026-01-01T00:00:00Z")
 
 
 def of_dag(raw: Mapping[str, Any]) -> tuple[bytes, decide_dag.Definition]:

@@ -86,7 +86,7 @@ class Engine:
             self.queue,
             self._pace,
             RunActor(api, self.pods, wake, clock, self.tasks, partial(_tell, recorder)),
-            DAGActor(api, self.revisions, wake, self.store.drop_run, clock, self.tasks),
+            DAGActor(api, self.revisions, wake, self.store, clock, self.tasks),
             self.writer,
             clock,
             may_act=lambda: self._acting,

@@ -11,6 +11,7 @@ import msgspec
 
 from kubedag.core import (
     answers,
+    creations,
     decide_dag,
     history,
     plan,
@@ -141,6 +142,10 @@ class RunEntry:
             succeeded=newest.succeeded,
             completion_time=newest.completion_time,
             deleting=self.facts.deleting,
+            suspended=self.facts.suspend,
+            run_type=self.facts.run_type,
+            interval_start=self.facts.interval_start or "",
+            interval_end=self.facts.interval_end or "",
         )
 
 
@@ -161,6 +166,7 @@ class DAGEntry:
     writing: bool = False
     written_at: float | None = None
     write_failures: int = 0
+    creations: creations.Creations = field(default_factory=creations.Creations)
     write_after: float = 0.0
 
     @property

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
-from kubedag.core import decide_dag, plan, pods, rows, slices, snapshot
+from kubedag.core import creations, decide_dag, plan, pods, rows, slices, snapshot
 from kubedag.core.history import History
 from kubedag.shell import definitions, pod_index, wire
 from kubedag.shell.entries import DAGEntry, RunEntry
@@ -123,6 +123,7 @@ class Store:
             self.drop_dag(*name)
             return
         if old is None or old.generation != meta["generation"]:
+            entry.creations = creations.Creations()
             entry.spec_json, entry.definition = definitions.of_dag(raw)
             entry.trial_results.clear()
         entry.resource_version = version

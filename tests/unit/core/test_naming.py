@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
+
 import pytest
 
 from kubedag.core import naming
@@ -73,6 +76,43 @@ def test_index_and_attempt_keep_their_places():
 def test_long_tasks_that_begin_alike_have_different_names():
     tasks = [f"{'extract-' * 6}{number:05}" for number in range(10_000)]
     assert len({naming.pod_name("r" * 60, UID, task, None, 1) for task in tasks}) == len(tasks)
+
+
+def utc(text):
+    return datetime.fromisoformat(text).replace(tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "name"),
+    [
+        ("2026-01-01T06:00", "2026-01-02T06:00", "sales-20260101t0600-1d"),
+        ("2026-01-01T06:00", "2026-01-01T07:00", "sales-20260101t0600-1h"),
+        ("2026-03-28T23:00", "2026-03-29T22:00", "sales-20260328t2300-23h"),
+        ("2026-10-24T22:00", "2026-10-25T23:00", "sales-20261024t2200-1d1h"),
+        ("2026-01-01T06:00", "2026-01-01T06:15", "sales-20260101t0600-15m"),
+        ("2026-01-01", "2026-02-01", "sales-20260101t0000-31d"),
+        ("1930-01-01T00:19:32", "1930-01-02T00:19:32", "sales-19300101t001932-1d"),
+        ("2026-01-01T00:00", "2026-01-02T03:04:05", "sales-20260101t0000-1d3h4m5s"),
+    ],
+    ids=["day", "hour", "short day", "long day", "minutes", "month", "seconds", "every unit"],
+)
+def test_a_run_is_named_after_its_interval(start, end, name):
+    assert naming.run_name("sales", utc(start), utc(end)) == name
+
+
+def test_a_run_is_named_alike_whatever_the_time_zone_its_interval_is_told_in():
+    zone = ZoneInfo("Asia/Kolkata")
+    start, end = (utc(text).astimezone(zone) for text in ("2026-01-01T18:30", "2026-01-02T18:30"))
+    assert naming.run_name("sales", start, end) == "sales-20260101t1830-1d"
+
+
+def test_the_name_of_a_run_that_does_not_fit_is_cut_at_its_beginning_and_told_apart():
+    start, end = utc("2026-01-01"), utc("2026-01-02")
+    fits = naming.run_name("d" * 46, start, end)
+    first, second = (naming.run_name("d" * 51 + last, start, end) for last in "ab")
+    assert fits == "d" * 46 + "-20260101t0000-1d"
+    assert first == "d" * 37 + "-20260101t0000-1d-w54qndux"
+    assert (len(first), len(second), first == second) == (63, 63, False)
 
 
 def test_a_revision_is_named_after_its_dag_and_its_content():

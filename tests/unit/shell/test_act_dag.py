@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 
-from kubedag.core import actions, answers, refusals, trials
+from kubedag.core import actions, answers, refusals, runspec, trials
 from kubedag.shell import act_dag
 from kubedag.shell.entries import DAGEntry
-from kubedag.shell.errors import ApiError, Cause, Unreachable
+from kubedag.shell.errors import ApiError, Cause, NotLeader, Unreachable
 from kubedag.shell.tasks import Tasks
 from support import virtual_loop
 from support.answering_api import AnsweringApi, Known
@@ -40,7 +41,7 @@ class Done:
 
     def __init__(self, api, *wanted, seconds=10.0, edited=False, before=None):
         self.api, self.revisions = api, Known()
-        self.woken, self.forgotten = [], []
+        self.woken, self.forgotten, self.taken_in = [], [], []
         definition = a_definition(PLAN, trials=TRIALS)
         self.entry = DAGEntry(NAMESPACE, DAG, spec_json=b'{"tasks":[]}', definition=definition)
         self.entry.trial_results |= before or {}
@@ -52,7 +53,7 @@ class Done:
             self.api,
             self.revisions,
             self._wake,
-            lambda *name: self.forgotten.append(name),
+            self,
             Stopped(),
             tasks,
         )
@@ -63,6 +64,12 @@ class Done:
             self.entry.definition = a_definition(PLAN, trials=TRIALS, generation=2)
         await asyncio.sleep(seconds)
         assert (len(tasks), tasks.bugs, self.entry.busy) == (0, 0, set())
+
+    def put_run(self, raw):
+        self.taken_in.append(raw)
+
+    def drop_run(self, *name):
+        self.forgotten.append(name)
 
     def _wake(self, key):
         self.woken.append((key, asyncio.get_running_loop().time()))
@@ -145,6 +152,91 @@ def test_a_revision_that_is_there_already_is_taken_as_it_is():
 def test_a_revision_that_could_not_be_stored_is_stored_later():
     done = Done(AnsweringApi(CUT), STORE)
     assert (done.revisions.names, len(done.woken)) == ([], 1)
+
+
+# --- Runs -------------------------------------------------------------------------------------
+
+RUNS = "/apis/kubedag.dev/v1alpha1/namespaces/ns/dagruns"
+CREATE = actions.CreateRun(
+    "pipeline-20260101t0600-1h", "Scheduled", "2026-01-01T06:00:00Z", "2026-01-01T07:00:00Z"
+)
+CREATED = runspec.build(CREATE, NAMESPACE, DAG)
+EXISTS = ApiError(409, "AlreadyExists")
+NO = ApiError(403, "Forbidden", "exceeded quota")
+
+
+def of_interval(start, end, dag=DAG):
+    spec = {"dagName": dag, "dataInterval": {"startTime": start, "endTime": end}}
+    return CREATED | {"spec": spec}
+
+
+def test_a_run_is_created_with_all_that_tells_what_it_is_of_and_known_at_once():
+    done = Done(AnsweringApi(lambda call: call.body), CREATE)
+    (call,) = done.api.calls
+    assert (call.method, call.path) == ("POST", RUNS)
+    assert call.body == CREATED
+    assert done.taken_in == [CREATED]
+    assert [key for key, _ in done.woken] == [done.entry.key]
+
+
+@pytest.mark.parametrize(
+    "found",
+    [CREATED, of_interval("2026-01-01T07:00:00+01:00", "2026-01-01T08:00:00.0+01:00")],
+    ids=["our own", "made by hand, in another zone"],
+)
+def test_a_run_that_is_there_already_is_taken_in(found):
+    done = Done(AnsweringApi(EXISTS, found), CREATE)
+    assert done.api.asked == [f"POST {RUNS}", f"GET {RUNS}/{CREATE.name}"]
+    assert (done.taken_in, done.entry.creations.taken) == ([found], {})
+
+
+@pytest.mark.parametrize(
+    ("found", "words"),
+    [
+        (
+            of_interval(CREATE.start_time, CREATE.end_time, "other"),
+            "of DAG 'other' for 2026-01-01T06:00:00Z to 2026-01-01T07:00:00Z",
+        ),
+        (
+            of_interval(CREATE.start_time, "2026-01-01T08:00:00Z"),
+            "of DAG 'pipeline' for 2026-01-01T06:00:00Z to 2026-01-01T08:00:00Z",
+        ),
+        (CREATED | {"spec": {"dagName": DAG}}, "of DAG 'pipeline'"),
+    ],
+    ids=["another DAG", "another interval", "no interval"],
+)
+def test_a_name_that_something_else_has_is_known_as_taken(found, words):
+    done = Done(AnsweringApi(EXISTS, found), CREATE)
+    assert (done.taken_in, done.entry.creations.taken) == ([], {CREATE.name: words})
+
+
+@pytest.mark.parametrize(
+    ("answers_", "trouble"),
+    [
+        ((NO,), (403, "exceeded quota", True)),
+        ((ApiError(503, "", "busy"),), (503, "busy", False)),
+        ((ApiError(429, "", "busy"),), (429, "busy", False)),
+        ((CUT,), (0, "cut", False)),
+        ((EXISTS, ApiError(404, "NotFound", "gone")), (404, "gone", True)),
+    ],
+    ids=["refused", "trouble", "overloaded", "no answer", "gone in between"],
+)
+def test_what_is_in_the_way_is_remembered_and_not_asked_again_at_once(answers_, trouble):
+    done = Done(AnsweringApi(*answers_), CREATE)
+    found = done.entry.creations.trouble
+    message = f"the API server does not create the run '{CREATE.name}': {trouble[1]}"
+    assert (found.message, found.told) == (message, trouble[2])
+    assert (found.retry_at, found.holds(NOW)) == (at(11), True)
+    assert (done.taken_in, [key for key, _ in done.woken]) == ([], [done.entry.key])
+
+
+def test_who_leads_no_more_learns_nothing_about_the_run():
+    assert Done(AnsweringApi(NotLeader("no")), CREATE).entry.creations.trouble is None
+
+
+def test_the_first_success_ends_the_trouble():
+    done = Done(AnsweringApi(NO, CREATED), CREATE, replace(CREATE, name="other"))
+    assert done.entry.creations.trouble is None
 
 
 # --- Deletions --------------------------------------------------------------------------------
