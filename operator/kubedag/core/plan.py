@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from kubedag.api import defaults
 from kubedag.api.enums import LogCapture
-from kubedag.core import graph, masks, podtemplate
+from kubedag.core import graph, masks, podtemplate, schedule
 from kubedag.core.validation import validate
 
 if TYPE_CHECKING:
@@ -76,6 +76,7 @@ class Plan:
     captures_logs: bool
     masks: masks.Masks
     layers: podtemplate.Layers
+    schedule: schedule.Schedule | None
 
 
 def compile_plan(dag_name: str, spec: DAGSpec) -> Plan:
@@ -101,6 +102,7 @@ def compile_plan(dag_name: str, spec: DAGSpec) -> Plan:
         captures_logs=captures,
         masks=masks.Masks(spec.failure_logs.mask_patterns),
         layers=podtemplate.Layers(spec.task_defaults, fallback_to_logs=captures),
+        schedule=schedule.compile(spec.schedule) if spec.schedule else None,
     )
 
 

@@ -15,7 +15,7 @@ import orjson
 
 from kubedag.api import defaults
 from kubedag.api.problems import PROBLEMS_MAX, Problem
-from kubedag.core import graph, levels, masks, mergechecks
+from kubedag.core import graph, levels, masks, mergechecks, schedule
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -180,6 +180,11 @@ def _masks(spec: DAGSpec) -> Iterator[Problem]:
         yield Problem(f"spec.failureLogs.maskPatterns[{index}]", "InvalidPattern", message)
 
 
+def _schedule(spec: DAGSpec) -> Iterator[Problem]:
+    if spec.schedule is not None:
+        yield from schedule.problems(spec.schedule)
+
+
 def _size(spec: DAGSpec) -> Iterator[Problem]:
     size = len(spec.model_dump_json(exclude_unset=True).encode())
     if size > SPEC_BYTES_MAX:
@@ -195,5 +200,6 @@ CHECKS: Final[tuple[Callable[[DAGSpec], Iterator[Problem]], ...]] = (
     _retries,
     _pods,
     _masks,
+    _schedule,
     _size,
 )
