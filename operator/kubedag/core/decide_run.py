@@ -21,8 +21,10 @@ from kubedag.core import (
     fit,
     instants,
     outcomes,
+    restrict,
     retention,
     rows,
+    words,
 )
 from kubedag.core import advance as advances
 from kubedag.core import plan as plans
@@ -90,6 +92,15 @@ def _has_no_plan(snap: snapshots.RunSnapshot, now: datetime) -> actions.RunDecis
     return _held(snap, reason, message, now, deadline)
 
 
+def _lacks_tasks(snap: snapshots.RunSnapshot, now: datetime) -> actions.RunDecision | None:
+    """It is limited to tasks that there are not; what it starts with, it is pinned to."""
+    assert snap.plan is not None
+    missing = restrict.unknown(snap.plan, snap.run.tasks)
+    if has_started(snap) or not missing:
+        return None
+    return _ended_early(snap, "TaskNotFound", words.no_such_tasks("spec.tasks", missing), now)
+
+
 def _may_not_start(snap: snapshots.RunSnapshot, now: datetime) -> actions.RunDecision | None:
     """Not started: held by hand, by its DAG, or by the limits between runs."""
     if has_started(snap):
@@ -137,6 +148,7 @@ RULES: Final[tuple[Rule, ...]] = (
     _is_being_deleted,
     _has_finished,
     _has_no_plan,
+    _lacks_tasks,
     _may_not_start,
     _runs,
 )

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from bisect import bisect_left, insort
 from collections import Counter
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from collections.abc import Set as AbstractSet
 
+MESSAGE_CHARS_MAX: Final = 300
 Order = tuple[str, str, str]
 """The time that a run stands for, that of its creation, and its name."""
 
@@ -40,6 +41,8 @@ class RunSummary(NamedTuple):
     rerun_wanted: str = ""
     """Of the wish that is there now, fulfilled or not."""
     backfill_uid: str = ""
+    message: str = ""
+    """Of one that has failed: why, at most `MESSAGE_CHARS_MAX`."""
 
     @property
     def is_to_rerun(self) -> bool:
@@ -65,6 +68,9 @@ class History:
 
     def __len__(self) -> int:
         return len(self._runs)
+
+    def __iter__(self) -> Iterator[RunSummary]:
+        return iter(self._runs.values())
 
     @property
     def revisions(self) -> AbstractSet[str]:

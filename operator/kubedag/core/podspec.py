@@ -10,15 +10,17 @@ Merging takes some 10 µs, a hundredth of what creating the Pod costs, so nothin
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
 from kubedag.api.group import API_VERSION, DAG_RUN
-from kubedag.core import naming, pods
+from kubedag.core import instants, naming, pods
 
 if TYPE_CHECKING:
     from kubedag.core.plan import Plan, TaskPlan
 
 ENV_PREFIX: Final = "KUBEDAG_"
+PARAM_PREFIX: Final = "PARAM_"
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +35,8 @@ class RunIdentity:
     logical_time: str
     interval_start: str | None = None
     interval_end: str | None = None
+    params: tuple[tuple[str, str], ...] = ()
+    """Names and values."""
 
 
 def build(
@@ -48,7 +52,8 @@ def build(
                 {**container, "env": [*env, *(container.get("env") or ())]}
                 for container in spec[key]
             ]
-    labels = metadata.get("labels", {}) | labels_of(plan, task, run, attempt, map_index)
+    ours = _telling_labels(run) | labels_of(plan, task, run, attempt, map_index)
+    labels = metadata.get("labels", {}) | ours
     found: dict[str, Any] = {
         "name": naming.pod_name(run.name, run.uid, task.name, map_index, attempt),
         "namespace": run.namespace,
@@ -57,8 +62,7 @@ def build(
     }
     if not task.idempotent:
         found["finalizers"] = [pods.FINALIZER]
-    if "annotations" in metadata:
-        found["annotations"] = metadata["annotations"]
+    found["annotations"] = metadata.get("annotations", {}) | _annotations(run)
     return {"apiVersion": "v1", "kind": "Pod", "metadata": found, "spec": spec}
 
 
@@ -80,6 +84,32 @@ def labels_of(
     return labels
 
 
+def _telling_labels(run: RunIdentity) -> dict[str, str]:
+    """What `kubectl -l` can ask for, and no Pod is found by."""
+    labels = {pods.LABEL_RUN_TYPE: run.run_type}
+    if logical_time := _label_time(run.logical_time):
+        labels[pods.LABEL_LOGICAL_TIME] = logical_time
+    return labels
+
+
+@lru_cache(maxsize=4096)
+def _label_time(stamp: str) -> str:
+    """The instant as a label may have it; empty for one that no calendar has."""
+    try:
+        return instants.compact(instants.parse(stamp))
+    except (ValueError, OverflowError):
+        return ""
+
+
+def _annotations(run: RunIdentity) -> dict[str, str]:
+    """For people and their tools, in the form that the labels cannot have."""
+    told = {pods.ANNOTATION_LOGICAL_TIME: run.logical_time}
+    if run.interval_start is not None and run.interval_end is not None:
+        told[pods.ANNOTATION_INTERVAL_START] = run.interval_start
+        told[pods.ANNOTATION_INTERVAL_END] = run.interval_end
+    return told
+
+
 def _environment(
     plan: Plan, task: TaskPlan, run: RunIdentity, attempt: int, map_index: int | None
 ) -> list[dict[str, str]]:
@@ -98,6 +128,7 @@ def _environment(
     if run.interval_start is not None and run.interval_end is not None:
         said["DATA_INTERVAL_START"] = run.interval_start
         said["DATA_INTERVAL_END"] = run.interval_end
+    said.update((PARAM_PREFIX + name.upper(), value) for name, value in run.params)
     return [{"name": ENV_PREFIX + name, "value": value} for name, value in said.items()]
 
 

@@ -109,6 +109,11 @@ REVISION_NOT_FOUND: Final = Reason(
     "start a new run",
     said_of=(TASK, RUN),
 )
+TASK_NOT_FOUND: Final = _run(
+    "TaskNotFound",
+    "spec.tasks, or the rerun that is asked for, names a task that the DAG does not have",
+    "mend the name; a run that has ended for this needs another one",
+)
 ROWS_IN_SLICES: Final = _run(
     "RowsInSlices",
     "in the condition StatusTruncated: the rows of the tasks are in DAGRunSlices, which the message "
@@ -177,6 +182,7 @@ DAG_ACCEPTED: Final = _event("DAGAccepted", "a generation of a DAG is in order; 
 
 ENDS_OF_RUNS: Final = (
     FAILED, TIMED_OUT, REPLACED, FORBIDDEN, DAG_NOT_FOUND, DAG_NOT_READY, REVISION_NOT_FOUND,
+    TASK_NOT_FOUND,
 )  # fmt: skip
 """Each is told as an Event, too: `Run` and the reason."""
 

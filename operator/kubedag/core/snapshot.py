@@ -16,6 +16,15 @@ if TYPE_CHECKING:
     from kubedag.core import pods, rows
 
 
+class RerunRequest(NamedTuple):
+    """The wish that a run runs again; one with the id of the last that was fulfilled is none."""
+
+    id: str
+    scope: str = "Failed"
+    tasks: tuple[str, ...] = ()
+    revision: str = "Same"
+
+
 @dataclass(frozen=True, slots=True)
 class RunFacts:
     """What a DAGRun says about itself, apart from its status."""
@@ -32,6 +41,13 @@ class RunFacts:
     logical_time: str | None = None
     interval_start: str | None = None
     interval_end: str | None = None
+    tasks: tuple[str, ...] = ()
+    """Those that the run is limited to, with all that depend on them; without any, it has all."""
+    params: tuple[tuple[str, str], ...] = ()
+    """Names and values."""
+    rerun: RerunRequest | None = None
+    backfill_uid: str = ""
+    """Of the Backfill that created it; empty if none did."""
 
     @property
     def order(self) -> tuple[str, str, str]:

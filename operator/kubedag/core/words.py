@@ -7,9 +7,12 @@ they are, so that nothing is lost by not being known here.
 from __future__ import annotations
 
 import re
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from kubedag.core import rows
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 WORD_CHARS_MAX: Final = 400
 """For what others say inside of a message of ours, so that what follows it is not cut off."""
@@ -41,6 +44,16 @@ def clock_time(stamp: str) -> str:
 def waits(name: str, message: str) -> str:
     """Which task waits, and what for."""
     return f"{name} {message}" if message.startswith("waits ") else f"{name} waits: {message}"
+
+
+_TASKS_NAMED_MAX: Final = 5
+
+
+def no_such_tasks(field: str, names: Sequence[str]) -> str:
+    """A list of tasks names some that there are not."""
+    said = ", ".join(repr(name) for name in names[:_TASKS_NAMED_MAX])
+    more = f" and {len(names) - _TASKS_NAMED_MAX} more" if len(names) > _TASKS_NAMED_MAX else ""
+    return f"{field}: must name tasks of the DAG; it has no {said}{more}"
 
 
 # --- How a container ended -------------------------------------------------------------------

@@ -264,4 +264,5 @@ def _identity(snap: snapshot.RunSnapshot) -> podspec.RunIdentity:
         logical_time=run.logical_time or run.created,
         interval_start=run.interval_start,
         interval_end=run.interval_end,
+        params=run.params,
     )

@@ -9,7 +9,7 @@ import msgspec
 import orjson
 
 from kubedag.api import dag as api
-from kubedag.api import parse, problems
+from kubedag.api import enums, parse, problems
 from kubedag.core import decide_dag, instants, naming, pods, snapshot, trials
 from kubedag.core import plan as plans
 
@@ -91,6 +91,7 @@ def run_facts(raw: Mapping[str, Any]) -> snapshot.RunFacts:
     """What a DAGRun says about itself."""
     meta, spec = raw["metadata"], raw.get("spec") or {}
     interval = spec.get("dataInterval") or {}
+    labels = meta.get("labels") or {}
     return snapshot.RunFacts(
         name=meta["name"],
         namespace=meta["namespace"],
@@ -104,7 +105,37 @@ def run_facts(raw: Mapping[str, Any]) -> snapshot.RunFacts:
         logical_time=_in_utc(spec.get("logicalTime")),
         interval_start=_in_utc(interval.get("startTime")),
         interval_end=_in_utc(interval.get("endTime")),
+        tasks=_names(spec.get("tasks")),
+        params=_params(spec.get("params")),
+        rerun=_rerun(spec.get("rerun")),
+        backfill_uid=labels.get(pods.LABEL_BACKFILL_UID, ""),
     )
+
+
+def _names(given: object) -> tuple[str, ...]:
+    """Whatever of a list is a name; the API server holds everybody to the CRD, but for bugs."""
+    if not isinstance(given, list):
+        return ()
+    return tuple(name for name in given if isinstance(name, str))
+
+
+def _params(given: object) -> tuple[tuple[str, str], ...]:
+    if not isinstance(given, list):
+        return ()
+    found = ((one.get("name"), one.get("value", "")) for one in given if isinstance(one, dict))
+    return tuple((str(name), str(value)) for name, value in found if name)
+
+
+def _rerun(given: object) -> snapshot.RerunRequest | None:
+    """A wish that cannot be understood in full is none: half of it might be the wrong half."""
+    if not isinstance(given, dict) or not isinstance(given.get("id"), str) or not given["id"]:
+        return None
+    scope, revision = given.get("scope", "Failed"), given.get("revision", "Same")
+    tasks = _names(given.get("tasks"))
+    known = scope in list(enums.RerunScope) and revision in list(enums.RerunRevision)
+    if not known or (scope == enums.RerunScope.TASKS) != bool(tasks):
+        return None
+    return snapshot.RerunRequest(given["id"], str(scope), tasks, str(revision))
 
 
 def _in_utc(stamp: str | None) -> str | None:

@@ -146,6 +146,12 @@ class RunEntry:
             run_type=self.facts.run_type,
             interval_start=self.facts.interval_start or "",
             interval_end=self.facts.interval_end or "",
+            rerun_id=newest.rerun.id if newest.rerun else "",
+            rerun_wanted=self.facts.rerun.id if self.facts.rerun else "",
+            backfill_uid=self.facts.backfill_uid,
+            message=rows.clip(condition.message, history.MESSAGE_CHARS_MAX)
+            if condition and condition.status == rows.FALSE
+            else "",
         )
 
 
@@ -163,10 +169,10 @@ class DAGEntry:
     decided: rows.DAGStatus | None = None
     trial_results: dict[str, answers.Result] = field(default_factory=dict)
     busy: set[str] = field(default_factory=set)
+    creations: creations.Creations = field(default_factory=creations.Creations)
     writing: bool = False
     written_at: float | None = None
     write_failures: int = 0
-    creations: creations.Creations = field(default_factory=creations.Creations)
     write_after: float = 0.0
 
     @property

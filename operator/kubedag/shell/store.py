@@ -16,6 +16,7 @@ from kubedag.core import creations, decide_dag, plan, pods, rows, slices, snapsh
 from kubedag.core.history import History
 from kubedag.shell import definitions, pod_index, wire
 from kubedag.shell.entries import DAGEntry, RunEntry
+from kubedag.shell.restrictions import Restrictions
 from kubedag.shell.siblings import Siblings
 
 if TYPE_CHECKING:
@@ -40,6 +41,7 @@ class Store:
         self.revisions = definitions.Revisions()
         self._siblings: dict[Name, Siblings] = {}
         self._run_of_uid: dict[str, Name] = {}
+        self._restrictions = Restrictions()
 
     # --- Custom resources --------------------------------------------------------------------
 
@@ -119,11 +121,11 @@ class Store:
         old = entry.definition if same else None
         if not same:
             entry.uid, entry.decided = meta["uid"], None
+            entry.creations = creations.Creations()
         if meta.get("deletionTimestamp"):
             self.drop_dag(*name)
             return
         if old is None or old.generation != meta["generation"]:
-            entry.creations = creations.Creations()
             entry.spec_json, entry.definition = definitions.of_dag(raw)
             entry.trial_results.clear()
         entry.resource_version = version
@@ -281,6 +283,7 @@ class Store:
             plan_of_run = None
         if plan_of_run is not None:
             self.pods.mask(facts.uid, plan_of_run.masks)
+            plan_of_run = self._restrictions.of(facts, revision, plan_of_run)
         return snapshot.RunSnapshot(
             run=facts,
             status=slices.aligned(entry.status, plan_of_run),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 
 import orjson
@@ -64,6 +65,13 @@ def test_a_task_with_a_command_becomes_this_pod():
                 "kubedag.dev/task": "load",
                 "kubedag.dev/attempt": "1",
                 "kubedag.dev/revision": "sales-abcdefghij",
+                "kubedag.dev/run-type": "Scheduled",
+                "kubedag.dev/logical-time": "20260130T000000Z",
+            },
+            "annotations": {
+                "kubedag.dev/logical-time": "2026-01-30T00:00:00Z",
+                "kubedag.dev/data-interval-start": "2026-01-30T00:00:00Z",
+                "kubedag.dev/data-interval-end": "2026-01-31T00:00:00Z",
             },
             "ownerReferences": [
                 {
@@ -107,7 +115,7 @@ def test_a_task_with_a_command_becomes_this_pod():
 def test_a_script_arrives_as_a_file_through_an_annotation():
     pod = build({"script": {"interpreter": ["python", "-u"], "source": "print('ü')\n"}})
     container = pod["spec"]["containers"][0]
-    assert pod["metadata"]["annotations"] == {"kubedag.dev/script": "print('ü')\n"}
+    assert pod["metadata"]["annotations"]["kubedag.dev/script"] == "print('ü')\n"
     assert container["command"] == ["python", "-u", "/kubedag/script/source"]
     assert container["volumeMounts"] == [
         {"name": "kubedag-script", "mountPath": "/kubedag/script", "readOnly": True}
@@ -188,7 +196,7 @@ def test_labels_annotations_and_everything_else_of_a_pod_template_is_kept():
     metadata = {"labels": {"team": "sales"}, "annotations": {"example.com/cost": "7"}}
     pod = build({"podTemplate": {"metadata": metadata, "spec": spec}})
     assert {key: pod["spec"][key] for key in spec} == spec
-    assert pod["metadata"]["annotations"] == {"example.com/cost": "7"}
+    assert pod["metadata"]["annotations"]["example.com/cost"] == "7"
     assert pod["metadata"]["labels"]["team"] == "sales"
     assert pod["metadata"]["labels"]["kubedag.dev/task"] == "load"
 
@@ -293,3 +301,37 @@ def test_building_a_pod_changes_nothing_of_the_plan():
     first = orjson.dumps(podspec.build(compiled, compiled.tasks[0], RUN, 1))
     podspec.build(compiled, compiled.tasks[0], BY_HAND, 2, 5)
     assert orjson.dumps(podspec.build(compiled, compiled.tasks[0], RUN, 1)) == first
+
+
+@pytest.mark.parametrize(
+    ("fields", "annotations", "label"),
+    [
+        ({}, {"kubedag.dev/logical-time": "2026-01-30T09:15:00Z"}, "20260130T091500Z"),
+        (
+            {"logical_time": "2026-01-30T10:15:00+01:00"},
+            {"kubedag.dev/logical-time": "2026-01-30T10:15:00+01:00"},
+            "20260130T091500Z",
+        ),
+        (
+            {"logical_time": "0000-01-01T00:00:00Z"},
+            {"kubedag.dev/logical-time": "0000-01-01T00:00:00Z"},
+            None,
+        ),
+    ],
+    ids=["without an interval", "with an offset", "in a year that no calendar has"],
+)
+def test_a_pod_says_what_time_it_stands_for(fields, annotations, label):
+    metadata = build({}, run=dataclasses.replace(BY_HAND, **fields))["metadata"]
+    assert metadata["annotations"] == annotations
+    assert metadata["labels"].get("kubedag.dev/logical-time") == label
+    assert metadata["labels"]["kubedag.dev/run-type"] == "Manual"
+
+
+def test_params_are_variables_and_of_two_that_differ_in_case_the_later_one_counts():
+    given = (("region", "eu"), ("dry_run", ""), ("Region", "us"))
+    pod = build({}, run=dataclasses.replace(BY_HAND, params=given))
+    env = pod["spec"]["containers"][0]["env"]
+    assert [(one["name"], one["value"]) for one in env if "PARAM" in one["name"]] == [
+        ("KUBEDAG_PARAM_REGION", "us"),
+        ("KUBEDAG_PARAM_DRY_RUN", ""),
+    ]
