@@ -1,0 +1,179 @@
+"""The page on time: each row of its tables is a case, and is decided by the code that it is about."""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from kubedag.api import crds
+from kubedag.api import schedule as api
+from kubedag.core import instants, naming, zones
+from kubedag.core import schedule as schedules
+from support import pages
+
+PAGE = (Path(__file__).parents[2] / "docs" / "time.md").read_text(encoding="utf-8")
+INSTANT = timedelta(seconds=1)
+
+
+def rows(*header):
+    """The rows of a table as cases, called by their first cells."""
+    found = pages.table(PAGE, *header).rows
+    return pytest.mark.parametrize("row", found, ids=[" ".join(row[:2]) for row in found])
+
+
+def a_schedule(*crons, zone="Etc/UTC"):
+    return schedules.compile(api.Schedule(crons=crons, time_zone=zone))
+
+
+def following(schedule, start, count):
+    """So many instants of a schedule from one on."""
+    found = [schedule.after(start - INSTANT)]
+    while len(found) < count:
+        found.append(schedule.after(found[-1]))
+    return found
+
+
+# --- The drawing ------------------------------------------------------------------------------
+
+DAY_WIDTH = 24
+MARGIN = 12
+
+
+def line(label, texts, first=0):
+    """A line of the drawing: a text at the beginning of each day."""
+    columns = {MARGIN + DAY_WIDTH * (first + day): text for day, text in enumerate(texts)}
+    drawn = label
+    for column, text in columns.items():
+        drawn = drawn.ljust(column) + text
+    return drawn
+
+
+def drawing():
+    """Three days of data, and the three runs that come after them."""
+    schedule = a_schedule("@daily")
+    monday = instants.parse("2026-01-05T00:00:00Z")
+    days = schedules.intervals(schedule, monday, monday + timedelta(days=3), 10)
+    ends = [day.end for day in days]
+    return "\n".join(
+        [
+            line("data", [f"{day.start:%a} {day.start.day} {day.start:%B}" for day in days]),
+            line("", ["|".ljust(DAY_WIDTH, "-")] * len(days) + ["|"]),
+            line("clock", [f"{at:%H:%M}" for at in (days[0].start, *ends)]),
+            line("runs", ["#####"] * len(days), first=1),
+            line("", [naming.run_name("sales", *day) for day in days], first=1),
+        ]
+    )
+
+
+def test_the_two_clocks_are_drawn_as_the_schedule_has_them():
+    assert drawing() in PAGE
+
+
+SCHEMAS = [
+    crd["spec"]["versions"][0]["schema"]["openAPIV3Schema"]
+    for crd in crds.all_manifests().values()
+]
+
+
+def leads_somewhere(path, schema):
+    node = schema
+    for name in path.split("."):
+        node = node.get("properties", {}).get(name)
+        if node is None:
+            return False
+    return True
+
+
+def fields():
+    """Every field of the API by its name, wherever it is."""
+    pending, found = list(SCHEMAS), {}
+    while pending:
+        node = pending.pop()
+        for name, child in node.get("properties", {}).items():
+            found.setdefault(name, []).append(child)
+            pending.append(child)
+        pending += [node["items"]] if "items" in node else []
+    return found
+
+
+def test_every_path_that_the_page_names_leads_somewhere():
+    named = set(re.findall(r"`((?:spec|status)(?:\.[a-zA-Z]+)+)`", PAGE))
+
+    lost = {p for p in named if not any(leads_somewhere(p, schema) for schema in SCHEMAS)}
+
+    assert lost == set()
+    assert len(named) > 8
+
+
+@pytest.mark.parametrize("first", ["Airflow 3", "CronJob"])
+def test_what_others_have_is_here_where_the_page_says(first):
+    table = pages.table(PAGE, first)
+    here = [row[table.header.index("here")] for row in table.rows]
+    named = [code.removeprefix("spec.") for cell in here for code in pages.code(cell)]
+    known = fields()
+
+    for code in named:
+        field, _, value = code.partition(": ")
+        assert field in known or field == "Backfill"
+        assert not value or any(value in node.get("enum", ()) for node in known[field])
+
+
+# --- Schedules --------------------------------------------------------------------------------
+
+
+@rows("schedule", "first")
+def test_the_instants_of_a_schedule_are_those_of_the_table(row):
+    told, *cells = row
+    schedule = a_schedule(*pages.code(told))
+    expected = [instants.parse(f"2026-{cell.replace(' ', 'T')}:00Z") for cell in cells]
+
+    found = following(schedule, instants.parse("2026-01-01T00:00:00Z"), len(cells))
+
+    assert found == expected
+
+
+@rows("cron", "time zone", "what must be")
+def test_a_schedule_that_cannot_be_meant_is_refused_with_these_words(row):
+    (cron,), (zone,), words = pages.code(row[0]), pages.code(row[1]), row[2]
+
+    said = [str(one) for one in schedules.problems(api.Schedule(cron=cron, time_zone=zone))]
+
+    assert len(said) == 1
+    assert words in said[0]
+
+
+@rows("cron", "time zone", "what the clock does")
+def test_the_instants_around_a_change_of_the_clock_are_those_of_the_table(row):
+    (cron,), (zone,) = pages.code(row[0]), pages.code(row[1])
+    schedule = a_schedule(cron, zone=zone)
+    expected = row[3].split(", ")
+
+    found = following(schedule, datetime.fromisoformat(expected[0]), len(expected))
+
+    clock = zones.load(zone)
+    assert [at.astimezone(clock).isoformat(timespec="minutes") for at in found] == expected
+    assert [schedule.before(at) for at in found[1:]] == found[:-1]
+
+
+def test_the_table_has_the_zones_that_are_hardest():
+    table = pages.table(PAGE, "cron", "time zone", "what the clock does")
+
+    assert {pages.code(row[1])[0] for row in table.rows} >= {
+        "America/New_York",
+        "Australia/Lord_Howe",
+        "Europe/Zurich",
+        "Pacific/Apia",
+    }
+
+
+# --- Names and what a task is told ------------------------------------------------------------
+
+
+@rows("DAG", "from", "to", "name")
+def test_a_run_is_called_what_the_table_says(row):
+    dag, start, end, name = row
+
+    assert [naming.run_name(dag, instants.parse(start), instants.parse(end))] == pages.code(name)
