@@ -94,7 +94,7 @@ def test_the_days_that_are_caught_up_on_are_the_last_of_the_schedule():
     schedule = read(LOADING / "dag.yaml")["spec"]["schedule"]
     end = dt.datetime.fromisoformat(schedule["endTime"]).date()
 
-    last = [end - dt.timedelta(days=n) for n in range(schedule["catchupLimit"], 0, -1)]
+    last = [end - dt.timedelta(days=n + 1) for n in range(schedule["catchupLimit"], -1, -1)]
 
     assert last == CATCHUP
 
