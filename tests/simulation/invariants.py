@@ -139,7 +139,7 @@ class Invariants:
     def _unseen(self, pod: PodFacts) -> bool:
         """The hole: gone by another's hand before anything of its end was stored."""
         return (
-            self.blind_to(pod)
+            (self.blind_to(pod) or pod.hidden)
             and not pod.held
             and not pod.exists
             and not pod.recorded
@@ -165,7 +165,7 @@ class Invariants:
             failed = sum(old.may_count_as == {cls} for old in last_of_each)
             if failed > limit:
                 yield f"attempt {pod.attempt} after {failed} failures of class {cls}"
-        ended_at = earlier[-1].deleted_at or earlier[-1].ended_at
+        ended_at = earlier[-1].ended_at or earlier[-1].deleted_at
         pause = 0.9 * node.backoff_seconds - 1.0  # stamps are cut to seconds
         if self.clocks_agree and ended_at is not None and pod.created_at < ended_at + pause:
             yield f"attempt {pod.attempt} {pod.created_at - ended_at:.2f} s after the one before"

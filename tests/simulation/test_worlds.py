@@ -32,6 +32,18 @@ REGRESSIONS = {
 them found has a test of its own in `tests/unit`, where that can be."""
 BROKEN_ONCE = [
     pytest.param(
+        "3019627",
+        faults.Faults(feed_stale=0.3, watch_cut=0.2, refused=0.05, not_found=0.3, lists_late=0.3,
+                      slices_deleted=0.2, too_large=3000, ends_at=109.85243352069479),
+        id="a deletion was answered by what was not so, and nobody looked again",
+    ),
+    pytest.param(
+        "3012725",
+        faults.Faults(kills=2, watch_lost=0.2, lists_late=0.8, labels_broken=0.4,
+                      statuses_broken=0.5, quota=0.6, ends_at=120.0),
+        id="a Pod that had lost its labels was not let go when its run ended",
+    ),
+    pytest.param(
         "3008535",
         faults.Faults(overlaps=8, watch_late=0.1, watch_cut=0.2, pods_foreign=1.0,
                       slices_deleted=0.2, too_large=1, ends_at=120.0),

@@ -217,7 +217,11 @@ class RunActor:
         except ApiError as error:
             if error.conflict:
                 pause = 1.0  # it has changed; whatever tells of that may be late
-            elif not error.not_found:
+            elif error.not_found:
+                # The watch will tell; but should it not, somebody must look again.
+                entry.delete_tries += 1
+                pause = float(refusals.wait_seconds(entry.delete_tries))
+            else:
                 entry.delete_tries += 1
                 pause = float(refusals.wait_seconds(entry.delete_tries))
                 log.warning("Could not delete %s, next try in %d s: %s", path, pause, error)

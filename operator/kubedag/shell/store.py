@@ -221,6 +221,9 @@ class Store:
         if (namespace, run.facts.name) in self.runs:
             self._file(run)
         self._wake_dag(namespace, dag)
+        if run.status.finished:
+            for held in self.unclaimed:  # those of its Pods whose labels somebody took
+                self._wake(("pod", *held))
         if run.newest.finished or (namespace, run.facts.name) not in self.runs:
             self.wake_waiting(namespace, dag)
         else:
@@ -331,6 +334,7 @@ class Store:
             ),
             history=self._siblings[name].history if name in self._siblings else History(),
             trial_results=entry.trial_results,
+            creations=entry.creations,
         )
 
     def forget_empty_dag(self, entry: DAGEntry) -> None:

@@ -210,24 +210,31 @@ def test_the_ended_pods_of_a_run_are_deleted_by_one_call():
 
 
 @pytest.mark.parametrize(
-    ("error", "woken"),
-    [(ApiError(404), 0), (ApiError(409, "Conflict"), 1), (ApiError(500), 1), (CUT, 1)],
-    ids=["gone", "changed", "500", "cut"],
+    "error",
+    [ApiError(404), ApiError(409, "Conflict"), ApiError(500), CUT],
+    ids=["gone, which the watch has not told", "changed", "500", "cut"],
 )
-def test_a_deletion_that_failed_is_decided_again_a_little_later(error, woken):
+def test_a_deletion_that_failed_is_decided_again_a_little_later(error):
     done = Done(AnsweringApi(error), DELETE)
-    assert (len(done.woken), done.entry.deleting) == (woken, set())
+    assert (len(done.woken), done.entry.deleting) == (1, set())
 
 
 def test_a_deletion_that_is_refused_again_and_again_is_asked_for_ever_less_often():
     """Without the right to delete, every finished run would ask once a second, and log it."""
+    assert pauses_after(ApiError(403, "Forbidden")) == [[1], [2], [4], [], [1]]
+
+
+def test_a_deletion_of_what_is_not_there_is_asked_for_ever_less_often_until_the_watch_tells():
+    assert pauses_after(ApiError(404, "NotFound")) == [[1], [2], [4], [], [1]]
+
+
+def pauses_after(refused):
     entry = RunEntry(run_facts(), "1", rows.RunStatus())
     pauses = []
 
     async def scenario():
         loop = asyncio.get_running_loop()
         woken = []
-        refused = ApiError(403, "Forbidden")
         api = AnsweringApi(refused, refused, refused, b"{}", refused)
         actor = act.RunActor(
             api, Known(), lambda _key: woken.append(loop.time()), LoopClock(), Tasks()
@@ -240,7 +247,7 @@ def test_a_deletion_that_is_refused_again_and_again_is_asked_for_ever_less_often
             pauses.append([round(moment - began) for moment in woken])
 
     virtual_loop.run(scenario())
-    assert pauses == [[1], [2], [4], [], [1]]
+    return pauses
 
 
 # --- Logs -------------------------------------------------------------------------------------

@@ -171,6 +171,18 @@ def test_a_held_pod_whose_labels_do_not_fit_is_looked_at_with_its_run(store, wok
     assert store.owner_of(pod) is store.runs["ns", "run"]
 
 
+def test_a_held_pod_whose_labels_do_not_fit_is_looked_at_again_when_its_run_has_ended(
+    store, woken
+):
+    pod = held(a_pod(), labels=labels("b", 1))
+    store.pod_changed(None, pod)
+    woken.clear()
+    run = store.runs["ns", "run"]
+    run.status = a_finished_status()
+    store.wake_around(run)
+    assert key(pod) in woken
+
+
 def test_a_held_pod_that_has_lost_its_owner_is_looked_at_with_the_run_of_its_label(store):
     pod = held(a_pod(), labels=labels("b", 1), owner_references=())
     store.pod_changed(None, pod)
