@@ -7,19 +7,21 @@ for the runs that have started: they have the revision that they started with.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 import msgspec
 
 from kubedag.api import dag as api
 from kubedag.api import problems
-from kubedag.core import actions, answers, instants, retention, rows
+from kubedag.core import actions, answers, creations, due, instants, retention, rows, scheduling
 from kubedag.core import history as histories
 from kubedag.core import plan as plans
 from kubedag.core import trials as trial_pods
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from collections.abc import Set as AbstractSet
     from datetime import datetime
 
 replace = msgspec.structs.replace
@@ -51,6 +53,12 @@ class Definition:
     plan: plans.Plan | None = None
     problems: Sequence[problems.Problem] = ()
     trials: Sequence[trial_pods.Trial] = ()
+    created: str = ""
+    scheduled: bool = False
+    """Does it have a schedule, be it good or bad?"""
+    policy: due.Policy | None = None
+    failures_max: int | None = None
+    """After how many failures in a row no more runs are scheduled."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +74,10 @@ class DAGSnapshot:
     """Those that have not ended."""
     history: histories.History = field(default_factory=histories.History)
     """Those that have."""
+    promised: AbstractSet[str] = frozenset()
+    """Revisions that runs are just about to be stored with, which run again."""
     trial_results: Mapping[str, answers.Result] = field(default_factory=dict)
+    creations: creations.Creations = field(default_factory=creations.Creations)
 
 
 class Verdict(NamedTuple):
@@ -82,20 +93,29 @@ class Verdict(NamedTuple):
 def decide(snap: DAGSnapshot, now: datetime) -> actions.DAGDecision:
     """The whole decision about one DAG."""
     keep = snap.dag.retention if snap.dag is not None else api.Retention()
-    doomed, wake_at = retention.expired(snap.history, keep, now)
+    doomed, wake_at = retention.expired(snap.history, keep, now, partial(_is_needed, snap))
     todo: list[actions.DAGAction] = [actions.DeleteRun(run.name, run.uid) for run in doomed]
-    status = judge_wake = None
-    in_use = {run.revision for run in snap.runs} | snap.history.revisions
+    status = None
+    moments = [wake_at]
+    in_use = {run.revision for run in snap.runs} | snap.history.revisions | snap.promised
     if snap.dag is not None:
         verdict = judge(snap.dag, snap, now)
         todo += verdict.actions
-        judge_wake = verdict.wake_at
-        status = _status(snap, snap.dag, verdict, now)
+        timed = scheduling.decide(snap, snap.dag, verdict.status, now)
+        todo = [*timed.creates, *todo]
+        moments += [verdict.wake_at, timed.wake_at]
+        status = _status(snap, snap.dag, verdict, timed.word, now)
         in_use |= {status.revision, snap.dag.revision}
     garbage, revision_wake = _garbage(snap.revisions, in_use, now)
     todo += garbage
-    wakes = [moment for moment in (wake_at, judge_wake, revision_wake) if moment is not None]
+    wakes = [moment for moment in (*moments, revision_wake) if moment is not None]
     return actions.DAGDecision(status, tuple(todo), min(wakes) if wakes else None)
+
+
+def _is_needed(snap: DAGSnapshot, run: histories.RunSummary) -> bool:
+    """Does the DAG's scheduling still follow from this run, whatever the retention says?"""
+    dag = snap.dag
+    return dag is not None and scheduling.needs(snap, dag, run)
 
 
 def judge(dag: Definition, snap: DAGSnapshot, now: datetime) -> Verdict:
@@ -119,7 +139,9 @@ def _tried(dag: Definition, snap: DAGSnapshot, now: datetime) -> Verdict | None:
     of = [(trial, snap.trial_results.get(trial.key)) for trial in dag.trials]
     refused = [(t, r) for t, r in of if r is not None and r.standing is answers.Standing.REFUSED]
     silent = [(t, r) for t, r in of if r is not None and r.standing is answers.Standing.UNANSWERED]
-    waited_for = any(not (run.started or run.finished or run.deleting) for run in snap.runs)
+    waited_for = bool(snap.history.to_rerun) or any(
+        not (run.started or run.finished or run.deleting) for run in snap.runs
+    )
     todo = [trial for trial, result in of if result is None]
     wakes = []
     for trial, result in (*refused[:1], *silent):
@@ -178,22 +200,37 @@ def _bad(found: Sequence[problems.Problem]) -> Verdict:
     return Verdict(rows.FALSE, found[0].reason, rows.clip("; ".join(said)))
 
 
-def _status(snap: DAGSnapshot, dag: Definition, verdict: Verdict, now: datetime) -> rows.DAGStatus:
+def _status(
+    snap: DAGSnapshot,
+    dag: Definition,
+    verdict: Verdict,
+    timed: scheduling.Word,
+    now: datetime,
+) -> rows.DAGStatus:
     old = snap.status
     condition = rows.Condition(
         rows.READY, verdict.status, verdict.reason, verdict.message,
         observed_generation=dag.generation,
     )  # fmt: skip
     good = verdict.status == rows.TRUE
+    told = tuple(one for one in old.conditions if timed.condition or one.type != rows.SCHEDULED)
+    for one in (condition, timed.condition):
+        told = rows.set_condition(told, one, instants.text(now)) if one else told
     return rows.DAGStatus(
         observed_generation=dag.generation,
-        conditions=rows.set_condition(old.conditions, condition, instants.text(now)),
+        conditions=told,
         revision=dag.revision if good else old.revision,
         revision_generation=dag.generation if good else old.revision_generation,
         task_count=dag.task_count,
         active_runs=sum(run.started for run in snap.runs),
-        queued_runs=sum(not run.started for run in snap.runs),
+        queued_runs=sum(not run.started for run in snap.runs) + snap.history.to_rerun,
         last_run=_last_run(snap.history) or old.last_run,
+        schedule=timed.schedule,
+        next_run=timed.next_run,
+        last_interval=timed.last_interval,
+        last_skipped=timed.last_skipped,
+        consecutive_failures=timed.consecutive_failures,
+        failures_since=timed.failures_since,
     )
 
 

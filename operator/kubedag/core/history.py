@@ -6,9 +6,9 @@ they keep alive) is answered without a look at each. It changes only where a run
 
 from __future__ import annotations
 
-from bisect import bisect_left, insort
+from bisect import bisect_left, bisect_right, insort
 from collections import Counter
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -17,6 +17,11 @@ if TYPE_CHECKING:
 MESSAGE_CHARS_MAX: Final = 300
 Order = tuple[str, str, str]
 """The time that a run stands for, that of its creation, and its name."""
+Item = TypeVar("Item", Order, tuple[str, Order])
+
+
+OF_SCHEDULE: Final = frozenset({"Scheduled", "Catchup"})
+"""The types of the runs that a schedule creates."""
 
 
 class RunSummary(NamedTuple):
@@ -50,6 +55,16 @@ class RunSummary(NamedTuple):
         return bool(self.rerun_wanted) and self.rerun_wanted != self.rerun_id
 
     @property
+    def of_schedule(self) -> bool:
+        """Was it created by a schedule, for an interval?"""
+        return self.run_type in OF_SCHEDULE and bool(self.interval_end)
+
+    @property
+    def counts(self) -> bool:
+        """Does its end tell whether the DAG works? Those of a Backfill are another matter."""
+        return self.started and self.run_type != "Backfill" and self.state != "Replaced"
+
+    @property
     def ended(self) -> str:
         """When it ended; one that never started is as old as its creation."""
         return self.completion_time or self.order[1]
@@ -58,13 +73,19 @@ class RunSummary(NamedTuple):
 class History:
     """Finished runs, by how and when they ended."""
 
-    __slots__ = ("_ends", "_orders", "_revisions", "_runs")
+    __slots__ = (
+        "_counted", "_ends", "_intervals", "_orders", "_revisions", "_runs", "_to_rerun",
+    )  # fmt: skip
 
     def __init__(self) -> None:
         self._runs: dict[str, RunSummary] = {}
         self._ends: dict[bool, list[tuple[str, Order]]] = {True: [], False: []}
+        self._counted: dict[bool, list[tuple[str, Order]]] = {True: [], False: []}
+        self._intervals: list[tuple[str, str, str]] = []
+        """Of the runs that the schedule created: end, start and name."""
         self._orders: list[Order] = []
         self._revisions: Counter[str] = Counter()
+        self._to_rerun: set[str] = set()
 
     def __len__(self) -> int:
         return len(self._runs)
@@ -86,6 +107,12 @@ class History:
         self._runs[run.name] = run
         insort(self._orders, run.order)
         self._revisions[run.revision] += 1
+        if run.is_to_rerun and not run.deleting:
+            self._to_rerun.add(run.name)
+        if run.of_schedule:
+            insort(self._intervals, (run.interval_end, run.interval_start, run.name))
+        if run.counts:
+            insort(self._counted[run.succeeded], (run.ended, run.order))
         if not run.deleting:
             insort(self._ends[run.succeeded], (run.ended, run.order))
 
@@ -94,13 +121,22 @@ class History:
         run = self._runs.pop(name, None)
         if run is None:
             return
-        del self._orders[bisect_left(self._orders, run.order)]
+        _take(self._orders, run.order)
+        self._to_rerun.discard(name)
         self._revisions[run.revision] -= 1
         if not self._revisions[run.revision]:
             del self._revisions[run.revision]
+        if run.of_schedule:
+            _take(self._intervals, (run.interval_end, run.interval_start, run.name))
+        if run.counts:
+            _take(self._counted[run.succeeded], (run.ended, run.order))
         if not run.deleting:
-            ends = self._ends[run.succeeded]
-            del ends[bisect_left(ends, (run.ended, run.order))]
+            _take(self._ends[run.succeeded], (run.ended, run.order))
+
+    @property
+    def to_rerun(self) -> int:
+        """How many are to run again, and have not begun to."""
+        return len(self._to_rerun)
 
     def count(self, *, succeeded: bool) -> int:
         """How many have ended so, and are not being deleted."""
@@ -119,3 +155,44 @@ class History:
         """The last of those that come before, in the order of the times they stand for."""
         index = bisect_left(self._orders, order)
         return self._runs[self._orders[index - 1][2]] if index else None
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._runs
+
+    def latest_interval(self) -> tuple[str, str] | None:
+        """Start and end of the interval that ends last, of the runs that the schedule created."""
+        if not self._intervals:
+            return None
+        end, start, _ = self._intervals[-1]
+        return start, end
+
+    def covers(self, start: str, end: str) -> bool:
+        """Did the schedule create a run for an interval that this one lies in?"""
+        index = bisect_left(self._intervals, (end, "", ""))
+        return any(start_ <= start for _, start_, _ in self._intervals[index:])
+
+    def failures(self, since: str) -> int:
+        """How many of the last runs in a row failed, of those that ended later than that."""
+        return len(self._counted[False]) - self._streak_index(since)
+
+    def in_streak(self, run: RunSummary, since: str, most: int) -> bool:
+        """Is it one of the newest of these?"""
+        failed = self._counted[False]
+        begin = max(self._streak_index(since), len(failed) - most)
+        if run.succeeded or not run.counts or begin == len(failed):
+            return False
+        return (run.ended, run.order) >= failed[begin]
+
+    def _streak_index(self, since: str) -> int:
+        failed, succeeded = self._counted[False], self._counted[True]
+        after_success = bisect_left(failed, succeeded[-1]) if succeeded else 0
+        return max(after_success, bisect_right(failed, since, key=_ended))
+
+
+def _ended(counted: tuple[str, Order]) -> str:
+    return counted[0]
+
+
+def _take(ordered: list[Item], item: Item) -> None:
+    """Remove an item from an ordered list."""
+    del ordered[bisect_left(ordered, item)]

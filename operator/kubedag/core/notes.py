@@ -9,7 +9,7 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
-from kubedag.core import actions, rows, states, words
+from kubedag.core import actions, rows, schedule_notes, states, words
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -52,7 +52,11 @@ def _in_one_line(note: actions.Note) -> actions.Note:
 
 
 def of_dag(old: rows.DAGStatus, new: rows.DAGStatus) -> tuple[actions.Note, ...]:
-    """What became of a DAG: it was accepted, or it was not."""
+    """What became of a DAG: whether it was accepted, and what its schedule did."""
+    return (*_judged(old, new), *schedule_notes.of_dag(old, new))
+
+
+def _judged(old: rows.DAGStatus, new: rows.DAGStatus) -> tuple[actions.Note, ...]:
     before, after = old.condition(rows.READY), new.condition(rows.READY)
     if after is None or after.status == rows.UNKNOWN:
         return ()

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 from kubedag.core import instants
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from datetime import datetime
 
     from kubedag.api import dag as api
@@ -20,10 +20,20 @@ if TYPE_CHECKING:
 AT_ONCE_MAX: Final = 50
 
 
+def _nothing(_run: RunSummary) -> bool:
+    return False
+
+
 def expired(
-    history: History, retention: api.Retention, now: datetime
+    history: History,
+    retention: api.Retention,
+    now: datetime,
+    spared: Callable[[RunSummary], bool] = _nothing,
 ) -> tuple[tuple[RunSummary, ...], datetime | None]:
-    """The runs to delete now, oldest first, and when the next one will be due by its age."""
+    """The runs to delete now, oldest first, and when the next one will be due by its age.
+
+    Those that are still needed are `spared`, and so are those that are to run again.
+    """
     doomed: list[RunSummary] = []
     dues = []
     for succeeded, most in ((True, retention.successful_runs), (False, retention.failed_runs)):
@@ -35,7 +45,8 @@ def expired(
                 break
             if position == AT_ONCE_MAX:
                 break  # there is more to do once these are gone
-            doomed.append(run)
+            if not (run.is_to_rerun or spared(run)):
+                doomed.append(run)
     doomed.sort(key=lambda run: (run.ended, run.order))
     return tuple(doomed[:AT_ONCE_MAX]), min(dues, default=None)
 

@@ -67,7 +67,38 @@ class TaskRow(Record, frozen=True):
     next_attempt_time: str | None = None
     wait_time: str | None = None
     """Since when the API does not take the Pod, for what `reason` says."""
+    earlier_attempts: int = 0
+    """The number of the last attempt before its run was made to run again; of those after it, the
+    counters tell, and the budgets of retries are for."""
     attempts: tuple[Attempt, ...] = ()
+
+    @property
+    def begun(self) -> bool:
+        """Has it had an attempt, since its run was made to run again?"""
+        return bool(self.attempts) and self.attempts[-1].number > self.earlier_attempts
+
+    @property
+    def tries(self) -> int:
+        """How many attempts there were, since its run was made to run again."""
+        return max(0, self.attempt - self.earlier_attempts)
+
+
+def unbegun(
+    row: TaskRow, state: str, reason: str = "", message: str = "", wait_time: str | None = None
+) -> TaskRow:
+    """The row of a task without an attempt; what there was before its run ran again is kept."""
+    if not row.earlier_attempts:
+        return TaskRow(row.name, state, reason, message, wait_time=wait_time)
+    return msgspec.structs.replace(
+        row,
+        state=state,
+        reason=reason,
+        message=message,
+        user_failures=0,
+        infra_failures=0,
+        next_attempt_time=None,
+        wait_time=wait_time,
+    )
 
 
 class Condition(Record, frozen=True, omit_defaults=False):
@@ -193,6 +224,7 @@ class DAGStatus(Record, frozen=True):
     last_interval: Interval | None = None
     last_skipped: SkippedIntervals | None = None
     consecutive_failures: int | None = None
+    failures_since: str | None = None
 
     def condition(self, type_: str) -> Condition | None:
         """The condition of that type, or None."""
@@ -210,6 +242,7 @@ FINISHED: Final = "Finished"
 READY: Final = "Ready"
 SCHEDULED: Final = "Scheduled"
 STATUS_TRUNCATED: Final = "StatusTruncated"
+RERUN_PENDING: Final = "RerunPending"
 
 
 def set_condition(
@@ -226,7 +259,14 @@ def set_condition(
     return tuple(sorted(kept, key=_condition_order))
 
 
-_ORDER: Final = {SUCCEEDED_CONDITION: 0, FINISHED: 1, READY: 2, SCHEDULED: 3, STATUS_TRUNCATED: 4}
+_ORDER: Final = {
+    SUCCEEDED_CONDITION: 0,
+    FINISHED: 1,
+    RERUN_PENDING: 2,
+    READY: 3,
+    SCHEDULED: 4,
+    STATUS_TRUNCATED: 5,
+}
 
 
 def _condition_order(condition: Condition) -> int:

@@ -10,7 +10,7 @@ import orjson
 
 from kubedag.api import dag as api
 from kubedag.api import enums, parse, problems
-from kubedag.core import decide_dag, instants, naming, pods, snapshot, trials
+from kubedag.core import decide_dag, due, instants, naming, pods, snapshot, trials
 from kubedag.core import plan as plans
 
 if TYPE_CHECKING:
@@ -180,6 +180,8 @@ def _of_dag(raw: Mapping[str, Any]) -> tuple[bytes, decide_dag.Definition]:
         "generation": meta.get("generation", 1),
         "suspend": bool(given.get("suspend", False)),
         "task_count": len(given.get("tasks") or ()),
+        "created": meta["creationTimestamp"],
+        "scheduled": bool(given.get("schedule")),
     }
     if isinstance(spec, tuple):
         return b"", decide_dag.Definition(retention=api.Retention(), problems=spec, **common)
@@ -194,5 +196,7 @@ def _of_dag(raw: Mapping[str, Any]) -> tuple[bytes, decide_dag.Definition]:
         revision=naming.revision_name(meta["name"], canonical),
         plan=plan,
         trials=trials.trials(plan, meta["namespace"], meta["uid"], spec.task_defaults),
+        policy=due.policy(spec.schedule) if spec.schedule else None,
+        failures_max=spec.suspend_after_consecutive_failures,
         **common,
     )
