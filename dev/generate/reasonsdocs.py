@@ -31,6 +31,8 @@ SECTIONS: Final = (
     (reasons.ALIVE, "What an attempt that goes on waits for", "In the same place; one that simply runs needs no reason."),
     (reasons.TASK, "Why a task has no Pod", "In `status.tasks[].reason`."),
     (reasons.RUN, "How a run stands", "In the conditions of a DAGRun."),
+    (reasons.BACKFILL, "How a Backfill stands", "In the conditions of a Backfill."),
+    (reasons.INTERVAL, "Why an interval of a Backfill is in its state", "In `status.ranges[].reason`."),
     (reasons.DAG, "What becomes of a DAG", "In the condition `Ready`. Of several mistakes the reason is that of the first; the message names the fields."),
     (reasons.EVENT, "Events", "What `kubectl get events` and `kubectl describe` show. The mistakes of a DAG are told, too."),
 )  # fmt: skip

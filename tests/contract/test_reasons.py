@@ -7,7 +7,16 @@ from pathlib import Path
 import pytest
 
 import kubedag.core
-from kubedag.core import actions, asks, describe, notes, reasons, reasons_elsewhere, refusals, rows
+from kubedag.core import (
+    actions,
+    asks,
+    describe,
+    notes,
+    reasons,
+    reasons_elsewhere,
+    refusals,
+    rows,
+)
 
 # Which argument of these is a reason.
 TELLERS = {
@@ -23,9 +32,11 @@ TELLERS = {
     "Refusal": 1,
     "Admission": 1,
     "TaskRow": 2,
+    "Word": 0,
+    "Standing": 1,
 }
 TELLERS_BY_FILE = {("decide_dag", "Verdict"): 1}
-LISTS = ("reasons", "reasons_elsewhere")
+LISTS = ("reasons", "reasons_elsewhere", "reasons_backfill")
 CORE = Path(kubedag.core.__file__).parent
 FILES = sorted(
     [*CORE.glob("*.py"), *CORE.parent.glob("api/*.py"), *CORE.parent.glob("shell/*.py")]

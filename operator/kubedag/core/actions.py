@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from kubedag.core import rows
+    from kubedag.core import backfill_rows, rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,10 +130,12 @@ class DeleteRevision:
 
 @dataclass(frozen=True, slots=True)
 class DeleteRun:
-    """Delete a finished run by the DAG's retention."""
+    """Delete a run: one that the DAG need not keep, or one of a Backfill that is not to start."""
 
     name: str
     uid: str
+    unstarted: bool = False
+    """Only if it is still as it was when that was decided: not started."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +154,39 @@ class CreateRun:
 
 
 DAGAction = TryPod | CreateRevision | DeleteRevision | DeleteRun | CreateRun
+
+
+@dataclass(frozen=True, slots=True)
+class RequestRerun:
+    """Ask that a finished run runs again, provided that nobody has asked that in the meantime."""
+
+    name: str
+    uid: str
+    id: str
+    scope: str
+    tasks: tuple[str, ...] = ()
+    revision: str = "Newest"
+
+
+@dataclass(frozen=True, slots=True)
+class WithdrawRerun:
+    """Take back the wish with that id, provided that it is still there and nothing came of it."""
+
+    name: str
+    uid: str
+    id: str
+
+
+BackfillAction = CreateRun | DeleteRun | RequestRerun | WithdrawRerun
+
+
+@dataclass(frozen=True, slots=True)
+class BackfillDecision:
+    """What to do about a Backfill now, what its status should say, and when to look again."""
+
+    status: backfill_rows.BackfillStatus
+    actions: tuple[BackfillAction, ...] = ()
+    wake_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

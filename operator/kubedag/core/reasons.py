@@ -19,6 +19,8 @@ TASK: Final = "task without a Pod"
 RUN: Final = "run"
 DAG: Final = "DAG"
 EVENT: Final = "Event"
+BACKFILL: Final = "Backfill"
+INTERVAL: Final = "interval of a Backfill"
 
 
 class Reason(NamedTuple):

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from kubedag.core import reasons
-from kubedag.core.reasons import DAG, EVENT, RUN, TASK, Reason
+from kubedag.core import reasons, reasons_backfill
+from kubedag.core.reasons import BACKFILL, DAG, EVENT, RUN, TASK, Reason
 
 
 def _task(name: str, means: str, remedy: str = "") -> Reason:
@@ -21,6 +21,10 @@ def _run(name: str, means: str, remedy: str = "") -> Reason:
 
 def _dag(name: str, means: str) -> Reason:
     return Reason(name, means, said_of=(DAG, EVENT))
+
+
+def _paused(name: str, means: str, remedy: str = "") -> Reason:
+    return Reason(name, f"in the condition Scheduled: {means}", remedy, said_of=(DAG, EVENT))
 
 
 def _event(name: str, means: str) -> Reason:
@@ -36,9 +40,9 @@ MAX_ACTIVE_TASKS: Final = _task(
 CREATING_POD: Final = _task("CreatingPod", "its Pod is being created")
 SUSPENDED: Final = Reason(
     "Suspended",
-    "spec.suspend of the run is true; what has started goes on",
+    "spec.suspend is true; what has started goes on",
     "set it to false",
-    said_of=(TASK, RUN),
+    said_of=(TASK, RUN, DAG, BACKFILL, EVENT),
 )
 WAITING_FOR_QUOTA: Final = _task(
     "WaitingForQuota",
@@ -62,8 +66,10 @@ WEBHOOK_UNAVAILABLE: Final = _task(
 )
 API_UNREACHABLE: Final = _task("APIUnreachable", "the API server does not answer")
 API_OVERLOADED: Final = _task("APIOverloaded", "the API server is overloaded or in trouble")
-API_REFUSED: Final = _task(
-    "APIRefused", "the API server refused the Pod for a reason that kubedag does not know"
+API_REFUSED: Final = Reason(
+    "APIRefused",
+    "the API server refused a Pod, or a Backfill's run, for the reason in the message",
+    said_of=(TASK, BACKFILL),
 )
 CONFLICT: Final = _task("Conflict", "another change came first; kubedag asks again")
 TRIGGER_RULE: Final = _task(
@@ -84,35 +90,55 @@ DEPENDS_ON_PAST: Final = _run(
 DAG_SUSPENDED: Final = _run("DAGSuspended", "spec.suspend of the DAG is true", "set it to false")
 DAG_NOT_FOUND: Final = Reason(
     "DAGNotFound",
-    "there is no DAG of that name; that is waited with for 10 minutes, then the run fails",
+    "there is no DAG of that name; a run waits for it for 10 minutes and then fails, a Backfill "
+    "waits for as long as it takes",
     "create it",
-    said_of=(TASK, RUN),
+    said_of=(TASK, RUN, BACKFILL),
 )
 DAG_NOT_READY: Final = Reason(
     "DAGNotReady",
-    "the DAG has mistakes; that is waited with for 10 minutes, then the run fails",
+    "the DAG has mistakes; a run waits for 10 minutes and then fails, a Backfill for as long as it "
+    "takes",
     "kubectl describe the DAG",
-    said_of=(TASK, RUN),
+    said_of=(TASK, RUN, BACKFILL),
 )
 RUNNING: Final = _run("Running", "its tasks are under way")
-ACTIVE: Final = _run("Active", "said by the condition Finished until the run ends")
-SUCCEEDED: Final = _run("Succeeded", "no task failed, or every failure was handled")
+ACTIVE: Final = Reason(
+    "Active", "said by the condition Finished until the end", said_of=(RUN, BACKFILL)
+)
+SUCCEEDED: Final = Reason(
+    "Succeeded",
+    "of a run: no task failed, or every failure was handled; of a Backfill: no run failed",
+    said_of=(RUN, BACKFILL),
+)
 FAILED: Final = _run("Failed", "a task failed, and nothing handled that", "the message names it")
 TIMED_OUT: Final = _run("TimedOut", "it took longer than the DAG's timeoutSeconds")
 REPLACED: Final = _run("Replaced", "a newer run took its place, as concurrencyPolicy Replace asks")
-FORBIDDEN: Final = _run(
-    "Forbidden", "other runs were active, and concurrencyPolicy is Forbid", "start a new run"
+FORBIDDEN: Final = Reason(
+    "Forbidden",
+    "other runs were active, and concurrencyPolicy is Forbid",
+    "start a new run",
+    said_of=(RUN, DAG),
 )
 REVISION_NOT_FOUND: Final = Reason(
     "RevisionNotFound",
     "the ControllerRevision that it had started with is gone",
-    "start a new run",
-    said_of=(TASK, RUN),
+    "start a new run, or create another Backfill",
+    said_of=(TASK, RUN, BACKFILL),
 )
-TASK_NOT_FOUND: Final = _run(
+TASK_NOT_FOUND: Final = Reason(
     "TaskNotFound",
     "spec.tasks, or the rerun that is asked for, names a task that the DAG does not have",
     "mend the name; a run that has ended for this needs another one",
+    said_of=(RUN, BACKFILL),
+)
+RUN_ACTIVE: Final = _run(
+    "RunActive", "in the condition RerunPending: the run runs again once it has ended"
+)
+PODS_ENDING: Final = Reason(
+    "PodsEnding",
+    "a task, or in the condition RerunPending its run, runs again once Pods of before have ended",
+    said_of=(TASK, RUN),
 )
 ROWS_IN_SLICES: Final = _run(
     "RowsInSlices",
@@ -129,6 +155,43 @@ DETAILS_LEFT_OUT: Final = _run(
 ACCEPTED: Final = Reason("Accepted", "it is in order, and new runs use it", said_of=(DAG,))
 CHECKING: Final = Reason("Checking", "the API server is asked about its Pods", said_of=(DAG,))
 STORING: Final = Reason("Storing", "this generation is being stored for its runs", said_of=(DAG,))
+
+SCHEDULED: Final = Reason(
+    "Scheduled",
+    "in the condition Scheduled: each interval gets its run when it has ended",
+    said_of=(DAG,),
+)
+NOT_READY: Final = Reason(
+    "NotReady",
+    "in the condition Scheduled: the condition Ready says what is wrong",
+    "mend the DAG",
+    said_of=(DAG,),
+)
+TOO_MANY_FAILURES: Final = _paused(
+    "TooManyFailures",
+    "as many runs in a row failed as suspendAfterConsecutiveFailures allows",
+    "mend what fails, and run the last one again, start one by hand or change the DAG",
+)
+ENDED: Final = _paused("Ended", "no further interval ends before schedule.endTime")
+RUN_REFUSED: Final = _paused(
+    "RunRefused",
+    "the API server does not create the run that is due; kubedag asks again",
+    "the message says why, such as a quota on count/dagruns.kubedag.dev",
+)
+TOO_MANY_QUEUED: Final = _paused(
+    "TooManyQueued",
+    "100 scheduled runs wait for their turn, so no more are created",
+    "let more runs be active, or schedule fewer",
+)
+
+_SKIPS: Final = (
+    ("CatchupNone", "they were missed, and schedule.catchup is None"),
+    ("CatchupLatest", "they were missed, and of those schedule.catchup runs the Latest"),
+    ("CatchupLimit", "more were missed than schedule.catchupLimit"),
+    ("StartingDeadline", "they ended longer ago than schedule.startingDeadlineSeconds"),
+    ("NameTaken", "another DAGRun, of another DAG or interval, has the name of theirs"),
+)
+"""Why intervals get no run."""
 
 _MISTAKES: Final = (
     ("AboveLimit", "a request is above its limit"),
@@ -167,6 +230,7 @@ _MISTAKES: Final = (
 # --- Events ----------------------------------------------------------------------------------
 
 RUN_STARTED: Final = _event("RunStarted", "the run has started")
+RUN_RERUN: Final = _event("RunRerun", "the run runs again, in full or in part, as spec.rerun asks")
 RUN_SUCCEEDED: Final = _event("RunSucceeded", "the run has succeeded")
 TASK_RETRY_SCHEDULED: Final = _event("TaskRetryScheduled", "an attempt failed; there is another")
 TASK_WAITING: Final = _event(
@@ -180,6 +244,10 @@ POD_LABELS_RESTORED: Final = _event(
 )
 DAG_ACCEPTED: Final = _event("DAGAccepted", "a generation of a DAG is in order; new runs use it")
 
+SCHEDULE_CHANGED: Final = _event("ScheduleChanged", "a DAG has got another schedule")
+SCHEDULE_RESUMED: Final = _event("ScheduleResumed", "runs of a DAG are scheduled again")
+INTERVALS_SKIPPED: Final = _event("IntervalsSkipped", "intervals of a DAG get no run")
+
 ENDS_OF_RUNS: Final = (
     FAILED, TIMED_OUT, REPLACED, FORBIDDEN, DAG_NOT_FOUND, DAG_NOT_READY, REVISION_NOT_FOUND,
     TASK_NOT_FOUND,
@@ -189,7 +257,9 @@ ENDS_OF_RUNS: Final = (
 ELSEWHERE: Final[tuple[Reason, ...]] = (
     *(value for value in tuple(globals().values()) if isinstance(value, Reason)),
     *(_dag(name, means) for name, means in _MISTAKES),
+    *(Reason(name, f"in lastSkipped: {means}", said_of=(DAG,)) for name, means in _SKIPS),
     *(_event(f"Run{end.name}", f"the run has ended as {end.name}") for end in ENDS_OF_RUNS),
+    *reasons_backfill.OF_BACKFILLS,
 )
 
 ALL: Final[tuple[Reason, ...]] = (*reasons.OF_ATTEMPTS, *ELSEWHERE)

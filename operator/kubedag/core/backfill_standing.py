@@ -1,0 +1,168 @@
+"""Where each interval of a Backfill stands: computed anew from the runs there are, never remembered.
+
+So nothing that a crash, a person or another Backfill does can make it count wrong; and an interval
+whose run has gone is planned again, until the Backfill is over.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from kubedag.api.enums import IntervalState
+from kubedag.core import backfill_facts, backfill_plan
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from kubedag.core.backfill_facts import BackfillSnapshot, Wish
+    from kubedag.core.history import RunSummary
+
+
+class Standing(NamedTuple):
+    """The state of an interval, and why; `again` asks that its run runs again."""
+
+    state: str
+    reason: str = ""
+    again: bool = False
+
+
+PLANNED: Final = Standing(IntervalState.PLANNED.value)
+AGAIN: Final = Standing(IntervalState.PLANNED.value, "RunsAgain", again=True)
+GOING: Final = Standing(IntervalState.PLANNED.value, "RunDeleted")
+QUEUED: Final = Standing(IntervalState.QUEUED.value)
+ACTIVE: Final = Standing(IntervalState.ACTIVE.value)
+OTHERS_QUEUED: Final = Standing(IntervalState.QUEUED.value, "Existing")
+OTHERS_ACTIVE: Final = Standing(IntervalState.ACTIVE.value, "Existing")
+SUCCEEDED: Final = Standing(IntervalState.SUCCEEDED.value)
+FAILED: Final = Standing(IntervalState.FAILED.value)
+RUN_EXISTS: Final = Standing(IntervalState.SKIPPED.value, "RunExists")
+ALREADY_SUCCEEDED: Final = Standing(IntervalState.SKIPPED.value, "AlreadySucceeded")
+NAME_TAKEN: Final = Standing(IntervalState.SKIPPED.value, "NameTaken")
+CANCELLED: Final = Standing(IntervalState.CANCELLED.value)
+
+
+@dataclass(slots=True)
+class Picture:
+    """All intervals of a Backfill, and the runs that count towards the limits."""
+
+    plan: backfill_plan.Plan
+    standings: list[Standing] = field(default_factory=list)
+    covers: list[RunSummary | None] = field(default_factory=list)
+    """By interval; None where there is no run."""
+    again: dict[str, int] = field(default_factory=dict)
+    """The runs that are to run again: the first interval of each, by name."""
+    own: list[RunSummary] = field(default_factory=list)
+    """The runs of this Backfill that have not ended, or are to run again."""
+    others: list[RunSummary] = field(default_factory=list)
+    """Those of the DAG that are not."""
+    completed: str = ""
+    """When a run of this Backfill ended last."""
+
+    def chunks(self, per_run: int) -> list[range]:
+        """The intervals that are to get a run, as one stretch for each run."""
+        free = [None if standing is PLANNED else standing for standing in self.standings]
+        return backfill_plan.chunks(free, per_run)
+
+
+def picture(snap: BackfillSnapshot, plan: backfill_plan.Plan) -> Picture:
+    """Look at all runs once."""
+    made = Picture(plan)
+    mine, theirs, over, going = _sorted_out(snap, made)
+    made.covers = backfill_plan.cover(plan, (mine, theirs, over, going))
+    made.standings = [CANCELLED if snap.wish.cancel else PLANNED] * plan.total
+    _judge(snap.wish, made)
+    for start, end in snap.taken:
+        for index in plan.within(start, end):
+            if made.covers[index] is None:
+                made.standings[index] = NAME_TAKEN
+    return made
+
+
+def _sorted_out(snap: BackfillSnapshot, made: Picture) -> tuple[list[RunSummary], ...]:
+    """Of several runs for an interval: ours, then one that goes on, then the last to end."""
+    wish = snap.wish
+    mine: list[RunSummary] = []
+    theirs: list[RunSummary] = []
+    over: list[RunSummary] = []
+    going: list[RunSummary] = []
+    for run in snap.unfinished():
+        ours = wish.owns(run) or wish.awaits(run)
+        (mine if ours else theirs).append(run)
+        (made.own if ours else made.others).append(run)
+    done: list[RunSummary] = []
+    for run in snap.finished():
+        if wish.awaits(run):
+            mine.append(run)
+            made.own.append(run)
+        elif run.deleting:
+            going.append(run)
+        elif wish.owns(run):
+            done.append(run)
+            made.completed = max(made.completed, run.completion_time or "")
+        elif run.is_to_rerun:
+            theirs.append(run)
+            made.others.append(run)
+        else:
+            over.append(run)
+    mine += sorted(done, key=_ended, reverse=True)
+    over.sort(key=_ended, reverse=True)
+    return mine, theirs, over, going
+
+
+def _ended(run: RunSummary) -> tuple[str, str]:
+    return (run.ended, run.name)
+
+
+def _judge(wish: Wish, made: Picture) -> None:
+    """One verdict for each run, whatever stretch of intervals it has."""
+    standings, covers = made.standings, made.covers
+    last: RunSummary | None = None
+    verdict = PLANNED
+    for index, run in enumerate(covers):
+        if run is None:
+            continue
+        if run is not last:
+            last, verdict = run, standing(run, wish)
+            if verdict.again:
+                made.again.setdefault(run.name, index)
+        standings[index] = verdict
+
+
+def standing(run: RunSummary, wish: Wish) -> Standing:
+    """Where the intervals of a run stand."""
+    if not run.finished:
+        return _of_one_that_goes_on(run, wish)
+    if wish.awaits(run):
+        return QUEUED
+    if run.deleting:
+        return CANCELLED if wish.cancel else GOING
+    if wish.owns(run):
+        return SUCCEEDED if run.succeeded else FAILED
+    if run.is_to_rerun:
+        return RUN_EXISTS if wish.cancel else OTHERS_QUEUED
+    return _of_one_that_exists(run, wish)
+
+
+def _of_one_that_goes_on(run: RunSummary, wish: Wish) -> Standing:
+    if wish.owns(run) or wish.awaits(run):
+        return ACTIVE if run.started else QUEUED
+    if wish.cancel:
+        return RUN_EXISTS
+    return OTHERS_ACTIVE if run.started else OTHERS_QUEUED
+
+
+def _of_one_that_exists(run: RunSummary, wish: Wish) -> Standing:
+    if wish.reprocess == backfill_facts.REPROCESS_NONE:
+        return RUN_EXISTS
+    if wish.reprocess == backfill_facts.REPROCESS_FAILED and run.succeeded:
+        return ALREADY_SUCCEEDED
+    return CANCELLED if wish.cancel else AGAIN
+
+
+def left_waiting(wish: Wish, runs: Iterable[RunSummary]) -> tuple[RunSummary, ...]:
+    """The runs of a Backfill that have not started, or not begun to run again."""
+    return tuple(
+        run for run in runs
+        if wish.awaits(run) or (not run.finished and not run.started and wish.owns(run))
+    )  # fmt: skip
