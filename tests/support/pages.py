@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
+import ast
 import re
-from typing import NamedTuple
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+F = TypeVar("F", bound=Callable[..., Any])
 
 
 class Table(NamedTuple):
@@ -38,3 +45,23 @@ def code(cell: str) -> list[str]:
 
 def _cells(line: str) -> tuple[str, ...]:
     return tuple(cell.strip() for cell in line.strip().strip("|").split("|"))
+
+
+def claim(_sentence: str) -> Callable[[F], F]:
+    """Says of a test that it is about this item of a list; `claims` finds it."""
+    return lambda test: test
+
+
+def claims(*files: Path) -> list[str]:
+    """What the tests of these files are about."""
+    found = []
+    for file in files:
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.FunctionDef):
+                calls = [call for call in node.decorator_list if isinstance(call, ast.Call)]
+                found += [
+                    ast.literal_eval(call.args[0])
+                    for call in calls
+                    if isinstance(call.func, ast.Attribute) and call.func.attr == "claim"
+                ]
+    return found
