@@ -1,0 +1,271 @@
+"""What the page on time claims of Backfills, asked of the code that decides about them."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from kubedag.core import (
+    actions,
+    backfill_facts,
+    backfill_rows,
+    decide_backfill,
+    instants,
+    restrict,
+    rows,
+    snapshot,
+)
+from support import builders, pages
+from support.objects import a_task
+
+PAGE = (Path(__file__).parents[2] / "docs" / "time.md").read_text(encoding="utf-8")
+NOW = instants.parse("2026-03-01T12:00:00Z")
+UID = "0f3a51c2-aaaa"
+
+
+def day(number):
+    """The start of a day of February."""
+    return instants.text(instants.parse("2026-02-01T00:00:00Z") + timedelta(days=number - 1))
+
+
+def a_dag(*tasks, cron="@daily", **fields):
+    return builders.a_plan(*tasks, schedule={"cron": cron}, **({"maxActiveRuns": 10} | fields))
+
+
+def a_wish(first=1, days=10, **fields):
+    return backfill_facts.Wish(
+        name="february",
+        namespace=builders.NAMESPACE,
+        uid=UID,
+        dag_name=builders.DAG,
+        start_time=day(first),
+        end_time=day(first + days),
+        **fields,
+    )
+
+
+def a_run(number, state="", days=1, **fields):
+    """The run of a day: without a state, one that waits; `mine` if this Backfill created it."""
+    if fields.pop("mine", False):
+        fields |= {"run_type": "Backfill", "backfill_uid": UID}
+    ended = state in {"Succeeded", "Failed"}
+    return builders.a_summary(
+        f"run-{number}",
+        100 if ended else None,
+        order=(day(number), day(number), f"run-{number}"),
+        started=bool(state),
+        interval_start=day(number),
+        interval_end=day(number + days),
+        **({"state": state, "succeeded": state == "Succeeded"} if ended else {}),
+        **fields,
+    )
+
+
+def decided(wish, *runs, dag=None, pinned=None, status=None):
+    """What is decided once the plan is stored."""
+    dag = dag or a_dag()
+    facts = {
+        "wish": wish,
+        "dag": snapshot.DAGFacts(generation=1, ready=True, revision=builders.REVISION),
+        "current": dag,
+        "pinned": pinned or dag,
+        "runs": [run for run in runs if not run.finished],
+        "ended": [run for run in runs if run.finished],
+    }
+    if status is None:
+        empty = backfill_rows.BackfillStatus()
+        first = backfill_facts.BackfillSnapshot(status=empty, **facts)
+        status = decide_backfill.decide(first, NOW).status
+    return decide_backfill.decide(backfill_facts.BackfillSnapshot(status=status, **facts), NOW)
+
+
+def of_kind(kind, decision):
+    return [action for action in decision.actions if isinstance(action, kind)]
+
+
+def created(decision):
+    """The intervals that get a new run, as numbers of days."""
+    return [
+        (instants.parse(run.start_time).day, (_length(run)).days)
+        for run in of_kind(actions.CreateRun, decision)
+    ]
+
+
+def _length(run):
+    return instants.parse(run.end_time) - instants.parse(run.start_time)
+
+
+def reason(decision):
+    return decision.status.condition(rows.SUCCEEDED_CONDITION).reason
+
+
+TABLE = pages.table(PAGE, "the interval has")
+STATES = {
+    "no run": (),
+    "an active run": ("Running",),
+    "a run that succeeded": ("Succeeded",),
+    "a run that failed": ("Failed",),
+}
+CELLS = [
+    (row[0], pages.code(head)[0].partition(": ")[2], cell)
+    for row in TABLE.rows
+    for head, cell in zip(TABLE.header[1:], row[1:], strict=True)
+]
+
+
+@pytest.mark.parametrize(("has", "reprocess", "said"), CELLS, ids=map(" ".join, CELLS))
+def test_an_interval_fares_as_the_table_says(has, reprocess, said):
+    runs = [a_run(1, state) for state in STATES[has]]
+
+    found = decided(a_wish(days=1, reprocess=reprocess), *runs).actions
+
+    kinds = {actions.CreateRun: "a new run", actions.RequestRerun: "runs again"}
+    assert [kinds[type(action)] for action in found] == ([] if said == "left alone" else [said])
+
+
+def test_the_table_has_every_case():
+    assert len(CELLS) == len(STATES) * len(pages.code(" ".join(TABLE.header))) == 12
+
+
+@pages.claim(
+    "It follows the schedule of the DAG as it is when the Backfill is planned; a later change of "
+    "the schedule does not change it."
+)
+def test_a_later_schedule_does_not_change_the_plan():
+    daily, hourly = a_dag(), a_dag(cron="@hourly")
+    planned = decided(a_wish(), dag=daily).status
+
+    later = decided(a_wish(), dag=hourly, pinned=daily, status=planned)
+
+    assert later.status.intervals.total == planned.intervals.total == 10
+    assert created(later) == [(number, 1) for number in range(1, 11)]
+
+
+@pages.claim("Only intervals that had ended when it was planned belong to it.")
+def test_a_range_that_reaches_into_the_future_ends_now():
+    decision = decided(a_wish(first=27, days=30))
+
+    assert created(decision) == [(27, 1), (28, 1)]
+
+
+@pages.claim(
+    "A run that runs again goes by the newest revision of the DAG; with `revision: Same`, by the "
+    "one it had."
+)
+def test_a_rerun_goes_by_the_revision_that_was_asked_for():
+    asked = [
+        of_kind(actions.RequestRerun, decided(wish, a_run(1, "Succeeded")))[0].revision
+        for wish in (
+            a_wish(days=1, reprocess="Completed"),
+            a_wish(days=1, reprocess="Completed", revision="Same"),
+        )
+    ]
+
+    assert asked == ["Newest", "Same"]
+
+
+@pages.claim(
+    "`maxActiveRuns` of the Backfill holds beside that of the DAG, which holds for all runs together."
+)
+@pytest.mark.parametrize(
+    ("of_backfill", "of_dag", "others", "most"),
+    [(3, 10, 0, 3), (10, 3, 0, 3), (None, 4, 0, 4), (10, 4, 1, 3), (2, 4, 1, 2), (4, 4, 4, 0)],
+)
+def test_both_limits_hold(of_backfill, of_dag, others, most):
+    active = [a_run(20 + number, "Running") for number in range(others)]
+
+    decision = decided(
+        a_wish(max_active_runs=of_backfill), *active, dag=a_dag(maxActiveRuns=of_dag)
+    )
+
+    assert len(created(decision)) == most
+
+
+@pages.claim("`order: NewestFirst` begins with the newest interval.")
+def test_newest_first_begins_with_the_newest():
+    wish = a_wish(order="NewestFirst", max_active_runs=2)
+
+    assert created(decided(wish)) == [(10, 1), (9, 1)]
+
+
+@pages.claim("`order: NewestFirst` cannot be had with `dependsOnPast`, and the Backfill says so.")
+def test_newest_first_is_refused_where_runs_depend_on_the_past():
+    decision = decided(a_wish(order="NewestFirst"), dag=a_dag(dependsOnPast=True))
+
+    assert decision.actions == ()
+    assert decision.status.finished
+    assert "OldestFirst" in decision.status.condition(rows.SUCCEEDED_CONDITION).message
+
+
+@pages.claim(
+    "`intervalsPerRun: 7` makes one run of up to seven intervals that follow each other, with the "
+    "interval of all of them."
+)
+def test_several_intervals_become_one_run():
+    decision = decided(a_wish(days=20, intervals_per_run=7), a_run(3, "Succeeded"))
+
+    assert created(decision) == [(1, 2), (4, 7), (11, 7), (18, 3)]
+
+
+@pages.claim("With `tasks`, only these tasks run, and those that depend on them.")
+def test_only_some_tasks_run():
+    dag = a_dag(a_task("a"), a_task("b", dependsOn=["a"]), a_task("c", dependsOn=["b"]))
+    wish = a_wish(days=2, tasks=("b",), reprocess="Completed")
+
+    decision = decided(wish, a_run(1, "Succeeded"), dag=dag)
+
+    (new,) = of_kind(actions.CreateRun, decision)
+    (again,) = of_kind(actions.RequestRerun, decision)
+    assert (again.scope, again.tasks) == ("Tasks", ("b",))
+    assert [task.name for task in restrict.restricted(dag, new.tasks).tasks] == ["b", "c"]
+
+
+@pages.claim("With `dryRun`, the status has the plan, and nothing runs until it is set to false.")
+def test_a_dry_run_plans_and_does_nothing():
+    dry = decided(a_wish(dry_run=True, reprocess="Failed"), a_run(1, "Succeeded"))
+    real = decided(a_wish(reprocess="Failed"), a_run(1, "Succeeded"), status=dry.status)
+    begun = decided(a_wish(reprocess="Failed"), a_run(1, "Succeeded"), status=real.status)
+
+    assert (dry.actions, dry.status.intervals.planned, dry.status.intervals.skipped) == ((), 9, 1)
+    assert len(created(begun)) == 9
+
+
+@pages.claim("`suspend` starts no further runs; what is active goes on.")
+def test_a_suspended_backfill_starts_nothing_and_ends_nothing():
+    decision = decided(a_wish(suspend=True), a_run(1, "Running", mine=True))
+
+    assert (decision.actions, decision.status.intervals.active) == ((), 1)
+
+
+@pages.claim(
+    "`cancel` deletes those of its runs that have not started, and takes back wishes to run again; "
+    "what is active goes on."
+)
+def test_nothing_of_a_cancelled_backfill_is_left_waiting():
+    wish = a_wish(reprocess="Completed")
+    asked = a_run(3, "Succeeded", rerun_wanted=wish.rerun_id)
+    runs = [a_run(1, "Running", mine=True), a_run(2, mine=True), asked, a_run(4)]
+    planned = decided(wish, *runs).status
+
+    decision = decided(a_wish(reprocess="Completed", cancel=True), *runs, status=planned)
+
+    assert [(type(action), action.name) for action in decision.actions] == [
+        (actions.DeleteRun, "run-2"),
+        (actions.WithdrawRerun, "run-3"),
+    ]
+    assert not decision.status.finished
+
+
+@pages.claim("A Backfill that has finished does nothing any more; it may stay in Git.")
+@pytest.mark.parametrize("reprocess", ["None", "Failed", "Completed"])
+def test_a_finished_backfill_is_left_alone_whatever_becomes_of_its_runs(reprocess):
+    wish = a_wish(days=1, reprocess=reprocess)
+    over = decided(wish, a_run(1, "Succeeded", mine=True)).status
+
+    later = [decided(wish, *runs, status=over) for runs in ([], [a_run(1, "Failed")])]
+
+    assert over.finished
+    assert [decision.actions for decision in later] == [(), ()]
+    assert all(decision.status.intervals == over.intervals for decision in later)
