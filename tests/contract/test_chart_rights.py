@@ -8,10 +8,10 @@ ALL = pytest.mark.parametrize("case", chart.CASES)
 
 MAY = {
     ("kubedag.dev", "dags"): {"get", "list", "watch"},
-    ("kubedag.dev", "dagruns"): {"get", "list", "watch", "delete"},
+    ("kubedag.dev", "dagruns"): {"get", "list", "watch", "create", "delete"},
     ("kubedag.dev", "dags/status"): {"update", "patch"},
     ("kubedag.dev", "dagruns/status"): {"update", "patch"},
-    ("kubedag.dev", "dagrunslices"): {"get", "list", "create", "update"},
+    ("kubedag.dev", "dagrunslices"): {"get", "list", "create", "update", "delete"},
     ("", "pods"): {"get", "list", "watch", "create", "patch", "delete", "deletecollection"},
     ("", "pods/log"): {"get"},
     ("apps", "controllerrevisions"): {"get", "list", "watch", "create", "delete"},

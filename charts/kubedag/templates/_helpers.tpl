@@ -73,7 +73,7 @@ app.kubernetes.io/component: operator
   verbs: [get, list, watch]
 - apiGroups: [kubedag.dev]
   resources: [dagruns]
-  verbs: [get, list, watch, delete]
+  verbs: [get, list, watch, create, delete]
 - apiGroups: [kubedag.dev]
   resources: [dags/status, dagruns/status]
   verbs: [update, patch]

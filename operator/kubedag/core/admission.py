@@ -2,6 +2,9 @@
 
 Limits are computed from the runs as they are, never from a counter: a crash cannot leak a place.
 The policies are those of `batch/v1` CronJob, and `Queue`, the one that pipelines want.
+
+The limit holds for all runs together, but a run of a Backfill gives way: it gets a place after all
+others, and under `Forbid` and `Replace` it neither ends nor skips others, nor do they that to it.
 """
 
 from __future__ import annotations
@@ -37,17 +40,29 @@ def admit(run: snapshot.RunFacts, peers: Sequence[snapshot.Peer], plan: plans.Pl
     past = _past(run, peers) if plan.depends_on_past else YES
     if not past.admitted:
         return past
-    return POLICIES[plan.concurrency_policy](run, peers, plan.max_active_runs)
+    if plan.concurrency_policy == "Allow":
+        return YES
+    policy = "Queue" if run.of_backfill else plan.concurrency_policy
+    return POLICIES[policy](run, peers, plan)
+
+
+def admit_again(
+    run: snapshot.RunFacts, peers: Sequence[snapshot.Peer], plan: plans.Plan
+) -> Admission:
+    """May `run`, which has ended, run again beside `peers`? Whatever it is told, it can wait."""
+    verdict = admit(run, peers, plan)
+    if not verdict.final:
+        return verdict
+    return Admission(
+        admitted=False, reason=QUEUED, message=f"waits for its turn: {verdict.message}"
+    )
 
 
 def replaced_by(run: snapshot.RunFacts, peers: Sequence[snapshot.Peer], plan: plans.Plan) -> str:
     """The name of the newer run that takes the place of this started one; empty if none does."""
-    if plan.concurrency_policy != "Replace":
+    if plan.concurrency_policy != "Replace" or run.of_backfill:
         return ""
-    newer = sorted(
-        peer.order for peer in peers
-        if not peer.finished and not peer.suspended and peer.order > run.order
-    )  # fmt: skip
+    newer = sorted(peer.order for peer in peers if _takes_the_place(peer, run))
     return newer[-1][2] if len(newer) >= plan.max_active_runs else ""
 
 
@@ -70,46 +85,69 @@ def _past(run: snapshot.RunFacts, peers: Sequence[snapshot.Peer]) -> Admission:
     )
 
 
-def _allow(_run: snapshot.RunFacts, _peers: Sequence[snapshot.Peer], _most: int) -> Admission:
-    return YES
-
-
-def _queue(run: snapshot.RunFacts, peers: Sequence[snapshot.Peer], most: int) -> Admission:
-    active = _active(peers)
+def _queue(run: snapshot.RunFacts, peers: Sequence[snapshot.Peer], plan: plans.Plan) -> Admission:
+    place = _place(run.order, plan, of_backfill=run.of_backfill)
     ahead = sum(
-        not peer.started and not peer.finished and not peer.suspended and peer.order < run.order
+        _waits(peer) and _place(peer.order, plan, of_backfill=peer.of_backfill) < place
         for peer in peers
     )
-    if active + ahead < most:
-        return YES
-    # Without figures: a message that changes with every run that ends costs a write each time.
-    message = f"waits for its turn: the DAG allows {most} active run" + ("s" if most != 1 else "")
-    return Admission(admitted=False, reason=QUEUED, message=message)
+    return _if(_active(peers) + ahead < plan.max_active_runs, plan)
 
 
-def _forbid(run: snapshot.RunFacts, peers: Sequence[snapshot.Peer], most: int) -> Admission:
-    del run
-    active = _active(peers)
+def _forbid(
+    _run: snapshot.RunFacts, peers: Sequence[snapshot.Peer], plan: plans.Plan
+) -> Admission:
+    most = plan.max_active_runs
+    active = sum(peer.started and not (peer.finished or peer.of_backfill) for peer in peers)
     if active < most:
-        return YES
+        return _if(_active(peers) < most, plan)
     message = f"the DAG forbids more than {most} active runs, and {active} are active"
     return Admission(admitted=False, reason=FORBIDDEN, message=message, final=True)
 
 
-def _replace(run: snapshot.RunFacts, peers: Sequence[snapshot.Peer], most: int) -> Admission:
-    newer = sum(
-        not peer.finished and not peer.suspended and peer.order > run.order for peer in peers
-    )
-    if newer >= most:
+def _replace(
+    run: snapshot.RunFacts, peers: Sequence[snapshot.Peer], plan: plans.Plan
+) -> Admission:
+    if sum(_takes_the_place(peer, run) for peer in peers) >= plan.max_active_runs:
         message = "a newer run takes its place"
         return Admission(admitted=False, reason="Replaced", message=message, final=True)
     active = _active(peers)
-    if active < most:
+    if active < plan.max_active_runs:
         return YES
     message = f"waits for {active} older runs to end, which it replaces"
+    if any(peer.of_backfill and peer.started and not peer.finished for peer in peers):
+        return _if(False, plan)
     return Admission(admitted=False, reason=QUEUED, message=message)
 
 
+def _if(free: bool, plan: plans.Plan) -> Admission:
+    """Yes, if a place is free."""
+    if free:
+        return YES
+    # Without figures: a message that changes with every run that ends costs a write each time.
+    most = plan.max_active_runs
+    message = f"waits for its turn: the DAG allows {most} active run" + ("s" if most != 1 else "")
+    return Admission(admitted=False, reason=QUEUED, message=message)
+
+
+def _waits(peer: snapshot.Peer) -> bool:
+    """Does it wait for its turn?"""
+    return not (peer.started or peer.finished or peer.suspended)
+
+
+def _takes_the_place(peer: snapshot.Peer, run: snapshot.RunFacts) -> bool:
+    """Is it one of the newer runs that replace this one?"""
+    out_of_it = peer.finished or peer.suspended or peer.reruns or peer.of_backfill
+    return not out_of_it and peer.order > run.order
+
+
+def _place(
+    order: tuple[str, str, str], plan: plans.Plan, *, of_backfill: bool
+) -> tuple[bool, tuple[str, str, str]]:
+    """Who is served first. Where runs wait for earlier ones, those must not wait for them."""
+    return (of_backfill and not plan.depends_on_past, order)
+
+
 POLICIES: Final[
-    Mapping[str, Callable[[snapshot.RunFacts, Sequence[snapshot.Peer], int], Admission]]
-] = {"Allow": _allow, "Queue": _queue, "Forbid": _forbid, "Replace": _replace}
+    Mapping[str, Callable[[snapshot.RunFacts, Sequence[snapshot.Peer], plans.Plan], Admission]]
+] = {"Queue": _queue, "Forbid": _forbid, "Replace": _replace}

@@ -107,7 +107,7 @@ def _may_not_start(snap: snapshots.RunSnapshot, now: datetime) -> actions.RunDec
         return None
     if snap.run.suspend:
         return _held(snap, "Suspended", "spec.suspend of the run is true", now)
-    if snap.dag is not None and snap.dag.suspend and snap.run.run_type != "Manual":
+    if snap.dag is not None and snap.dag.suspend and snap.run.held_by_dag:
         return _held(snap, "DAGSuspended", "spec.suspend of the DAG is true", now)
     assert snap.plan is not None
     verdict = admission.admit(snap.run, snap.peers, snap.plan)

@@ -22,6 +22,8 @@ Item = TypeVar("Item", Order, tuple[str, Order])
 
 OF_SCHEDULE: Final = frozenset({"Scheduled", "Catchup"})
 """The types of the runs that a schedule creates."""
+BACKFILL_RERUN_PREFIX: Final = "backfill-"
+"""How the id begins of a wish to run again that a Backfill has."""
 
 
 class RunSummary(NamedTuple):
@@ -58,6 +60,13 @@ class RunSummary(NamedTuple):
     def of_schedule(self) -> bool:
         """Was it created by a schedule, for an interval?"""
         return self.run_type in OF_SCHEDULE and bool(self.interval_end)
+
+    @property
+    def of_backfill(self) -> bool:
+        """Does it run for a Backfill?"""
+        return self.run_type == "Backfill" or self.rerun_wanted.startswith(
+            BACKFILL_RERUN_PREFIX
+        )
 
     @property
     def counts(self) -> bool:

@@ -263,8 +263,7 @@ def _places(look: _Look) -> int:
     if plan is None or plan.concurrency_policy != "Forbid":
         return 1_000_000
     return plan.max_active_runs - sum(
-        not run.deleting and not run.suspended and run.run_type != "Backfill"
-        for run in look.snap.runs
+        not (run.deleting or run.suspended or run.of_backfill) for run in look.snap.runs
     )
 
 

@@ -8,6 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
+from kubedag.core.history import BACKFILL_RERUN_PREFIX, OF_SCHEDULE
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from collections.abc import Set as AbstractSet
@@ -50,6 +52,17 @@ class RunFacts:
     """Of the Backfill that created it; empty if none did."""
 
     @property
+    def of_backfill(self) -> bool:
+        """Does it run, or is it to run again, for a Backfill? Then it gives way to others."""
+        wish = self.rerun.id if self.rerun else ""
+        return self.run_type == "Backfill" or wish.startswith(BACKFILL_RERUN_PREFIX)
+
+    @property
+    def held_by_dag(self) -> bool:
+        """Is it held back while its DAG is suspended?"""
+        return self.run_type in OF_SCHEDULE
+
+    @property
     def order(self) -> tuple[str, str, str]:
         """Oldest first: by the time it stands for, then by creation, then by name."""
         return (self.logical_time or self.created, self.created, self.name)
@@ -77,6 +90,17 @@ class Peer(NamedTuple):
     finished: bool = False
     succeeded: bool = False
     suspended: bool = False
+    reruns: bool = False
+    """It has ended, and waits to run again: as good as a run that has not started."""
+    of_backfill: bool = False
+
+
+class Source(NamedTuple):
+    """A plan that a run may go by, and what it was made of."""
+
+    plan: plans.Plan
+    revision: str
+    generation: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +146,8 @@ class RunSnapshot:
     plan_revision: str = ""
     plan_generation: int = 0
     """The generation of the DAG that the revision was made of."""
+    newest: Source | None = None
+    """The DAG as it is, if it is ready; only for a run that is to run again."""
     held: Sequence[pods.Pod] = ()
     """The Pods that carry our finalizer."""
     pods: Mapping[str, Sequence[pods.Pod]] = field(default_factory=dict)

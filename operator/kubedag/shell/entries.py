@@ -116,15 +116,14 @@ class RunEntry:
     def peer(self, pods_seen: bool, *, dag_suspended: bool = False) -> snapshot.Peer:
         """This run as the others see it."""
         newest = self.newest
-        started = bool(newest.start_time or self.creating or pods_seen)
-        held = dag_suspended and not started and self.facts.run_type != "Manual"
+        held = dag_suspended and not started and self.facts.held_by_dag
         return snapshot.Peer(
             name=self.facts.name,
             order=self.facts.order,
             started=started,
             finished=newest.finished or self.facts.deleting,
             succeeded=newest.succeeded,
-            suspended=self.facts.suspend or held,
+            of_backfill=self.facts.of_backfill,
         )
 
     def summary(self, revision_of_pods: str) -> history.RunSummary:

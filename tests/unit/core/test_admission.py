@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from kubedag.core import admission
-from kubedag.core.snapshot import Peer
-from support.builders import a_plan, run_facts, stamp
+from kubedag.core import admission, backfill_facts
+from kubedag.core.snapshot import Peer, RerunRequest
+from support.builders import a_plan, a_summary, run_facts, stamp
 
 RUN = run_facts("m", logical_time=stamp(500))
 
@@ -93,6 +93,76 @@ def test_a_queue_of_three_serves_the_oldest_first(peers, expected):
 def test_runs_are_ordered(first, second):
     earlier, later = (run_facts(**({"name": "run"} | facts)) for facts in (first, second))
     assert earlier.order < later.order
+
+
+# --- Backfills --------------------------------------------------------------------------------
+
+BACKFILL = {"of_backfill": True}
+OF_BACKFILL = run_facts("m", logical_time=stamp(500), run_type="Backfill")
+
+
+def admit_of_backfill(policy, *peers, most=1, **spec):
+    plan = a_plan(concurrencyPolicy=policy, maxActiveRuns=most, **spec)
+    found = admission.admit(OF_BACKFILL, peers, plan)
+    return (found.reason or "yes") + ("!" if found.final else "")
+
+
+POLICIES = ("Allow", "Queue", "Forbid", "Replace")
+
+
+@pytest.mark.parametrize(
+    ("peers", "allow", "others"),
+    [
+        pytest.param((older(**STARTED),), "yes", "Queued", id="an older one runs"),
+        pytest.param((newer(**STARTED),), "yes", "Queued", id="a newer one runs"),
+        pytest.param((newer(),), "yes", "Queued", id="any other one waits"),
+        pytest.param((newer(**HELD),), "yes", "yes", id="which is held"),
+        pytest.param((older(**BACKFILL),), "yes", "Queued", id="an older one of a Backfill waits"),
+        pytest.param((newer(**BACKFILL),), "yes", "yes", id="a newer one of a Backfill waits"),
+    ],
+)
+def test_a_run_of_a_backfill_waits_for_all_others_whatever_the_policy(peers, allow, others):
+    assert [admit_of_backfill(policy, *peers) for policy in POLICIES] == [allow, *[others] * 3]
+
+
+@pytest.mark.parametrize(
+    ("peers", "expected"),
+    [
+        pytest.param((older(**BACKFILL),), ["yes"] * 4, id="it waits"),
+        pytest.param((older(**BACKFILL, **STARTED),), ["yes", *["Queued"] * 3], id="it runs"),
+        pytest.param((newer(**BACKFILL),), ["yes"] * 4, id="it waits and is newer"),
+        pytest.param((newer(**BACKFILL, **STARTED),), ["yes", *["Queued"] * 3], id="it is newer"),
+    ],
+)
+def test_a_run_of_a_backfill_neither_skips_nor_ends_another(peers, expected):
+    assert [admit(policy, *peers) for policy in POLICIES] == expected
+
+
+def test_a_run_of_a_backfill_is_not_replaced():
+    plan = a_plan(concurrencyPolicy="Replace")
+    assert admission.replaced_by(OF_BACKFILL, [newer()], plan) == ""
+    assert admission.replaced_by(RUN, [newer(**BACKFILL)], plan) == ""
+
+
+def test_where_runs_wait_for_earlier_ones_a_run_of_a_backfill_gives_way_only_to_those():
+    assert admit_of_backfill("Queue", newer(), dependsOnPast=True) == "yes"
+
+
+@pytest.mark.parametrize(
+    ("facts", "expected"),
+    [
+        ({"run_type": "Backfill"}, True),
+        ({"run_type": "Scheduled"}, False),
+        ({"run_type": "Scheduled", "rerun": RerunRequest("by-hand")}, False),
+        ({"run_type": "Scheduled", "rerun": RerunRequest(backfill_facts.rerun_id("u"))}, True),
+    ],
+    ids=["its own", "not", "run again by hand", "run again"],
+)
+def test_it_is_known_what_runs_for_a_backfill(facts, expected):
+    assert run_facts(**facts).of_backfill is expected
+    wish = facts.get("rerun")
+    summary = a_summary("r", run_type=facts["run_type"], rerun_wanted=wish.id if wish else "")
+    assert summary.of_backfill is expected
 
 
 # --- The past ---------------------------------------------------------------------------------

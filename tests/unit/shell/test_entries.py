@@ -66,9 +66,10 @@ def test_a_run_as_the_others_see_it(entry, seen, expected):
 
 
 @pytest.mark.parametrize(
-    ("run_type", "held"), [("Manual", False), ("Scheduled", True), ("Backfill", True)]
+    ("run_type", "held"),
+    [("Manual", False), ("Scheduled", True), ("Catchup", True), ("Backfill", False)],
 )
-def test_a_suspended_dag_holds_all_but_what_was_made_by_hand(run_type, held):
+def test_a_suspended_dag_holds_what_its_schedule_has_created(run_type, held):
     entry = an_entry(facts={"run_type": run_type})
     assert entry.peer(False, dag_suspended=True).suspended is held
 
