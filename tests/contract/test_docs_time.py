@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -10,9 +11,10 @@ import pytest
 
 from kubedag.api import crds
 from kubedag.api import schedule as api
-from kubedag.core import instants, naming, zones
+from kubedag.core import instants, naming, podspec, zones
 from kubedag.core import schedule as schedules
-from support import pages
+from support import builders, pages
+from support.objects import a_task
 
 PAGE = (Path(__file__).parents[2] / "docs" / "time.md").read_text(encoding="utf-8")
 INSTANT = timedelta(seconds=1)
@@ -177,3 +179,58 @@ def test_a_run_is_called_what_the_table_says(row):
     dag, start, end, name = row
 
     assert [naming.run_name(dag, instants.parse(start), instants.parse(end))] == pages.code(name)
+
+
+def a_pod(run_type="Scheduled", params=(), interval=True):
+    """The Pod of the run that the page speaks of."""
+    run = podspec.RunIdentity(
+        name="sales-20260101t0600-1d",
+        namespace="shop",
+        uid="uid",
+        revision="sales-abcdefghij",
+        run_type=run_type,
+        logical_time="2026-01-01T06:00:00Z",
+        interval_start="2026-01-01T06:00:00Z" if interval else None,
+        interval_end="2026-01-02T06:00:00Z" if interval else None,
+        params=params,
+    )
+    plan = builders.a_plan(a_task("load"))
+    return podspec.build(dataclasses.replace(plan, dag_name="sales"), plan.tasks[0], run, 1)
+
+
+def environment(pod):
+    (container,) = pod["spec"]["containers"]
+    return {item["name"]: item["value"] for item in container["env"]}
+
+
+def test_a_task_finds_in_its_environment_what_the_table_says():
+    table = pages.table(PAGE, "variable", "value")
+    expected = {pages.code(row[0])[0]: pages.code(row[1])[0] for row in table.rows}
+
+    assert environment(a_pod(params=(("region", "eu"),))) == expected
+
+
+@rows("on the Pod", "key")
+def test_a_pod_says_what_the_table_says(row):
+    kind, (key,), (value,) = row[0], pages.code(row[1]), pages.code(row[2])
+
+    assert a_pod()["metadata"][f"{kind}s"][key] == value
+
+
+@pages.claim(
+    "A run that was made by hand without an interval has neither `KUBEDAG_DATA_INTERVAL_START` nor "
+    "`_END`."
+)
+def test_a_run_without_an_interval_has_no_variables_for_it():
+    found = environment(a_pod("Manual", interval=False))
+
+    assert not {name for name in found if "INTERVAL" in name}
+
+
+# --- The lists --------------------------------------------------------------------------------
+
+
+def test_every_item_of_a_list_is_what_a_test_is_about():
+    files = Path(__file__).parent.glob("test_docs_time*.py")
+
+    assert sorted(set(pages.claims(*files))) == sorted(pages.bullets(PAGE))

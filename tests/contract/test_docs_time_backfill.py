@@ -11,6 +11,7 @@ from kubedag.core import (
     actions,
     backfill_facts,
     backfill_rows,
+    backfill_standing,
     decide_backfill,
     instants,
     restrict,
@@ -22,7 +23,7 @@ from support.objects import a_task
 
 PAGE = (Path(__file__).parents[2] / "docs" / "time.md").read_text(encoding="utf-8")
 NOW = instants.parse("2026-03-01T12:00:00Z")
-UID = "0f3a51c2-aaaa"
+UID = "0f3a51c2-0000-4000-8000-000000000000"
 
 
 def day(number):
@@ -256,6 +257,23 @@ def test_nothing_of_a_cancelled_backfill_is_left_waiting():
         (actions.WithdrawRerun, "run-3"),
     ]
     assert not decision.status.finished
+
+
+@pages.claim("To delete a Backfill does to its runs what `cancel` does.")
+def test_nothing_of_a_deleted_backfill_is_left_waiting():
+    asked = a_run(3, "Succeeded", rerun_wanted=backfill_facts.rerun_id(UID))
+    runs = [a_run(1, "Running", mine=True), a_run(2, mine=True), asked, a_run(4)]
+
+    back = [backfill_standing.abandoned(run, frozenset()) for run in runs]
+    kept = [backfill_standing.abandoned(run, frozenset([UID])) for run in runs]
+
+    assert [action and type(action) for action in back] == [
+        None,
+        actions.DeleteRun,
+        actions.WithdrawRerun,
+        None,
+    ]
+    assert kept == [None] * 4
 
 
 @pages.claim("A Backfill that has finished does nothing any more; it may stay in Git.")
