@@ -79,7 +79,7 @@ app.kubernetes.io/component: operator
   verbs: [update, patch]
 - apiGroups: [kubedag.dev]
   resources: [dagrunslices]
-  verbs: [get, list, create, update]
+  verbs: [get, list, create, update, delete]
 - apiGroups: [""]
   resources: [pods]
   verbs: [get, list, watch, create, patch, delete, deletecollection]

@@ -223,6 +223,9 @@ class TaskStatus(Status):
     """nextAttemptTime is when a task that awaits its retry is tried again."""
     wait_time: Time | None = None
     """waitTime is since when the API server has refused the Pod, for what the reason says."""
+    earlier_attempts: Amount | None = None
+    """earlierAttempts is the number of the last attempt before the run ran again; retry.limit and
+    retry.infraLimit are for those after it."""
     attempts: Annotated[tuple[AttemptStatus, ...], *atomic_list(most=ATTEMPTS_MAX)] = ()
     """attempts lists the attempts, oldest first. Only the last few are kept."""
 
@@ -278,8 +281,8 @@ class DAGRunStatus(Status):
     observed_generation: Generation | None = None
     """observedGeneration is the metadata.generation that this status is about."""
     conditions: Conditions = ()
-    """conditions has Succeeded, which is Unknown until the run is over, and Finished, which is
-    True once it is."""
+    """conditions has Succeeded, which is Unknown until the run is over, Finished, which is True
+    once it is, and RerunPending as long as the run is to run again and has not begun to."""
     revision: ObjectNameRead | None = None
     """revision is the ControllerRevision of the DAG that the run keeps to."""
     dag_generation: Generation | None = None

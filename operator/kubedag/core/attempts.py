@@ -58,7 +58,8 @@ def fold(
         known = snap.observed.get(pod.metadata.uid) if pod is last_seen else None
         now_seen = known or observe(pod)
         present.add(now_seen.number)
-        if now_seen.number >= oldest:
+        of_before = now_seen.number <= row.earlier_attempts and now_seen.number not in recorded
+        if now_seen.number >= oldest and not of_before:
             old = recorded.get(now_seen.number)
             fresh[now_seen.number] = _observe(old, now_seen, pod, snap, now)
     _miss_the_missing(fresh, present, snap.gone, now)
@@ -214,7 +215,7 @@ def _refuse(
     refusal: snapshot.Refusal | None,
 ) -> None:
     """An attempt whose Pod the API will never take has failed without having had a Pod."""
-    if refusal is None or refusal.attempt <= max(fresh, default=0):
+    if refusal is None or refusal.attempt <= max(row.earlier_attempts, *fresh, 0):
         return  # there is none, or later attempts have been made in spite of it
     reason, message = refusal.reason, rows.clip(refusal.message)
     if refusal.transient:
@@ -241,7 +242,8 @@ def _summarise(
 ) -> rows.TaskRow:
     last, kept = ordered[-1], ordered[-rows.ATTEMPTS_KEPT_MAX :]
     before = recorded.get(last.number)
-    if before is not None and before.state == states.FAILED:
+    decided = before is not None and before.state == states.FAILED
+    if decided or last.number <= row.earlier_attempts:
         return replace(row, attempts=kept)  # what follows from it has been decided
     user, infra = row.user_failures, row.infra_failures
     for attempt in ordered:
@@ -257,6 +259,7 @@ def _summarise(
         attempt=last.number,
         user_failures=user,
         infra_failures=infra,
+        earlier_attempts=row.earlier_attempts,
         attempts=kept,
     )
     return _after_failure(fresh, last, task, seen) if last.state == states.FAILED else fresh

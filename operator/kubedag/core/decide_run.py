@@ -24,10 +24,12 @@ from kubedag.core import (
     restrict,
     retention,
     rows,
+    states,
     words,
 )
 from kubedag.core import advance as advances
 from kubedag.core import plan as plans
+from kubedag.core import rerun as reruns
 from kubedag.core import snapshot as snapshots
 from kubedag.core import step as step_
 
@@ -44,9 +46,10 @@ def decide(snap: snapshots.RunSnapshot, now: datetime) -> actions.RunDecision:
     for rule in RULES:
         decision = rule(snap, now)
         if decision is not None:
-            released = tuple(ending.releases(snap))
-            return (
-                replace_(decision, actions=decision.actions + released) if released else decision
+            return replace_(
+                decision,
+                status=reruns.announced(decision.status, snap.run, now),
+                actions=decision.actions + tuple(ending.releases(snap)),
             )
     raise AssertionError("the last rule answers always")
 
@@ -59,8 +62,35 @@ def _is_being_deleted(snap: snapshots.RunSnapshot, _now: datetime) -> actions.Ru
     return actions.RunDecision(snap.status) if snap.run.deleting else None
 
 
+def _is_to_run_again(snap: snapshots.RunSnapshot, now: datetime) -> actions.RunDecision | None:
+    """It has ended and stays so until it may run again; that is stored before anything is done."""
+    wish = reruns.pending(snap.run, snap.status)
+    if wish is None or not snap.status.finished:
+        return None
+    source = reruns.source(snap, wish)
+    wait = reruns.hindrance(snap, wish, source)
+    if wait is not None:
+        decision = _has_finished(snap, now)
+        assert decision is not None
+        return replace_(decision, status=reruns.waiting(decision.status, snap.run, wait, now))
+    assert source is not None
+    status = reruns.fulfilled(snap, source, wish, now)
+    if status.finished:
+        return actions.RunDecision(status, urgent=True)
+    # What the next decision will say of this, so that it has nothing to write but what it does.
+    plan, revision, generation = source
+    begun = _runs(
+        replace_(
+            snap, status=status, plan=plan, plan_revision=revision, plan_generation=generation
+        ),
+        now,
+    )
+    status = fit.fit(begun.status, snap, instants.text(now))
+    return actions.RunDecision(status, wake_at=begun.wake_at, urgent=True)
+
+
 def _has_finished(snap: snapshots.RunSnapshot, now: datetime) -> actions.RunDecision | None:
-    """Absorbing. What is left is to tidy up its Pods."""
+    """Absorbing, but for a wish to run again. What is left is to tidy up its Pods."""
     if not snap.status.finished:
         return None
     status = replace(snap.status, observed_generation=snap.run.generation)
@@ -146,6 +176,7 @@ def _runs(snap: snapshots.RunSnapshot, now: datetime) -> actions.RunDecision:
 
 RULES: Final[tuple[Rule, ...]] = (
     _is_being_deleted,
+    _is_to_run_again,
     _has_finished,
     _has_no_plan,
     _lacks_tasks,
@@ -193,8 +224,11 @@ def _is_recorded(stop: str, status: rows.RunStatus) -> bool:
     recorded = status.condition(rows.SUCCEEDED_CONDITION)
     if recorded is not None and recorded.reason == describe.STOP_REASONS.get(stop):
         return True
-    # Slices are stored before the condition is.
-    return status.slices > 0 and any(row.reason == stop for row in status.tasks)
+    # Slices are stored before the condition is. What has ended so may be from before a rerun.
+    return status.slices > 0 and any(
+        row.reason == stop and (status.rerun is None or row.state not in states.TERMINAL)
+        for row in status.tasks
+    )
 
 
 def _with_deps_met(step: step_.Step, started: str) -> list[rows.TaskRow]:
@@ -202,11 +236,11 @@ def _with_deps_met(step: step_.Step, started: str) -> list[rows.TaskRow]:
     filled = list(step.tasks)
     for index in step.folded:
         row = filled[index]
-        if not row.attempts or row.attempts[-1].deps_met_time is not None:
+        if not row.begun or row.attempts[-1].deps_met_time is not None:
             continue
-        last = row.attempts[-1]
-        met = _upstreams_ended(step, index, started) if last.number == 1 else started
-        if last.number > 1 and len(row.attempts) > 1:
+        last, is_first = row.attempts[-1], row.attempts[-1].number == row.earlier_attempts + 1
+        met = _upstreams_ended(step, index, started) if is_first else started
+        if not is_first and len(row.attempts) > 1:
             stored = step.snap.status.tasks[index] if step.snap.status.tasks else row
             met = stored.next_attempt_time or row.attempts[-2].finish_time or met
         # Some rules do not wait for all: what ended after the Pod was there was not waited for.
@@ -225,9 +259,9 @@ def _upstreams_ended(step: step_.Step, index: int, started: str) -> str:
         if above in seen:
             continue
         seen.add(above)
-        attempts = step.tasks[above].attempts
-        if attempts:
-            met = max(met, attempts[-1].finish_time or met)
+        row = step.tasks[above]
+        if row.begun:
+            met = max(met, row.attempts[-1].finish_time or met)
         else:
             open_ += step.plan.tasks[above].upstream
     return met

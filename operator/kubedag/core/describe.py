@@ -162,5 +162,5 @@ def count(tasks: Sequence[rows.TaskRow]) -> rows.Counts:
 def given_up(row: rows.TaskRow, reason: str) -> rows.TaskRow:
     if row.state in states.TERMINAL:
         return row
-    state = states.FAILED if row.attempts else states.SKIPPED
+    state = states.FAILED if row.begun else states.SKIPPED
     return replace(row, state=state, reason=reason, message="", next_attempt_time=None)

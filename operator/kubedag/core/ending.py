@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 from kubedag.core import actions, outcomes, pods, rows, states, vanished
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from kubedag.core import snapshot as snapshots
     from kubedag.core.step import Step
 
@@ -42,14 +44,17 @@ def _overtaken(step: Step) -> list[actions.DeletePod]:
         _delete(pod)
         for name, seen in step.snap.pods.items()
         for pod in seen
-        if _lives(pod) and _is_over(stored[index_of[name]], pods.attempt_number(pod))
+        if _lives(pod) and _is_over(stored, index_of.get(name), pods.attempt_number(pod))
     ]
 
 
-def _is_over(stored: rows.TaskRow, number: int) -> bool:
-    if not stored.attempts:
+def _is_over(stored: Sequence[rows.TaskRow], index: int | None, number: int) -> bool:
+    """Also of a task that the run had before it ran again by another revision."""
+    if index is None or number <= stored[index].earlier_attempts:
+        return True
+    if not stored[index].attempts:
         return False
-    last = stored.attempts[-1]
+    last = stored[index].attempts[-1]
     return number < last.number or (number == last.number and last.state in states.ATTEMPT_ENDS)
 
 
@@ -87,7 +92,7 @@ def releases(snap: snapshots.RunSnapshot) -> list[actions.ReleasePod]:
     return [
         release(pod)
         for pod in snap.held
-        if over or _is_stored(stored.get(pod.label(pods.LABEL_TASK)), pod)
+        if over or _is_stored(stored.get(pod.label(pods.LABEL_TASK)), pod, snap.status)
     ]
 
 
@@ -110,16 +115,16 @@ def may_go(status: rows.RunStatus, pod: pods.Pod) -> bool:
     )
 
 
-def _is_stored(row: rows.TaskRow | None, pod: pods.Pod) -> bool:
-    if row is None:
-        return False
+def _is_stored(row: rows.TaskRow | None, pod: pods.Pod, status: rows.RunStatus) -> bool:
+    if row is None:  # a task that it has no more, if it runs again, or none that is stored yet
+        return status.rerun is not None
     for attempt in row.attempts:
         if attempt.pod_name == pod.metadata.name:
             return _is_told(attempt)
     # An attempt that is no longer kept, or a Pod that came after its task had to end.
     number = pods.attempt_number(pod)
     forgotten = bool(row.attempts) and number < row.attempts[0].number
-    return forgotten or row.state in states.TERMINAL
+    return forgotten or number <= row.earlier_attempts or row.state in states.TERMINAL
 
 
 def _is_told(attempt: rows.Attempt) -> bool:

@@ -116,5 +116,5 @@ def stop(step: Step) -> None:
                 row, state=states.FAILED, next_attempt_time=None, wait_time=None
             )
         elif row.state in (states.WAITING, states.QUEUED):
-            step.tasks[index] = rows.TaskRow(row.name, states.SKIPPED, step.stop_reason, message)
+            step.tasks[index] = rows.unbegun(row, states.SKIPPED, step.stop_reason, message)
         step.stopped |= row.state not in states.TERMINAL

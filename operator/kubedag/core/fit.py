@@ -102,7 +102,7 @@ def bound_logs(tasks: Tasks, bytes_max: int = rows.LOG_TAILS_OF_RUN_BYTES_MAX) -
     found = [
         (attempt.finish_time or "", index, attempt.number, len(attempt.log.tail.encode()))
         for index, row in enumerate(tasks)
-        if row.user_failures or row.infra_failures
+        if row.user_failures or row.infra_failures or row.earlier_attempts
         for attempt in row.attempts
         if attempt.log is not None and attempt.log.tail
     ]

@@ -49,9 +49,13 @@ def run_name(dag_name: str, start: datetime, end: datetime) -> str:
     return _cut(dag_name, NAME_LENGTH_MAX - len(ending)) + ending
 
 
-def slice_name(run_name: str, run_uid: str, index: int) -> str:
-    """`<run>-slice-<index>-<hash>`: some of the rows of this very run."""
-    ending = f"-slice-{index:02}-{_hash(f'{run_uid}/{index}', _HASH_LENGTH)}"
+def slice_name(run_name: str, run_uid: str, index: int, rerun: int = 0) -> str:
+    """`<run>-slice-<index>-<hash>`: some of the rows of this very run.
+
+    Each time that the run runs again they have other names: what it was before is not overwritten.
+    """
+    key = f"{run_uid}/{index}/{rerun}" if rerun else f"{run_uid}/{index}"
+    ending = f"-slice-{index:02}-{_hash(key, _HASH_LENGTH)}"
     return _cut(run_name, NAME_LENGTH_MAX - len(ending)) + ending
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 from kubedag.core import actions, rows, schedule_notes, states, words
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
 NORMAL: Final = "Normal"
 WARNING: Final = "Warning"
@@ -69,9 +69,12 @@ def _judged(old: rows.DAGStatus, new: rows.DAGStatus) -> tuple[actions.Note, ...
 
 
 def _run(old: rows.RunStatus, new: rows.RunStatus) -> Iterator[actions.Note]:
-    if new.start_time and not old.start_time and not new.finished:
+    again = new.rerun is not None and (old.rerun is None or old.rerun.id != new.rerun.id)
+    if again:
+        yield actions.Note(NORMAL, "RunRerun", _again(new))
+    elif new.start_time and not old.start_time and not new.finished:
         yield actions.Note(NORMAL, "RunStarted", f"started with revision {new.revision}")
-    if not new.finished or old.finished:
+    if not new.finished or (old.finished and old.completion_time == new.completion_time):
         return
     ended = new.condition(rows.SUCCEEDED_CONDITION)
     assert ended is not None
@@ -81,8 +84,21 @@ def _run(old: rows.RunStatus, new: rows.RunStatus) -> Iterator[actions.Note]:
         yield actions.Note(WARNING, f"Run{ended.reason}", ended.message)
 
 
+def _again(new: rows.RunStatus) -> str:
+    assert new.rerun is not None
+    wish, tasks = new.rerun, len(new.tasks)
+    if not wish.tasks:
+        return f"rerun {wish.id}: nothing is left to run again"
+    what = "all tasks run" if wish.tasks == tasks else f"{wish.tasks} of {tasks} tasks run"
+    what = "its task runs" if tasks == 1 else what
+    return f"rerun {wish.id}: {what} again, with revision {new.revision}"
+
+
 def _tasks(old: rows.RunStatus, new: rows.RunStatus) -> Iterator[actions.Note]:
-    before = old.tasks if len(old.tasks) == len(new.tasks) else (None,) * len(new.tasks)
+    before: Sequence[rows.TaskRow | None] = old.tasks
+    if len(old.tasks) != len(new.tasks) or old.revision != new.revision:
+        known = {row.name: row for row in old.tasks}
+        before = [known.get(row.name) for row in new.tasks]
     for was, row in zip(before, new.tasks, strict=True):
         if was is row:
             continue
@@ -129,8 +145,8 @@ def _failed_and_said_why(row: rows.TaskRow) -> bool:
 
 def _failure(row: rows.TaskRow) -> str:
     said = f"task {row.name} failed: {row.message or row.reason}"
-    if row.attempt > 1:
-        said += f" (after {row.attempt} attempts)"
+    if row.tries > 1:
+        said += f" (after {row.tries} attempts)"
     log = row.attempts[-1].log if row.attempts else None
     end = _last_lines(log.tail) if log is not None else ""
     return f"{said}; its log ends with: {end}" if end and end not in said else said

@@ -20,19 +20,18 @@ def propagate(step: Step) -> None:
     tasks = step.tasks
     for index in step.plan.order:
         row = tasks[index]
-        if row.attempts or row.state in states.TERMINAL:
+        if row.state in states.TERMINAL or row.begun:
             continue
         task = step.plan.tasks[index]
         verdict, open_upstreams = _verdict(task, tasks)
         if verdict is triggers.Verdict.RUN:
             step.ready.append(index)
         elif verdict is triggers.Verdict.SKIP:
-            tasks[index] = rows.TaskRow(
-                row.name, states.SKIPPED, "TriggerRule", f"{task.rule} can no longer hold"
-            )
+            message = f"{task.rule} can no longer hold"
+            tasks[index] = rows.unbegun(row, states.SKIPPED, "TriggerRule", message)
         elif verdict is triggers.Verdict.UPSTREAM_FAILED:
-            tasks[index] = rows.TaskRow(
-                row.name, states.UPSTREAM_FAILED, "UpstreamFailed", _blockers(task, step)
+            tasks[index] = rows.unbegun(
+                row, states.UPSTREAM_FAILED, "UpstreamFailed", _blockers(task, step)
             )
         else:
             tasks[index] = _waiting(row, open_upstreams)
@@ -62,7 +61,7 @@ def _waiting(row: rows.TaskRow, open_upstreams: int) -> rows.TaskRow:
     message = _waits_for(open_upstreams)
     if row.state == states.WAITING and row.message == message:
         return row
-    return rows.TaskRow(row.name, states.WAITING, "Upstream", message)
+    return rows.unbegun(row, states.WAITING, "Upstream", message)
 
 
 @lru_cache(maxsize=1024)

@@ -54,6 +54,6 @@ def message(plan: plans.Plan, tasks: Sequence[rows.TaskRow]) -> str:
 
 def _said(row: rows.TaskRow) -> str:
     why = row.message or row.reason
-    times = f"after {row.attempt} attempts" if row.attempt > 1 else ""
+    times = f"after {row.tries} attempts" if row.tries > 1 else ""
     said = "; ".join(filter(None, (why, times)))
     return f"{row.name} ({said})" if said else row.name

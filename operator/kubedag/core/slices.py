@@ -39,6 +39,11 @@ class Slice(msgspec.Struct, frozen=True, gc=False, rename="camel"):
     tasks: Tasks
 
 
+def generation(status: rows.RunStatus) -> int:
+    """Which slices a status counts on: each time that a run runs again, it has others."""
+    return status.rerun.number if status.rerun is not None else 0
+
+
 def needed(tasks: int) -> int:
     """How many slices so many tasks take."""
     return -(-tasks // ROWS_PER_SLICE)

@@ -34,6 +34,9 @@ def start(step: Step) -> None:
         elif step.active >= most:
             message = f"waits for one of {most} active tasks of the run to end"
             step.tasks[index] = _queued(row, "MaxActiveTasks", message)
+        elif row.earlier_attempts and not row.begun and _alive(step, row):
+            message = "waits for a Pod of an earlier attempt to end"
+            step.tasks[index] = _queued(row, "PodsEnding", message)
         elif in_flight >= CREATES_IN_FLIGHT_MAX:
             step.tasks[index] = _queued(row, "CreatingPod", "")
         else:
@@ -125,7 +128,7 @@ def _queued(
         return replace(row, reason=reason, message=message, wait_time=since)
     if row.state == states.QUEUED and row.reason == reason and row.message == message:
         return row
-    return rows.TaskRow(row.name, states.QUEUED, reason, rows.clip(message), wait_time=since)
+    return rows.unbegun(row, states.QUEUED, reason, rows.clip(message), since)
 
 
 def _create(step: Step, index: int, number: int) -> actions.CreatePod:

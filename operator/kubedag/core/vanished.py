@@ -47,6 +47,7 @@ def ask(step: Step, index: int, seen: Sequence[pods.Pod]) -> None:
     row = step.tasks[index]
     for pod in seen:
         vanished = pod.gone and not as_believed(pod, step.snap).gone
+        vanished = vanished and pods.attempt_number(pod) > row.earlier_attempts
         if vanished or pods.lacks_owner(pod):
             _confirm(step, index, pod.metadata.name, pod.metadata.uid, pods.attempt_number(pod))
     last = row.attempts[-1] if row.attempts else None

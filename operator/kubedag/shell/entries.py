@@ -6,6 +6,7 @@ Everything here can be lost without harm: it is read again from the API, or it i
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 
@@ -15,12 +16,16 @@ from kubedag.core import (
     decide_dag,
     history,
     plan,
+    rerun,
     rows,
     slices,
     snapshot,
 )
 from kubedag.core.logs import lacks_log
 from kubedag.shell import slices as stored_slices
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
 
 
 @dataclass(slots=True)
@@ -88,6 +93,7 @@ class RunEntry:
         status = self.status
         if (
             status.finished
+            and not self.is_to_rerun
             and self.decided in (None, status)
             and status.observed_generation == self.facts.generation
             and not any(map(lacks_log, status.tasks))
@@ -101,7 +107,15 @@ class RunEntry:
     @property
     def lacks_rows(self) -> bool:
         """Nothing can be decided until the rows are read; of a finished run nobody needs them."""
-        return self.slices.unread and not (self.status.finished or self.facts.deleting)
+        over = self.status.finished and not self.is_to_rerun
+        return self.slices.unread and not (over or self.facts.deleting)
+
+    @property
+    def is_to_rerun(self) -> bool:
+        """It has ended, and is to run again: nothing of that is stored yet."""
+        if not self.status.finished or self.facts.deleting:
+            return False
+        return rerun.pending(self.facts, self.status) is not None
 
     @property
     def newest(self) -> rows.RunStatus:
@@ -116,13 +130,17 @@ class RunEntry:
     def peer(self, pods_seen: bool, *, dag_suspended: bool = False) -> snapshot.Peer:
         """This run as the others see it."""
         newest = self.newest
+        reruns = newest.finished and self.is_to_rerun
+        started = bool(newest.start_time or self.creating or pods_seen) and not reruns
         held = dag_suspended and not started and self.facts.held_by_dag
         return snapshot.Peer(
             name=self.facts.name,
             order=self.facts.order,
             started=started,
-            finished=newest.finished or self.facts.deleting,
+            finished=(newest.finished and not reruns) or self.facts.deleting,
             succeeded=newest.succeeded,
+            suspended=self.facts.suspend or (rerun.is_stuck(newest) if reruns else held),
+            reruns=reruns,
             of_backfill=self.facts.of_backfill,
         )
 
@@ -173,6 +191,8 @@ class DAGEntry:
     written_at: float | None = None
     write_failures: int = 0
     write_after: float = 0.0
+    write_due: float = 0.0
+    """When what changes from run to run is to be written."""
 
     @property
     def key(self) -> tuple[str, str, str]:
@@ -207,3 +227,10 @@ class DAGEntry:
         if definition is None or not decide_dag.ready(self.status, definition.generation):
             return None
         return definition.plan
+
+
+class Taker(NamedTuple):
+    """Takes in the objects of one kind, as the API has them, and that they are gone."""
+
+    put: Callable[[Mapping[str, Any]], None]
+    drop: Callable[..., None]

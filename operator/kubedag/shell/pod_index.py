@@ -164,7 +164,7 @@ def _is_recorded(row: rows.TaskRow, pod: pods.Pod) -> bool:
         if attempt.number == number:
             over = attempt.state in states.ATTEMPT_ENDS or row.state in states.TERMINAL
             return over and not logs.lacks(attempt)
-    return row.state in states.TERMINAL
+    return row.state in states.TERMINAL or number <= row.earlier_attempts
 
 
 _NONE: PodsByTask = {}

@@ -23,9 +23,10 @@ from kubedag.shell import client, nesting, wire
 from kubedag.shell.errors import ApiError, ClusterError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from kubedag.core import rows
+    from kubedag.core.snapshot import RunFacts
     from kubedag.shell.entries import RunEntry
     from kubedag.shell.queue import KeyedQueue
     from kubedag.shell.store import Key, Store
@@ -55,6 +56,8 @@ class KnownSlices:
 
     stored: dict[int, Stored] = field(default_factory=dict)
     """By their place."""
+    generation: int = 0
+    """How often the run had run again by what is stored."""
     unread: bool = False
     """The rows are in slices, and either never were read, or somebody else has written some."""
     bytes_max: int | None = None
@@ -65,13 +68,16 @@ class KnownSlices:
 
     def changed(self, status: rows.RunStatus) -> Iterator[tuple[int, Tasks]]:
         """The slices of a status that are not stored as they are."""
+        same = slices.generation(status) == self.generation
         for index, part in enumerate(slices.split(status)[1]):
-            known = self.stored.get(index)
+            known = self.stored.get(index) if same else None
             if known is None or known.tasks != part:
                 yield index, part
 
     def put_into(self, status: rows.RunStatus) -> rows.RunStatus:
         """The status with the rows that are stored."""
+        if slices.generation(status) != self.generation:
+            return status  # those of a rerun count for nothing until it is stored
         found = dict(enumerate(slices.parts(status.tasks)))
         found.update((index, one.tasks) for index, one in self.stored.items() if index in found)
         return slices.join(slices.main(status), found)
@@ -122,6 +128,8 @@ class Slices:
     async def store(self, entry: RunEntry, status: rows.RunStatus) -> ClusterError | None:
         """Write what has changed; without an error, every row is stored."""
         todo = deque(entry.slices.changed(status))
+        if todo and entry.slices.generation != slices.generation(status):
+            entry.slices.stored, entry.slices.generation = {}, slices.generation(status)
         failed: list[ClusterError] = []
 
         async def work() -> None:
@@ -156,7 +164,7 @@ class Slices:
     async def _send(self, entry: RunEntry, index: int, tasks: Tasks, version: str) -> bytes:
         """Create it, or change the one of that version."""
         facts = entry.facts
-        name = naming.slice_name(facts.name, facts.uid, index)
+        name = naming.slice_name(facts.name, facts.uid, index, entry.slices.generation)
         body = msgspec.json.encode(_manifest(entry, name, index, tasks, version))
         if version:
             path = client.DAG_RUN_SLICES.path(facts.namespace, name)
@@ -170,15 +178,37 @@ class Slices:
 
     async def _adopt(self, entry: RunEntry, index: int, error: ApiError) -> str:
         """The version of a slice that is there although the stored status knows of none."""
-        if entry.status.slices:  # then another leader has made it, and what it says is newer
+        known, seen = entry.slices, entry.resource_version
+        if entry.status.slices and known.generation == slices.generation(entry.status):
+            # Then another leader has made it, and what it says is newer.
             raise ApiError(409, "Conflict", error.message)
         facts = entry.facts
-        name = naming.slice_name(facts.name, facts.uid, index)
+        name = naming.slice_name(facts.name, facts.uid, index, known.generation)
         path = client.DAG_RUN_SLICES.path(facts.namespace, name)
         found = self._object.decode(await self._api.request("GET", path))
         if not _is_owned(found, facts.uid):
             raise error
+        if entry.status.slices and await self._newest_version(entry) != seen:
+            raise ApiError(409, "Conflict", error.message)  # another leader may go by it already
         return found.metadata.resource_version
+
+    def retire(self, facts: RunFacts, old: rows.RunStatus, new: rows.RunStatus) -> None:
+        """Delete the slices of a status that was overcome by a rerun; nobody depends on that."""
+        generation = slices.generation(old)
+        if old.slices and generation != slices.generation(new):
+            names = [
+                naming.slice_name(facts.name, facts.uid, index, generation)
+                for index in range(old.slices)
+            ]
+            self._tasks.start(self._delete(facts.namespace, names))
+
+    async def _delete(self, namespace: str, names: Sequence[str]) -> None:
+        for name in names:
+            path = client.DAG_RUN_SLICES.path(namespace, name)
+            try:
+                await self._api.request("DELETE", path)
+            except ClusterError as error:  # whoever reads them next deletes them
+                log.debug("Slice %s/%s is left: %s", namespace, name, error)
 
     # --- Reading -----------------------------------------------------------------------------
 
@@ -232,8 +262,9 @@ class Slices:
         return version
 
     async def _list(self, entry: RunEntry) -> dict[int, Stored]:
-        facts = entry.facts
+        facts, generation = entry.facts, slices.generation(entry.status)
         path = client.DAG_RUN_SLICES.path(facts.namespace)
+        left: list[str] = []
         params = {
             "labelSelector": f"{pods.LABEL_RUN_UID}={facts.uid}",
             "limit": str(PAGE_SLICES),
@@ -246,11 +277,19 @@ class Slices:
             page = self._decoders.page(answer)
             for one in page.items:
                 index = one.first_task // slices.ROWS_PER_SLICE
-                if one.metadata.name == naming.slice_name(facts.name, facts.uid, index):
+                names = [
+                    naming.slice_name(facts.name, facts.uid, index, number)
+                    for number in range(generation + 1)
+                ]
+                if one.metadata.name == names[-1]:
                     found[index] = Stored(one.metadata.resource_version, one.tasks)
+                elif one.metadata.name in names:
+                    left.append(one.metadata.name)
             if not page.continue_token:
                 break
             params["continue"] = page.continue_token
+        if left:
+            self._tasks.start(self._delete(facts.namespace, left))
         return found
 
     def _take(self, entry: RunEntry, found: dict[int, Stored]) -> None:
@@ -261,7 +300,7 @@ class Slices:
             where = "/".join(entry.key[1:])
             log.warning("%s: %d of %d slices are lost; their tasks are judged by their Pods",
                         where, lost, main.slices)  # fmt: skip
-        entry.slices.stored = found
+        entry.slices.stored, entry.slices.generation = found, slices.generation(main)
         entry.slices.unread = False
         entry.status = slices.join(main, {index: one.tasks for index, one in found.items()})
         self._store.pods.forget_recorded(entry.facts.uid, entry.status)

@@ -74,7 +74,7 @@ class StatusWriter:
         self._answer = nesting.tolerant(msgspec.json.Decoder(_Answer).decode)
         self.slices = Slices(api, store, queue, tasks)
         self._waiting: set[Key] = set()
-        """The runs whose progress is still to be written."""
+        """The runs and DAGs whose progress is still to be written."""
         self.writes = 0
         self.bytes_written = 0
         self.conflicts = 0
@@ -107,22 +107,32 @@ class StatusWriter:
         window = max(self._window_seconds, rows_seconds, runs_seconds)
         return min(window, WINDOW_SECONDS_MAX)
 
+    def _dag_window_seconds(self, entry: DAGEntry) -> float:
+        spread = 0.5 + zlib.crc32(entry.uid.encode()) / 2**32
+        others_seconds = len(self._waiting) / RUNS_PER_SECOND * spread
+        return min(max(DAG_WINDOWS * self._window_seconds, others_seconds), WINDOW_SECONDS_MAX)
+
     def forget(self, key: Key) -> None:
-        """A run is gone, and its status with it."""
+        """A run or a DAG is gone, and its status with it."""
         self._waiting.discard(key)
 
     def dag_decided(self, entry: DAGEntry) -> None:
-        """A DAG has a newest status."""
+        """A DAG has a newest status; what its readiness is goes out at once."""
         if entry.writing or entry.decided is None or entry.decided == entry.status:
+            self._waiting.discard(entry.key)
             return
         now = asyncio.get_running_loop().time()
-        urgent = entry.decided.conditions != entry.status.conditions
-        due = now if urgent else (entry.written_at or 0.0) + DAG_WINDOWS * self._window_seconds
-        due = max(due, entry.write_after)
+        before, after = (one.condition(rows.READY) for one in (entry.status, entry.decided))
+        if not entry.write_due:
+            # From now on, not from the last write: where many runs begin at once, they come first.
+            entry.write_due = now + self._dag_window_seconds(entry)
+        due = max(now if before != after else entry.write_due, entry.write_after)
         if now >= due:
-            entry.writing = True
+            self._waiting.discard(entry.key)
+            entry.writing, entry.write_due = True, 0.0
             self._tasks.start(self._write_dag(entry, entry.resource_version))
         else:
+            self._waiting.add(entry.key)
             self._queue.add_after(entry.key, due - now)
 
     async def _write_run(self, entry: RunEntry, seen: str) -> None:
@@ -147,12 +157,14 @@ class StatusWriter:
                 self._recorder.note(
                     group.DAG_RUN.kind, facts.namespace, facts.name, facts.uid, note
                 )
+            self.slices.retire(facts, old, status)
             if status.finished != old.finished:
                 entry.logs.clear()
                 entry.refusals.clear()
                 entry.gone.clear()
-                entry.status = slices.main(entry.status)  # nobody asks for these rows again
-                entry.slices.stored.clear()
+                if status.finished and not entry.is_to_rerun:
+                    entry.status = slices.main(entry.status)  # nobody asks for these rows again
+                    entry.slices.stored.clear()
                 self._store.wake_around(entry)
             entry.archive()
             self._queue.add(entry.key)
