@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
+import yaml
 
 from kubedag.api import crds
 from kubedag.api import schedule as api
@@ -121,6 +122,15 @@ def test_what_others_have_is_here_where_the_page_says(first):
         field, _, value = code.partition(": ")
         assert field in known or field == "Backfill"
         assert not value or any(value in node.get("enum", ()) for node in known[field])
+
+
+def test_the_schedule_that_is_shown_has_every_field_of_one():
+    (shown,) = re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL)
+
+    schedule = api.Schedule.model_validate(yaml.safe_load(shown)["schedule"])
+
+    assert list(schedules.problems(schedule)) == []
+    assert set(yaml.safe_load(shown)["schedule"]) >= {"cron", "timeZone", "startTime", "endTime"}
 
 
 # --- Schedules --------------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from datetime import timedelta
 from pathlib import Path
@@ -10,7 +11,7 @@ import pytest
 
 from kubedag.api import schedule as api
 from kubedag.core import instants, pauses, rows
-from support import pages
+from support import backfills, pages
 from support.scheduled_dag import ScheduledDAG
 
 PAGE = (Path(__file__).parents[2] / "docs" / "time.md").read_text(encoding="utf-8")
@@ -147,16 +148,42 @@ def test_the_table_has_every_mode_and_every_way_to_miss_an_interval():
     assert all(way in words for way in ("startTime", "down", "suspended", "was `@"))
 
 
-@pytest.mark.parametrize("mode", ["None", "Latest"])
-def test_what_does_not_run_is_told_in_the_status(mode):
+def told_as_events(dag):
+    return [note.reason for note in dag.events]
+
+
+@pages.claim(
+    "What does not run is skipped: `status.lastSkipped` has how many and why, and an Event "
+    "`IntervalsSkipped` says it once."
+)
+@pytest.mark.parametrize(
+    ("mode", "count", "reason"), [("None", 3, "CatchupNone"), ("Latest", 2, "CatchupLatest")]
+)
+def test_what_does_not_run_is_told(mode, count, reason):
     dag, _ = down(MODES[mode], *TUESDAY)
 
     skipped = dag.status.last_skipped
 
-    assert (skipped.start_time, skipped.intervals) == (
+    assert (skipped.start_time, skipped.intervals, skipped.reason) == (
         stamp("Tuesday 00:00"),
-        3 if mode == "None" else 2,
+        count,
+        reason,
     )
+    assert told_as_events(dag).count("IntervalsSkipped") == 1
+
+
+@pages.claim("A Backfill can still run what was skipped.")
+def test_a_backfill_runs_what_was_skipped():
+    dag, _ = down(MODES["Latest"], *TUESDAY)
+    dag.plan = dataclasses.replace(dag.plan, max_active_runs=10)
+    wish = dataclasses.replace(
+        backfills.a_wish(), start_time=stamp("Sunday 00:00"), end_time=stamp("Friday 00:00")
+    )
+
+    decision = backfills.decide(backfills.a_backfill(wish, *dag.runs.values(), plan=dag.plan))
+
+    skipped = [stamp("Tuesday 00:00"), stamp("Wednesday 00:00")]
+    assert backfills.starts(decision.actions) == [("create", start) for start in skipped]
 
 
 @pages.claim(
@@ -213,8 +240,8 @@ def test_older_intervals_are_caught_up_on_in_order():
 
 
 @pages.claim(
-    "When a schedule has changed, the first interval of the new one is that in which the handled time "
-    "ends; it may have begun before, so no data is left out."
+    "When a schedule has changed, an Event `ScheduleChanged` says so; the first interval of the new one "
+    "is that in which the handled time ends; it may have begun before, so no data is left out."
 )
 def test_the_first_interval_of_a_new_schedule_begins_where_the_old_one_ended_or_before():
     dag, before = was(MODES["All"], "@hourly", "Friday 10:00")
@@ -222,6 +249,7 @@ def test_the_first_interval_of_a_new_schedule_begins_where_the_old_one_ended_or_
 
     (new,) = [run for name, run in dag.runs.items() if name not in before]
 
+    assert "ScheduleChanged" in told_as_events(dag)
     assert dag.runs[max(before)].interval_end == stamp("Friday 10:00")
     assert (new.interval_start, new.interval_end) == (
         stamp("Friday 00:00"),

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from kubedag.api import schedule as api
-from kubedag.core import actions, decide_dag, due, instants, rows
+from kubedag.core import actions, decide_dag, due, instants, notes, rows
 from support import builders
 
 if TYPE_CHECKING:
@@ -27,6 +27,7 @@ class ScheduledDAG:
         self.generation = 0
         self.suspend = False
         self.status = rows.DAGStatus()
+        self.events: list[actions.Note] = []
         self.runs: dict[str, RunSummary] = {}
         self.run_state = "Succeeded"
         """What a run is as soon as it is created; empty for one that waits."""
@@ -82,6 +83,7 @@ class ScheduledDAG:
         """Store what is said and do what is asked; True if there may be more to do at once."""
         before = self.status, len(self.runs)
         assert decision.status is not None
+        self.events += notes.of_dag(self.status, decision.status)
         self.status = decision.status
         for action in decision.actions:
             if isinstance(action, actions.CreateRun):

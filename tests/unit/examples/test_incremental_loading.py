@@ -11,6 +11,7 @@ import shutil
 import sqlite3
 import subprocess
 import sys
+import textwrap
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -97,6 +98,12 @@ def test_the_days_that_are_caught_up_on_are_the_last_of_the_schedule():
     last = [end - dt.timedelta(days=n + 1) for n in range(schedule["catchupLimit"], -1, -1)]
 
     assert last == CATCHUP
+
+
+def test_the_readme_shows_the_schedule_to_the_letter():
+    (shown,) = re.findall(r"```yaml\n(.*?)```", (LOADING / "README.md").read_text(), re.DOTALL)
+
+    assert shown in textwrap.dedent((LOADING / "dag.yaml").read_text().partition("spec:\n")[2])
 
 
 def test_a_run_leaves_other_days_alone(shop):
