@@ -111,6 +111,15 @@ def test_every_path_that_the_page_names_leads_somewhere():
     assert len(named) > 8
 
 
+def test_the_times_of_an_attempt_are_those_of_its_status():
+    (row,) = [
+        row for row in pages.table(PAGE, "", "its data is about").rows if row[0] == "an attempt"
+    ]
+
+    for node in fields()["attempts"]:
+        assert set(pages.code(row[2])) <= set(node["items"]["properties"])
+
+
 @pytest.mark.parametrize("first", ["Airflow 3", "CronJob"])
 def test_what_others_have_is_here_where_the_page_says(first):
     table = pages.table(PAGE, first)
@@ -122,6 +131,22 @@ def test_what_others_have_is_here_where_the_page_says(first):
         field, _, value = code.partition(": ")
         assert field in known or field == "Backfill"
         assert not value or any(value in node.get("enum", ()) for node in known[field])
+
+
+@pytest.mark.parametrize("first", ["Airflow 3", "CronJob"])
+def test_what_is_had_without_saying_so_is_what_the_page_says(first):
+    table = pages.table(PAGE, first)
+    known = fields()
+    said = {
+        field: re.match(r"(\w+), if you do not say", row[-1])[1]
+        for row in table.rows
+        for field in pages.code(row[table.header.index("here")])
+        if "if you do not say" in row[-1]
+    }
+
+    assert said
+    for field, default in said.items():
+        assert default in {str(node.get("default")) for node in known[field]}
 
 
 def test_the_schedule_that_is_shown_has_every_field_of_one():
@@ -237,10 +262,21 @@ def test_a_run_without_an_interval_has_no_variables_for_it():
     assert not {name for name in found if "INTERVAL" in name}
 
 
-# --- The lists --------------------------------------------------------------------------------
+# --- The whole page --------------------------------------------------------------------------------
 
 
 def test_every_item_of_a_list_is_what_a_test_is_about():
     files = Path(__file__).parent.glob("test_docs_time*.py")
 
     assert sorted(set(pages.claims(*files))) == sorted(pages.bullets(PAGE))
+
+
+def test_every_table_is_one_that_a_test_reads():
+    sources = [file.read_text() for file in Path(__file__).parent.glob("test_docs_time*.py")]
+    read = {
+        words.split(", ")[0].strip('"')
+        for source in sources
+        for words in re.findall(r'(?:rows|table)\((?:PAGE, )?("[^)]*")\)', source)
+    } | {"Airflow 3", "CronJob"}
+
+    assert {table.header[0] for table in pages.tables(PAGE)} == read
