@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from kubedag.core import actions, decide_run
+from kubedag.core import actions, decide_run, states
 from simulation import oracle, status_laws
 
 if TYPE_CHECKING:
@@ -179,7 +179,14 @@ def restless(operator: Operator) -> Iterator[str]:
         if again.status != first.status:
             changed = _difference(first.status, again.status)
             yield f"{entry.facts.name}: deciding twice makes {changed}"
-        creates = [a for a in again.actions if isinstance(a, actions.CreatePod)]
+        # A retry may have had to wait until the failure before it was stored.
+        waited = {row.name for row in first.status.tasks if row.state == states.AWAITING_RETRY}
+        creates = [
+            action
+            for action in again.actions
+            if isinstance(action, actions.CreatePod) and snap.plan is not None
+            and snap.plan.tasks[action.task_index].name not in waited - set(creating)
+        ]  # fmt: skip
         if creates and creating:
             yield f"{entry.facts.name}: creates again {creates}"
 

@@ -132,10 +132,15 @@ class RunFacts:
     def remembered(self) -> bool:
         """Is there anything that an operator could know of its start?"""
         seen = (pod for pods in self.pods.values() for pod in pods)
-        return bool(self.status.get("startTime")) or any(pod.exists for pod in seen)
+        return bool(self.status.get("startTime")) or any(
+            pod.exists and not pod.hidden for pod in seen
+        )
 
-    def live_pods(self) -> int:
-        return sum(pod.live for seen in self.pods.values() for pod in seen)
+    def live_pods(self, *, hidden: bool = True) -> int:
+        """How many live, those included or not whose labels somebody has just broken."""
+        return sum(
+            pod.live and (hidden or not pod.hidden) for seen in self.pods.values() for pod in seen
+        )
 
     def task_state(self, name: str) -> set[str] | None:
         """The states that a task which has had a Pod may be in; None for the others."""

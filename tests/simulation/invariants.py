@@ -184,7 +184,7 @@ class Invariants:
         most = run.dag_spec.get("maxActiveTasks")
         if self.may_be_two():
             return  # each of them counts what it sees
-        if most is not None and run.live_pods() > most:
+        if most is not None and run.live_pods(hidden=False) > most:
             yield f"{run.live_pods()} live Pods, of at most {most}"
         spec = run.dag_spec
         if spec.get("concurrencyPolicy") == "Allow" or sum(map(len, run.pods.values())) > 1:
