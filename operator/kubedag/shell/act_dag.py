@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from kubedag.shell.clock import Clock
-    from kubedag.shell.entries import DAGEntry
+    from kubedag.shell.entries import DAGEntry, RunEntry
     from kubedag.shell.informers import Informers
     from kubedag.shell.store import Key
     from kubedag.shell.tasks import Tasks
@@ -33,6 +33,11 @@ PAUSE_SECONDS: Final = 1.0
 
 class KnownRuns(Protocol):
     """What is known of the runs, which our own requests change."""
+
+    @property
+    def runs(self) -> Mapping[tuple[str, str], RunEntry]:
+        """All of them, by namespace and name."""
+        ...
 
     def put_run(self, raw: Mapping[str, Any]) -> None:
         """A run as the API has it."""
@@ -73,8 +78,7 @@ class DAGActor:
                 case actions.CreateRevision():
                     self._once(entry, action.name, self._create_revision, action)
                 case actions.DeleteRevision():
-                    path = client.CONTROLLER_REVISIONS.path(entry.namespace, action.name)
-                    self._once(entry, action.uid, self._delete, path, action.uid)
+                    self._once(entry, action.uid, self._delete_revision, action)
                 case actions.DeleteRun():
                     self._once(entry, action.uid, self._delete_run, action)
                 case actions.CreateRun():
@@ -157,20 +161,32 @@ class DAGActor:
         await self._runs.create(entry.namespace, entry.name, action, entry.creations)
 
     async def _delete_run(self, entry: DAGEntry, action: actions.DeleteRun) -> None:
+        """As it is known, and no other: somebody may just be asking that it runs again."""
+        known = self._store.runs.get((entry.namespace, action.name))
+        if known is None or known.facts.uid != action.uid or known.is_to_rerun:
+            return
         path = client.DAG_RUNS.path(entry.namespace, action.name)
-        if not await self._delete(entry, path, action.uid):
-            self._store.drop_run(entry.namespace, action.name, action.uid)
-
-    async def _delete(self, entry: DAGEntry, path: str, uid: str) -> bool:
-        """Ask for a deletion; False if there is no such object, which the watch has yet to tell."""
-        del entry
-        body = orjson.dumps({"preconditions": {"uid": uid}, "propagationPolicy": "Background"})
-        found = True
         try:
-            await self._api.request("DELETE", path, body=body)
+            await self._delete(path, action.uid, known.resource_version)
         except ApiError as error:
+            if error.not_found:
+                self._store.drop_run(entry.namespace, action.name, action.uid)
+            elif error.conflict:
+                self._store.put_run(nesting.loads(await self._api.request("GET", path)))
+            else:
+                raise
+        await asyncio.sleep(PAUSE_SECONDS)
+
+    async def _delete_revision(self, entry: DAGEntry, action: actions.DeleteRevision) -> None:
+        path = client.CONTROLLER_REVISIONS.path(entry.namespace, action.name)
+        try:
+            await self._delete(path, action.uid)
+        except ApiError as error:  # there is none, which the watch has yet to tell
             if not error.not_found and not error.conflict:
                 raise
-            found = False
         await asyncio.sleep(PAUSE_SECONDS)
-        return found
+
+    async def _delete(self, path: str, uid: str, version: str = "") -> None:
+        same = {"uid": uid, "resourceVersion": version} if version else {"uid": uid}
+        body = orjson.dumps({"preconditions": same, "propagationPolicy": "Background"})
+        await self._api.request("DELETE", path, body=body)

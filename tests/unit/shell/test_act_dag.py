@@ -7,14 +7,22 @@ from dataclasses import replace
 
 import pytest
 
-from kubedag.core import actions, answers, refusals, runspec, trials
+from kubedag.core import actions, answers, refusals, runspec, snapshot, trials
 from kubedag.shell import act_dag
-from kubedag.shell.entries import DAGEntry
+from kubedag.shell.entries import DAGEntry, RunEntry
 from kubedag.shell.errors import ApiError, Cause, NotLeader, Unreachable
 from kubedag.shell.tasks import Tasks
 from support import virtual_loop
 from support.answering_api import AnsweringApi, Known
-from support.builders import DAG, NAMESPACE, a_definition, a_plan, at
+from support.builders import (
+    DAG,
+    NAMESPACE,
+    a_definition,
+    a_finished_status,
+    a_plan,
+    at,
+    run_facts,
+)
 from support.objects import a_task
 
 PLAN = a_plan(a_task("a"), a_task("b", image="other"))
@@ -26,6 +34,8 @@ RETIRE = actions.DeleteRun("run", "uid-run")
 REVISIONS = "/apis/apps/v1/namespaces/ns/controllerrevisions"
 A_REVISION = {"metadata": {"name": "p-1", "namespace": "ns"}, "revision": 3, "data": {}}
 NOW = at(10)
+RUN = RunEntry(run_facts(uid="uid-run"), "7", a_finished_status())
+RUN_PATH = "/apis/kubedag.dev/v1alpha1/namespaces/ns/dagruns/run"
 CUT = Unreachable("cut", maybe_applied=True)
 
 
@@ -39,7 +49,8 @@ class Stopped:
 class Done:
     """What there is to see after some actions."""
 
-    def __init__(self, api, *wanted, seconds=10.0, edited=False, before=None):
+    def __init__(self, api, *wanted, seconds=10.0, edited=False, before=None, run=RUN):
+        self.runs = {(NAMESPACE, "run"): run}
         self.api, self.revisions = api, Known()
         self.woken, self.forgotten, self.taken_in = [], [], []
         definition = a_definition(PLAN, trials=TRIALS)
@@ -246,7 +257,6 @@ def test_the_first_success_ends_the_trouble():
     ("action", "path", "uid"),
     [
         (FORGET, f"{REVISIONS}/p-1", "uid-p-1"),
-        (RETIRE, "/apis/kubedag.dev/v1alpha1/namespaces/ns/dagruns/run", "uid-run"),
     ],
     ids=["revision", "run"],
 )
@@ -256,9 +266,35 @@ def test_what_is_deleted_is_what_was_meant(action, path, uid):
     assert call.body == {"preconditions": {"uid": uid}, "propagationPolicy": "Background"}
 
 
-@pytest.mark.parametrize("error", [ApiError(404), ApiError(409, "Conflict")])
-def test_a_run_that_is_gone_already_is_forgotten(error):
-    assert Done(AnsweringApi(error), RETIRE).forgotten == [("ns", "run", "uid-run")]
+def test_a_run_is_deleted_as_it_is_known_and_no_other():
+    (call,) = Done(AnsweringApi({}), RETIRE).api.calls
+    assert (call.method, call.path) == ("DELETE", RUN_PATH)
+    same = {"uid": "uid-run", "resourceVersion": "7"}
+    assert call.body == {"preconditions": same, "propagationPolicy": "Background"}
+
+
+def test_a_run_that_is_gone_already_is_forgotten():
+    assert Done(AnsweringApi(ApiError(404)), RETIRE).forgotten == [("ns", "run", "uid-run")]
+
+
+def test_a_run_that_has_changed_is_looked_at_again():
+    changed = {"metadata": {"name": "run", "resourceVersion": "8"}}
+    done = Done(AnsweringApi(ApiError(409, "Conflict"), changed), RETIRE)
+    assert done.api.asked == [f"DELETE {RUN_PATH}", f"GET {RUN_PATH}"]
+    assert (done.taken_in, done.forgotten) == ([changed], [])
+
+
+@pytest.mark.parametrize(
+    "facts",
+    [
+        run_facts(uid="uid-run", rerun=snapshot.RerunRequest("1")),
+        run_facts(uid="uid-other"),
+    ],
+    ids=["to run again", "another of its name"],
+)
+def test_a_run_that_is_not_to_be_deleted_any_more_is_let_be(facts):
+    run = RunEntry(facts, "7", a_finished_status())
+    assert Done(AnsweringApi(), RETIRE, run=run).api.calls == []
 
 
 def test_a_run_that_is_being_deleted_is_not_forgotten_before_it_is_gone():
