@@ -8,9 +8,11 @@ ALL = pytest.mark.parametrize("case", chart.CASES)
 
 MAY = {
     ("kubedag.dev", "dags"): {"get", "list", "watch"},
-    ("kubedag.dev", "dagruns"): {"get", "list", "watch", "create", "delete"},
+    ("kubedag.dev", "backfills"): {"get", "list", "watch"},
+    ("kubedag.dev", "dagruns"): {"get", "list", "watch", "create", "patch", "delete"},
     ("kubedag.dev", "dags/status"): {"update", "patch"},
     ("kubedag.dev", "dagruns/status"): {"update", "patch"},
+    ("kubedag.dev", "backfills/status"): {"update", "patch"},
     ("kubedag.dev", "dagrunslices"): {"get", "list", "create", "update", "delete"},
     ("", "pods"): {"get", "list", "watch", "create", "patch", "delete", "deletecollection"},
     ("", "pods/log"): {"get"},
@@ -88,7 +90,12 @@ def test_people_who_may_edit_a_namespace_may_run_pipelines_in_it():
     assert roles["view"][("kubedag.dev", "dagruns")] == {"get", "list", "watch"}
     assert {"create", "patch", "delete"} <= roles["edit"][("kubedag.dev", "dagruns")]
     for role in roles.values():
-        assert {resource for _, resource in role} == {"dags", "dagruns", "dagrunslices"}
+        assert {resource for _, resource in role} == {
+            "dags",
+            "dagruns",
+            "backfills",
+            "dagrunslices",
+        }
         assert role[("kubedag.dev", "dagrunslices")] == {"get", "list", "watch"}
 
 

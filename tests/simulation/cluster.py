@@ -32,8 +32,9 @@ KINDS = {
     "dags": "DAG",
     "dagruns": "DAGRun",
     "dagrunslices": "DAGRunSlice",
+    "backfills": "Backfill",
 }
-HAVE_GENERATIONS = ("dags", "dagruns")
+HAVE_GENERATIONS = ("dags", "dagruns", "backfills")
 FIELDS = ("status.phase", "involvedObject.uid", "type")
 """By which objects can be selected, as far as anybody does."""
 HISTORY_KEPT = 400

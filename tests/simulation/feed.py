@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from simulation.network import Connection
 
 Feed = "Callable[[str, str | None, Mapping[str, Any]], None]"
-PLURALS = {kind.plural: kind.kind for kind in (group.DAG, group.DAG_RUN)}
+PLURALS = {kind.plural: kind.kind for kind in (group.DAG, group.DAG_RUN, group.BACKFILL)}
 
 
 class CustomResourceFeed:

@@ -69,13 +69,13 @@ app.kubernetes.io/component: operator
 {{- /* What the operator may do with pipelines: in the whole cluster, or in each namespace. */ -}}
 {{- define "kubedag.rules" -}}
 - apiGroups: [kubedag.dev]
-  resources: [dags]
+  resources: [dags, backfills]
   verbs: [get, list, watch]
 - apiGroups: [kubedag.dev]
   resources: [dagruns]
-  verbs: [get, list, watch, create, delete]
+  verbs: [get, list, watch, create, patch, delete]
 - apiGroups: [kubedag.dev]
-  resources: [dags/status, dagruns/status]
+  resources: [dags/status, dagruns/status, backfills/status]
   verbs: [update, patch]
 - apiGroups: [kubedag.dev]
   resources: [dagrunslices]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 OLDEST_FIRST: Final = "OldestFirst"
 REPROCESS_NONE: Final = "None"
 REPROCESS_FAILED: Final = "Failed"
+RERUN_ID: Final = re.compile(r"backfill-[0-9a-f]{8}")
 _UID_CHARS: Final = 8
 
 

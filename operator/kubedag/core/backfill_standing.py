@@ -9,11 +9,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from kubedag.api.enums import IntervalState
-from kubedag.core import backfill_facts, backfill_plan
+from kubedag.api.enums import IntervalState, RunType
+from kubedag.core import actions, backfill_facts, backfill_plan
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from collections.abc import Set as AbstractSet
 
     from kubedag.core.backfill_facts import BackfillSnapshot, Wish
     from kubedag.core.history import RunSummary
@@ -163,6 +164,25 @@ def _of_one_that_exists(run: RunSummary, wish: Wish) -> Standing:
 def left_waiting(wish: Wish, runs: Iterable[RunSummary]) -> tuple[RunSummary, ...]:
     """The runs of a Backfill that have not started, or not begun to run again."""
     return tuple(
-        run for run in runs
+        run
+        for run in runs
         if wish.awaits(run) or (not run.finished and not run.started and wish.owns(run))
-    )  # fmt: skip
+    )
+
+
+def abandoned(
+    run: RunSummary, uids: AbstractSet[str]
+) -> actions.DeleteRun | actions.WithdrawRerun | None:
+    """What calls a run back that waits for a Backfill which is gone; `uids` are of all there are."""
+    if run.deleting:
+        return None
+    if run.is_to_rerun:
+        ids = {backfill_facts.rerun_id(uid) for uid in uids}
+        is_ours = backfill_facts.RERUN_ID.fullmatch(run.rerun_wanted)
+        if is_ours and run.rerun_wanted not in ids:
+            return actions.WithdrawRerun(run.name, run.uid, run.rerun_wanted)
+        return None
+    waits = not run.finished and not run.started and run.run_type == RunType.BACKFILL.value
+    if waits and run.backfill_uid and run.backfill_uid not in uids:
+        return actions.DeleteRun(run.name, run.uid, unstarted=True)
+    return None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from kubedag.core import backfill_plan, backfill_room, restrict
+from kubedag.core import backfill_facts, backfill_plan, backfill_room, restrict
 
 if TYPE_CHECKING:
     from kubedag.core import backfill_rows
@@ -50,7 +50,7 @@ def revision_lost(revision: str) -> Word:
 
 def refused(wish: Wish, dag: plans.Plan, plan: backfill_plan.Plan, planned: str) -> Word | None:
     """Why it can never be done as it is; nothing of it can be mended but by another one."""
-    if wish.order != "OldestFirst" and dag.depends_on_past:
+    if wish.order != backfill_facts.OLDEST_FIRST and dag.depends_on_past:
         message = "must have order OldestFirst: the DAG says dependsOnPast, so no run could start"
         return Word("OrderNotPossible", message, final=True)
     if unknown := restrict.unknown(dag, wish.tasks):

@@ -12,6 +12,7 @@ import msgspec
 
 from kubedag.core import (
     actions,
+    backfill_facts,
     backfill_plan,
     backfill_room,
     backfill_rows,
@@ -207,7 +208,7 @@ def _actions(
         (chunk.start, chunk) for chunk in made.chunks(wish.intervals_per_run)
     ]
     wanted += [(index, name) for name, index in made.again.items()]
-    wanted.sort(key=lambda one: one[0], reverse=wish.order != "OldestFirst")
+    wanted.sort(key=lambda one: one[0], reverse=wish.order != backfill_facts.OLDEST_FIRST)
     return tuple(
         _rerun(wish, made, index) if isinstance(what, str) else _create(wish, made, what)
         for index, what in wanted[:room]
@@ -231,7 +232,7 @@ def _create(wish: Wish, made: Picture, chunk: range) -> actions.CreateRun:
 def _rerun(wish: Wish, made: Picture, index: int) -> actions.RequestRerun:
     run = made.covers[index]
     assert run is not None
-    scope = "Failed" if wish.reprocess == "Failed" and run.started else "All"
+    scope = "Failed" if wish.reprocess == backfill_facts.REPROCESS_FAILED else "All"
     return actions.RequestRerun(
         name=run.name,
         uid=run.uid,

@@ -61,6 +61,20 @@ class Definition:
     """After how many failures in a row no more runs are scheduled."""
 
 
+class Claim(NamedTuple):
+    """What a Backfill that is not over needs to be kept."""
+
+    revision: str
+    start: str
+    end: str
+    runs: bool = True
+    """The runs from start to end, from which it computes where it stands."""
+
+    def needs(self, run: histories.RunSummary) -> bool:
+        """Does the interval of the run touch the range?"""
+        return self.runs and run.interval_start < self.end and self.start < run.interval_end
+
+
 @dataclass(frozen=True, slots=True)
 class DAGSnapshot:
     """One DAG, its runs and its revisions. `dag` is None when only its runs are left."""
@@ -76,6 +90,7 @@ class DAGSnapshot:
     """Those that have."""
     promised: AbstractSet[str] = frozenset()
     """Revisions that runs are just about to be stored with, which run again."""
+    claims: Sequence[Claim] = ()
     trial_results: Mapping[str, answers.Result] = field(default_factory=dict)
     creations: creations.Creations = field(default_factory=creations.Creations)
 
@@ -98,6 +113,7 @@ def decide(snap: DAGSnapshot, now: datetime) -> actions.DAGDecision:
     status = None
     moments = [wake_at]
     in_use = {run.revision for run in snap.runs} | snap.history.revisions | snap.promised
+    in_use |= {claim.revision for claim in snap.claims}
     if snap.dag is not None:
         verdict = judge(snap.dag, snap, now)
         todo += verdict.actions
@@ -113,7 +129,9 @@ def decide(snap: DAGSnapshot, now: datetime) -> actions.DAGDecision:
 
 
 def _is_needed(snap: DAGSnapshot, run: histories.RunSummary) -> bool:
-    """Does the DAG's scheduling still follow from this run, whatever the retention says?"""
+    """Do the DAG's scheduling or its Backfills still follow from this run, however old it is?"""
+    if any(claim.needs(run) for claim in snap.claims):
+        return True
     dag = snap.dag
     return dag is not None and scheduling.needs(snap, dag, run)
 

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from kubedag.core.history import History, RunSummary
 
 AT_ONCE_MAX: Final = 50
+LOOKED_AT_MAX: Final = 2000
+"""Behind so many that are spared, such as by a Backfill, none is looked for."""
 
 
 def _nothing(_run: RunSummary) -> bool:
@@ -38,15 +40,17 @@ def expired(
     dues = []
     for succeeded, most in ((True, retention.successful_runs), (False, retention.failed_runs)):
         excess = history.count(succeeded=succeeded) - most
+        found: list[RunSummary] = []
         for position, run in enumerate(history.oldest(succeeded=succeeded)):
             due = instants.after(run.ended, retention.ttl_seconds_after_finished)
             if position >= excess and due > now:
                 dues.append(due)
                 break
-            if position == AT_ONCE_MAX:
+            if len(found) == AT_ONCE_MAX or position == LOOKED_AT_MAX:
                 break  # there is more to do once these are gone
             if not (run.is_to_rerun or spared(run)):
-                doomed.append(run)
+                found.append(run)
+        doomed += found
     doomed.sort(key=lambda run: (run.ended, run.order))
     return tuple(doomed[:AT_ONCE_MAX]), min(dues, default=None)
 

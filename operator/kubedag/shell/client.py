@@ -54,6 +54,7 @@ LEASES: Final = Resource("coordination.k8s.io", "v1", "leases")
 CONTROLLER_REVISIONS: Final = Resource("apps", "v1", "controllerrevisions")
 DAGS: Final = Resource("kubedag.dev", "v1alpha1", "dags")
 DAG_RUNS: Final = Resource("kubedag.dev", "v1alpha1", "dagruns")
+BACKFILLS: Final = Resource("kubedag.dev", "v1alpha1", "backfills")
 DAG_RUN_SLICES: Final = Resource("kubedag.dev", "v1alpha1", "dagrunslices")
 
 

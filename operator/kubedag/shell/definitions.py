@@ -10,7 +10,16 @@ import orjson
 
 from kubedag.api import dag as api
 from kubedag.api import enums, parse, problems
-from kubedag.core import decide_dag, due, instants, naming, pods, snapshot, trials
+from kubedag.core import (
+    backfill_facts,
+    decide_dag,
+    due,
+    instants,
+    naming,
+    pods,
+    snapshot,
+    trials,
+)
 from kubedag.core import plan as plans
 
 if TYPE_CHECKING:
@@ -110,6 +119,40 @@ def run_facts(raw: Mapping[str, Any]) -> snapshot.RunFacts:
         rerun=_rerun(spec.get("rerun")),
         backfill_uid=labels.get(pods.LABEL_BACKFILL_UID, ""),
     )
+
+
+def wish_of(raw: Mapping[str, Any]) -> backfill_facts.Wish:
+    """What a Backfill says about itself."""
+    meta, spec = raw["metadata"], raw.get("spec") or {}
+    return backfill_facts.Wish(
+        name=meta["name"],
+        namespace=meta["namespace"],
+        uid=meta["uid"],
+        dag_name=spec.get("dagName", ""),
+        start_time=_in_utc(spec.get("startTime")) or "",
+        end_time=_in_utc(spec.get("endTime")) or "",
+        generation=meta.get("generation", 1),
+        reprocess=spec.get("reprocess", "None"),
+        revision=spec.get("revision", "Newest"),
+        max_active_runs=spec.get("maxActiveRuns"),
+        order=spec.get("order", backfill_facts.OLDEST_FIRST),
+        intervals_per_run=spec.get("intervalsPerRun", 1),
+        tasks=_names(spec.get("tasks")),
+        params=_params(spec.get("params")),
+        dry_run=bool(spec.get("dryRun", False)),
+        suspend=bool(spec.get("suspend", False)),
+        cancel=bool(spec.get("cancel", False)),
+    )
+
+
+def status_of(raw: Mapping[str, Any], kind: type[Any]) -> Any:
+    """The stored status; one that somebody has broken counts as none, and is written anew."""
+    try:
+        return msgspec.convert(raw.get("status") or {}, kind)
+    except msgspec.ValidationError as error:
+        meta = raw["metadata"]
+        log.warning("%s/%s has a broken status: %s", meta["namespace"], meta["name"], error)
+        return kind()
 
 
 def _names(given: object) -> tuple[str, ...]:

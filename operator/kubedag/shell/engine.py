@@ -17,6 +17,7 @@ from kubedag.api import group
 from kubedag.core import pods
 from kubedag.shell import client, definitions
 from kubedag.shell.act import RunActor
+from kubedag.shell.act_backfill import BackfillActor
 from kubedag.shell.act_dag import DAGActor
 from kubedag.shell.backoff import Backoff
 from kubedag.shell.errors import ClusterError
@@ -87,8 +88,9 @@ class Engine:
             self._pace,
             RunActor(api, self.pods, wake, clock, self.tasks, partial(_tell, recorder)),
             DAGActor(api, self.revisions, wake, self.store, clock, self.tasks),
+            BackfillActor(api, wake, self.store, clock, self.tasks),
             self.writer,
-            clock,
+            clock=clock,
             may_act=lambda: self._acting,
             cpu_seconds=cpu_seconds,
         )
@@ -97,14 +99,9 @@ class Engine:
         """Take in a custom resource as a watch tells of it; `event_type` None is a first list."""
         meta = raw["metadata"]
         if event_type == "DELETED":
-            if kind == "DAG":
-                self.store.drop_dag(meta["namespace"], meta["name"], meta["uid"])
-            else:
-                self.store.drop_run(meta["namespace"], meta["name"], meta["uid"])
-        elif kind == "DAG":
-            self.store.put_dag(raw)
+            self.store.takers[kind].drop(meta["namespace"], meta["name"], meta["uid"])
         else:
-            self.store.put_run(raw)
+            self.store.takers[kind].put(raw)
 
     async def run(self) -> None:
         """Watch, and decide whenever there is a term; ends only with a bug or when cancelled."""

@@ -98,6 +98,10 @@ def registry(feed: Feed, login: KopfLogin) -> Any:
     async def run_changed(event: Mapping[str, Any], **_: Any) -> None:
         feed(group.DAG_RUN.kind, event["type"], event["object"])
 
+    @kopf.on.event(group.GROUP, group.VERSION, group.BACKFILL.plural, registry=made)  # type: ignore[untyped-decorator]
+    async def backfill_changed(event: Mapping[str, Any], **_: Any) -> None:
+        feed(group.BACKFILL.kind, event["type"], event["object"])
+
     return made
 
 

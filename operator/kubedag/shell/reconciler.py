@@ -12,7 +12,8 @@ import logging
 import time
 from typing import TYPE_CHECKING, Final
 
-from kubedag.core import decide_dag, decide_run
+from kubedag.core import decide_backfill, decide_dag, decide_run, rerun
+from kubedag.shell import backfill_view
 from kubedag.shell.queue import KeyedQueue, QueueClosed
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from kubedag.shell.act import RunActor
+    from kubedag.shell.act_backfill import BackfillActor
     from kubedag.shell.act_dag import DAGActor
     from kubedag.shell.clock import Clock
     from kubedag.shell.store import Key, Store
@@ -71,9 +73,10 @@ class Reconciler:
         pace: Pace,
         run_actor: RunActor,
         dag_actor: DAGActor,
+        backfill_actor: BackfillActor,
         writer: StatusWriter,
-        clock: Clock,
         *,
+        clock: Clock,
         may_act: Callable[[], bool] = lambda: True,
         cpu_seconds: Callable[[], float] = time.thread_time,
     ) -> None:
@@ -82,6 +85,7 @@ class Reconciler:
         self._pace = pace
         self._run_actor = run_actor
         self._dag_actor = dag_actor
+        self._backfill_actor = backfill_actor
         self._writer = writer
         self._clock = clock
         self._may_act = may_act
@@ -130,6 +134,11 @@ class Reconciler:
         elif kind == "pod":
             self._pod(key)
             return
+        elif kind == "abandoned":
+            self._abandoned(key)
+            return
+        elif kind == "backfill":
+            wake_at = self._backfill(namespace, name, now)
         else:
             wake_at = self._dag(namespace, name, now)
         if wake_at is not None:
@@ -153,6 +162,8 @@ class Reconciler:
             decision.status.start_time
         ):
             self._store.wake_around(entry)
+        elif rerun.is_stuck(was) != rerun.is_stuck(decision.status):
+            self._store.wake_waiting(namespace, entry.facts.dag_name)
         return decision.wake_at
 
     def _pod(self, key: Key) -> None:
@@ -169,7 +180,27 @@ class Reconciler:
         self._dag_actor.start(entry, decision.actions)
         if decision.status is not None:
             entry.decided = decision.status
-            self._writer.dag_decided(entry)
+            self._writer.overview_decided(entry)
         else:
             self._store.forget_empty_dag(entry)
         return decision.wake_at
+
+    def _backfill(self, namespace: str, name: str, now: datetime) -> datetime | None:
+        entry = self._store.backfills.entries.get((namespace, name))
+        if entry is None:
+            return None
+        decision = decide_backfill.decide(backfill_view.of(self._store, entry), now)
+        entry.decided = decision.status
+        self._backfill_actor.start(entry, decision.actions)
+        self._writer.overview_decided(entry)
+        return decision.wake_at
+
+    def _abandoned(self, key: Key) -> None:
+        """A run that waits, and whose Backfill is gone."""
+        entry = self._store.runs.get(key[1:])
+        if entry is None:
+            return
+        run = backfill_view.summary(self._store, entry)
+        action = self._store.backfills.abandoned(key[1], run)
+        if action is not None:
+            self._backfill_actor.call_back(key, action)

@@ -14,6 +14,7 @@ from kubedag.shell import client, nesting, wire
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
+    from kubedag.shell.backfills import BackfillEntry
     from kubedag.shell.entries import DAGEntry, RunEntry
     from kubedag.shell.store import Name, Store
 
@@ -36,13 +37,19 @@ async def resync(api: client.Api, store: Store, namespaces: Iterable[str | None]
             store.put_run,
             store.drop_run,
         )
+    # After the runs: of each of these the Backfill was there before it.
+    for namespace in namespaces:
+        found = store.backfills
+        path = client.BACKFILLS.path(namespace)
+        await _kind(api, path, namespace, found.entries, found.put, found.drop)
+    store.backfills.listed = True
 
 
 async def _kind(
     api: client.Api,
     path: str,
     namespace: str | None,
-    known: Mapping[Name, RunEntry] | Mapping[Name, DAGEntry],
+    known: Mapping[Name, RunEntry] | Mapping[Name, DAGEntry] | Mapping[Name, BackfillEntry],
     put: Callable[[Mapping[str, Any]], None],
     drop: Callable[[str, str], None],
 ) -> None:

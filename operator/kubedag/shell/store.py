@@ -10,12 +10,11 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING, Any, Final
 
-import msgspec
-
+from kubedag.api import group
 from kubedag.core import creations, decide_dag, plan, pods, rows, slices, snapshot
-from kubedag.core.history import History
 from kubedag.shell import definitions, pod_index, wire
-from kubedag.shell.entries import DAGEntry, RunEntry
+from kubedag.shell.backfills import Backfills
+from kubedag.shell.entries import DAGEntry, RunEntry, Taker
 from kubedag.shell.restrictions import Restrictions
 from kubedag.shell.siblings import Siblings
 
@@ -42,6 +41,12 @@ class Store:
         self._siblings: dict[Name, Siblings] = {}
         self._run_of_uid: dict[str, Name] = {}
         self._restrictions = Restrictions()
+        self.backfills = Backfills(wake, self._backfill_gone)
+        self.takers: Final[Mapping[str, Taker]] = {
+            group.DAG_RUN.kind: Taker(self.put_run, self.drop_run),
+            group.DAG.kind: Taker(self.put_dag, self.drop_dag),
+            group.BACKFILL.kind: Taker(self.backfills.put, self.backfills.drop),
+        }
 
     # --- Custom resources --------------------------------------------------------------------
 
@@ -58,9 +63,10 @@ class Store:
         if known is not None and known.facts.uid != meta["uid"]:
             self.drop_run(*name, known.facts.uid)
             known = None
-        status = _status(raw, rows.RunStatus)
+        status = definitions.status_of(raw, rows.RunStatus)
         facts = definitions.run_facts(raw)
         reorders = known is None or known.facts.suspend != facts.suspend
+        was_to_rerun = known is not None and known.is_to_rerun
         if is_new := known is None:
             known = RunEntry(facts, version, rows.RunStatus())
             self.runs[name] = known
@@ -75,7 +81,8 @@ class Store:
             self._wake_dag(name[0], facts.dag_name)  # nobody has waited for it
         else:
             self.wake_around(known)
-        if reorders and self._others_wait_for(known):
+        self.wake_if_abandoned(known)
+        if was_to_rerun != known.is_to_rerun or (reorders and self._others_wait_for(known)):
             self.wake_waiting(name[0], facts.dag_name)
 
     def _others_wait_for(self, run: RunEntry) -> bool:
@@ -129,7 +136,7 @@ class Store:
             entry.spec_json, entry.definition = definitions.of_dag(raw)
             entry.trial_results.clear()
         entry.resource_version = version
-        entry.status = _status(raw, rows.DAGStatus)
+        entry.status = definitions.status_of(raw, rows.DAGStatus)
         self._wake(entry.key)
         self.wake_waiting(*name, started=entry.definition is not old)
 
@@ -210,7 +217,7 @@ class Store:
         namespace, dag = new.metadata.namespace, new.dag_name
         self._dag(namespace, dag)
         self._wake(("dag", namespace, dag))
-        for entry in self._active(namespace, dag):
+        for entry in self._waiting(namespace, dag):
             self._wake(entry.key)
 
     # --- Who must look again ------------------------------------------------------------------
@@ -238,12 +245,15 @@ class Store:
             self._dag(namespace, dag)
         if (namespace, dag) in self.dags:
             self._wake(("dag", namespace, dag))
+        self.backfills.wake_of(namespace, dag)
 
     def wake_waiting(self, namespace: str, dag: str, *, started: bool = False) -> None:
         """The runs of a DAG that have not started yet, or all that have not ended."""
-        for entry in self._active(namespace, dag):
+        self.backfills.wake_of(namespace, dag)
+        for entry in self._waiting(namespace, dag):
             newest = entry.newest
-            if not newest.finished and (started or not newest.start_time):
+            not_over = not newest.finished and (started or not newest.start_time)
+            if not_over or entry.is_to_rerun:
                 self._wake(entry.key)
 
     def wake_all(self) -> None:
@@ -260,13 +270,28 @@ class Store:
             self._wake(dag.key)
         for name in self.unclaimed:
             self._wake(("pod", *name))
+        self.backfills.wake_all()
+        for run in self.runs.values():
+            self.wake_if_abandoned(run)
+
+    def _backfill_gone(self, namespace: str, dag: str) -> None:
+        self._wake_dag(namespace, dag)
+        for run in self._waiting(namespace, dag):
+            self.wake_if_abandoned(run)
+
+    def wake_if_abandoned(self, run: RunEntry) -> None:
+        """A run that waits is looked at once more: its Backfill may be gone."""
+        newest = run.newest
+        waits = run.facts.backfill_uid and not (newest.start_time or newest.finished)
+        if waits or run.is_to_rerun:
+            self._wake(("abandoned", run.facts.namespace, run.facts.name))
 
     # --- Snapshots ----------------------------------------------------------------------------
 
-    def _active(self, namespace: str, dag: str) -> tuple[RunEntry, ...]:
-        """The runs of a DAG whose end is not stored."""
+    def _waiting(self, namespace: str, dag: str) -> tuple[RunEntry, ...]:
+        """The runs of a DAG whose end is not stored, or that are to run again."""
         siblings = self._siblings.get((namespace, dag))
-        return tuple(siblings.active.values()) if siblings is not None else ()
+        return tuple(siblings.waiting) if siblings is not None else ()
 
     def run_snapshot(self, entry: RunEntry) -> snapshot.RunSnapshot:
         """A run and all that bears on it."""
@@ -287,6 +312,7 @@ class Store:
         if plan_of_run is not None:
             self.pods.mask(facts.uid, plan_of_run.masks)
             plan_of_run = self._restrictions.of(facts, revision, plan_of_run)
+        newest = self._newest(entry, dag)
         return snapshot.RunSnapshot(
             run=facts,
             status=slices.aligned(entry.status, plan_of_run),
@@ -294,6 +320,7 @@ class Store:
             plan=plan_of_run,
             plan_revision=revision,
             plan_generation=self.revisions.generation(facts.namespace, facts.dag_name, revision),
+            newest=newest,
             pods=pods_of_run,
             observed=self.pods.observed(facts.uid),
             gone=entry.gone,
@@ -304,14 +331,28 @@ class Store:
             warnings=entry.warnings,
             refusals=entry.refusals,
             slice_bytes_max=entry.slices.bytes_max,
-            peers=self._peers(entry, plan_of_run),
+            peers=self._peers(entry, newest.plan if newest is not None else plan_of_run),
+        )
+
+    def _newest(self, entry: RunEntry, dag: DAGEntry | None) -> snapshot.Source | None:
+        """What a run would go by that is to run again by the DAG as it is."""
+        facts, current = entry.facts, dag.plan() if dag is not None else None
+        wish = facts.rerun if entry.is_to_rerun else None
+        if wish is None or wish.revision != "Newest" or dag is None or current is None:
+            return None
+        assert dag.definition is not None
+        revision = dag.definition.revision
+        generation = self.revisions.generation(facts.namespace, facts.dag_name, revision)
+        return snapshot.Source(
+            self._restrictions.of(facts, revision, current), revision, generation
         )
 
     def _peers(self, entry: RunEntry, known: plan.Plan | None) -> tuple[snapshot.Peer, ...]:
         """Only a run that has not started, or that can be replaced, asks for them."""
-        if known is None or entry.status.finished:
+        reruns = entry.is_to_rerun
+        if known is None or (entry.status.finished and not reruns):
             return ()
-        if entry.newest.start_time and str(known.concurrency_policy) != "Replace":
+        if entry.newest.start_time and not reruns and str(known.concurrency_policy) != "Replace":
             return ()
         facts = entry.facts
         dag = self.dags.get((facts.namespace, facts.dag_name))
@@ -322,6 +363,7 @@ class Store:
     def dag_snapshot(self, entry: DAGEntry) -> decide_dag.DAGSnapshot:
         """A DAG, its runs and its revisions."""
         name = (entry.namespace, entry.name)
+        siblings = self.siblings(*name)
         return decide_dag.DAGSnapshot(
             name=entry.name,
             namespace=entry.namespace,
@@ -329,13 +371,18 @@ class Store:
             status=entry.status,
             revisions=self.revisions.of(entry.namespace, entry.name),
             runs=tuple(
-                run.summary(self.pods.revision(run.facts.uid))
-                for run in self._active(entry.namespace, entry.name)
+                run.summary(self.pods.revision(run.facts.uid)) for run in siblings.active.values()
             ),
-            history=self._siblings[name].history if name in self._siblings else History(),
+            history=siblings.history,
+            claims=tuple(self.backfills.claims(*name)),
+            promised={run.newest.revision for run in siblings.reruns.values()},
             trial_results=entry.trial_results,
             creations=entry.creations,
         )
+
+    def siblings(self, namespace: str, dag: str) -> Siblings:
+        """The runs of a DAG."""
+        return self._siblings.get((namespace, dag)) or Siblings(self.pods)
 
     def forget_empty_dag(self, entry: DAGEntry) -> None:
         """Nothing is left of this DAG: no definition, no run, no revision."""
@@ -346,13 +393,3 @@ class Store:
             and not self.revisions.of(*name)
         ):
             self.dags.pop(name, None)
-
-
-def _status(raw: Mapping[str, Any], kind: type[Any]) -> Any:
-    """The stored status; one that somebody has broken counts as none, and is written anew."""
-    try:
-        return msgspec.convert(raw.get("status") or {}, kind)
-    except msgspec.ValidationError as error:
-        meta = raw["metadata"]
-        log.warning("%s/%s has a broken status: %s", meta["namespace"], meta["name"], error)
-        return kind()

@@ -11,19 +11,20 @@ from __future__ import annotations
 import asyncio
 import logging
 import zlib
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 import msgspec
 
 from kubedag.api import group
-from kubedag.core import notes, rows, slices
+from kubedag.core import backfill_rows, notes, notes_backfill, rows, slices
 from kubedag.shell import client, nesting, wire
-from kubedag.shell.entries import RunEntry
+from kubedag.shell.backfills import BackfillEntry
+from kubedag.shell.entries import DAGEntry, RunEntry
 from kubedag.shell.errors import ApiError, ClusterError
 from kubedag.shell.slices import Slices
 
 if TYPE_CHECKING:
-    from kubedag.shell.entries import DAGEntry
+    from kubedag.core import actions
     from kubedag.shell.queue import KeyedQueue
     from kubedag.shell.recorder import Recorder
     from kubedag.shell.store import Key, Store
@@ -37,11 +38,21 @@ server a third of a millisecond each time."""
 RUNS_PER_SECOND: Final = 25.0
 """Where more runs go on at once, the progress of each is written less often, in proportion."""
 WINDOW_SECONDS_MAX: Final = 10.0
-DAG_WINDOWS: Final = 2
-"""What a DAG says of its runs is no more than a sum, so it may come so much later."""
+OVERVIEW_WINDOWS: Final = 2
+"""What a DAG or a Backfill says of its runs is no more than a sum, so it may come so much later."""
 PAUSE_SECONDS_MIN: Final = 0.2
 PAUSE_SECONDS_MAX: Final = 30.0
 _DOUBLINGS_MAX: Final = 16
+
+
+Entry: TypeAlias = RunEntry | DAGEntry | BackfillEntry
+_KINDS: Final = {
+    "run": group.DAG_RUN.kind,
+    "dag": group.DAG.kind,
+    "backfill": group.BACKFILL.kind,
+}
+"""By the first word of a key."""
+_TURNS: Final = frozenset({rows.READY, rows.SUCCEEDED_CONDITION, rows.FINISHED})
 
 
 class _Meta(msgspec.Struct):
@@ -107,30 +118,32 @@ class StatusWriter:
         window = max(self._window_seconds, rows_seconds, runs_seconds)
         return min(window, WINDOW_SECONDS_MAX)
 
-    def _dag_window_seconds(self, entry: DAGEntry) -> float:
+    def _overview_window_seconds(self, entry: DAGEntry | BackfillEntry) -> float:
         spread = 0.5 + zlib.crc32(entry.uid.encode()) / 2**32
         others_seconds = len(self._waiting) / RUNS_PER_SECOND * spread
-        return min(max(DAG_WINDOWS * self._window_seconds, others_seconds), WINDOW_SECONDS_MAX)
+        return min(
+            max(OVERVIEW_WINDOWS * self._window_seconds, others_seconds), WINDOW_SECONDS_MAX
+        )
 
     def forget(self, key: Key) -> None:
         """A run or a DAG is gone, and its status with it."""
         self._waiting.discard(key)
 
-    def dag_decided(self, entry: DAGEntry) -> None:
-        """A DAG has a newest status; what its readiness is goes out at once."""
+    def overview_decided(self, entry: DAGEntry | BackfillEntry) -> None:
+        """A DAG or a Backfill has a newest status; what others wait for goes out at once."""
         if entry.writing or entry.decided is None or entry.decided == entry.status:
             self._waiting.discard(entry.key)
             return
         now = asyncio.get_running_loop().time()
-        before, after = (one.condition(rows.READY) for one in (entry.status, entry.decided))
+        before, after = _turns(entry.status.conditions), _turns(entry.decided.conditions)
         if not entry.write_due:
             # From now on, not from the last write: where many runs begin at once, they come first.
-            entry.write_due = now + self._dag_window_seconds(entry)
+            entry.write_due = now + self._overview_window_seconds(entry)
         due = max(now if before != after else entry.write_due, entry.write_after)
         if now >= due:
             self._waiting.discard(entry.key)
             entry.writing, entry.write_due = True, 0.0
-            self._tasks.start(self._write_dag(entry, entry.resource_version))
+            self._tasks.start(self._write_overview(entry, entry.resource_version))
         else:
             self._waiting.add(entry.key)
             self._queue.add_after(entry.key, due - now)
@@ -173,31 +186,49 @@ class StatusWriter:
                 entry.take_slices()
             entry.writing, entry.sending = False, None
 
-    async def _write_dag(self, entry: DAGEntry, seen: str) -> None:
-        status, old, uid = entry.decided, entry.status, entry.uid
+    async def _write_overview(self, entry: DAGEntry | BackfillEntry, seen: str) -> None:
+        status, uid, (kind, namespace, name) = entry.decided, entry.uid, entry.key
         assert status is not None
-        path = client.DAGS.path(entry.namespace, entry.name, "status")
+        resource = client.DAGS if isinstance(entry, DAGEntry) else client.BACKFILLS
+        path = resource.path(namespace, name, "status")
         try:
-            version = await self._put(path, group.DAG.kind, entry, uid, status, seen)
+            version = await self._put(path, _KINDS[kind], entry, uid, status, seen)
             if version is None or entry.uid != uid:
                 return
-            entry.resource_version, entry.status = version, status
+            told = self._take_in(entry, version, status)
             entry.written_at = asyncio.get_running_loop().time()
-            for note in notes.of_dag(old, status):
-                self._recorder.note(group.DAG.kind, entry.namespace, entry.name, uid, note)
-            if old.condition(rows.READY) != status.condition(rows.READY):
-                self._store.wake_waiting(entry.namespace, entry.name)
+            for note in told:
+                self._recorder.note(_KINDS[kind], namespace, name, uid, note)
             self._queue.add(entry.key)
         finally:
             entry.writing = False
+
+    def _take_in(
+        self, entry: DAGEntry | BackfillEntry, version: str, status: rows.Record
+    ) -> tuple[actions.Note, ...]:
+        """It is stored: have those look again who wait for that, and say what is to be told."""
+        old, entry.resource_version = entry.status, version
+        if isinstance(entry, BackfillEntry):
+            assert isinstance(old, backfill_rows.BackfillStatus)
+            assert isinstance(status, backfill_rows.BackfillStatus)
+            entry.status = status
+            if status.finished and not old.finished:  # its runs are the DAG's to keep or not
+                self._queue.add(("dag", entry.namespace, entry.wish.dag_name))
+            return notes_backfill.of_backfill(old, status)
+        assert isinstance(old, rows.DAGStatus)
+        assert isinstance(status, rows.DAGStatus)
+        entry.status = status
+        if old.condition(rows.READY) != status.condition(rows.READY):
+            self._store.wake_waiting(entry.namespace, entry.name)
+        return notes.of_dag(old, status)
 
     async def _put(
         self,
         path: str,
         kind: str,
-        entry: RunEntry | DAGEntry,
+        entry: Entry,
         uid: str,
-        status: rows.RunStatus | rows.DAGStatus,
+        status: rows.Record,
         seen: str,
     ) -> str | None:
         """The new resourceVersion, or None if the write did not happen and is tried again."""
@@ -229,9 +260,10 @@ class StatusWriter:
         entry.write_failures, entry.write_after = 0, 0.0
         return self._answer(answer).metadata.resource_version
 
-    async def _refused(self, path: str, entry: RunEntry | DAGEntry, error: ApiError) -> None:
+    async def _refused(self, path: str, entry: Entry, error: ApiError) -> None:
         """Somebody else wrote, or deleted, the object: take in what is there now."""
         kind, namespace, name = entry.key
+        taker = self._store.takers[_KINDS[kind]]
         if error.too_large and isinstance(entry, RunEntry) and entry.slices.bytes_max is None:
             self._move_rows(path, entry, error)
             return
@@ -244,13 +276,13 @@ class StatusWriter:
             raw = nesting.loads(await self._api.request("GET", path.removesuffix("/status")))
         except ApiError as again:
             if again.not_found:
-                (self._store.drop_run if kind == "run" else self._store.drop_dag)(namespace, name)
+                taker.drop(namespace, name)
                 return
             self._pause(entry)
         except ClusterError:
             self._pause(entry)
         else:
-            (self._store.put_run if kind == "run" else self._store.put_dag)(raw)
+            taker.put(raw)
             if entry.write_failures:
                 self._pause(entry)
             else:
@@ -278,7 +310,7 @@ class StatusWriter:
         log.warning("%s is too large, its rows go into slices: %s", path, error)
         self._queue.add(entry.key)
 
-    def _pause(self, entry: RunEntry | DAGEntry) -> float:
+    def _pause(self, entry: Entry) -> float:
         """No write of this status for a while, however often and urgently it is decided."""
         doublings = min(entry.write_failures, _DOUBLINGS_MAX)
         seconds: float = min(PAUSE_SECONDS_MIN * 2.0**doublings, PAUSE_SECONDS_MAX)
@@ -293,3 +325,12 @@ def _rows_to_write(entry: RunEntry) -> int:
     if not entry.decided.slices:
         return len(entry.decided.tasks)
     return sum(len(part) for _, part in entry.slices.changed(entry.decided))
+
+
+def _turns(conditions: tuple[rows.Condition, ...]) -> list[tuple[str, str, str, int]]:
+    """What somebody waits for, of conditions: not the figures in their messages."""
+    return [
+        (one.type, one.status, one.reason, one.observed_generation)
+        for one in conditions
+        if one.type in _TURNS
+    ]

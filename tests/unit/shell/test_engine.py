@@ -22,6 +22,7 @@ REVISIONS = "/apis/apps/v1/controllerrevisions"
 PODS = "/api/v1/pods"
 DAGS = "/apis/kubedag.dev/v1alpha1/dags"
 RUNS = "/apis/kubedag.dev/v1alpha1/dagruns"
+BACKFILLS = "/apis/kubedag.dev/v1alpha1/backfills"
 
 
 class Cluster(AnsweringApi):
@@ -77,7 +78,7 @@ def test_a_term_begins_with_the_truth_and_revisions_come_before_pods():
         await engine.begin_term()
 
     with_engine(api, story)
-    assert [call.path for call in api.calls] == [REVISIONS, PODS, DAGS, RUNS]
+    assert [call.path for call in api.calls] == [REVISIONS, PODS, DAGS, RUNS, BACKFILLS]
 
 
 def test_what_is_found_at_the_beginning_of_a_term_is_acted_on():
@@ -129,11 +130,17 @@ def test_everything_is_listed_again_from_time_to_time():
         await lead(engine)
         api.calls.clear()
         await asyncio.sleep(30)
-        assert 4 <= len(api.calls) / 4 <= 6  # 6 s apart, a fifth more or less
+        assert 4 <= len(api.calls) / 5 <= 6  # 6 s apart, a fifth more or less
         del engine
 
     with_engine(api, story, resync_seconds=6)
-    assert {call.path for call in api.calls} == {REVISIONS, PODS, DAGS, RUNS}
+    assert {call.path for call in api.calls} == {
+        REVISIONS,
+        PODS,
+        DAGS,
+        RUNS,
+        BACKFILLS,
+    }
 
 
 @pytest.mark.parametrize("kind", ["DAG", "DAGRun"])

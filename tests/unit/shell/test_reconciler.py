@@ -29,8 +29,8 @@ class Bench:
         self.wanted, self.decided, self.looks = [], [], []
         self.clock = LoopClock()
         self.reconciler = Reconciler(
-            self.store, self.queue, self.pace, self, self, self, self.clock,
-            may_act=may_act, cpu_seconds=cpu_seconds,
+            self.store, self.queue, self.pace, self, self, self, self,
+            clock=self.clock, may_act=may_act, cpu_seconds=cpu_seconds,
         )  # fmt: skip
 
     def start(self, entry, *facts_and_wanted):
@@ -40,7 +40,7 @@ class Bench:
     def run_decided(self, entry, *, urgent):
         self.decided.append((entry.key, urgent))
 
-    def dag_decided(self, entry):
+    def overview_decided(self, entry):
         self.decided.append((entry.key, False))
 
     def times(self, key):

@@ -43,7 +43,7 @@ def test_a_large_list_comes_in_pages():
     api = AnsweringApi(NONE, page(run("a"), then="more"), page(run("b")))
     runs, _, _ = listed(api)
     assert runs == ["a", "b"]
-    assert [call.params for call in api.calls[1:]] == [
+    assert [call.params for call in api.calls[1:3]] == [
         {"limit": "200"},
         {"limit": "200", "continue": "more"},
     ]
@@ -78,7 +78,17 @@ def test_a_namespace_that_is_not_asked_about_is_left_alone():
     api = AnsweringApi(NONE, NONE)
     runs, _, _ = listed(api, elsewhere, run("b"), namespaces=("ns",))
     assert runs == ["a"]
-    assert [call.path.split("/")[5] for call in api.calls] == ["ns", "ns"]
+    assert {call.path.split("/")[5] for call in api.calls} == {"ns"}
+
+
+def test_backfills_are_listed_after_the_runs_which_would_not_be_there_before_them():
+    api = AnsweringApi(NONE, NONE)
+    _, _, store = listed(api, namespaces=("a", "b"))
+    assert [call.path.split("/")[5:] for call in api.calls[-2:]] == [
+        ["a", "backfills"],
+        ["b", "backfills"],
+    ]
+    assert store.backfills.listed
 
 
 def test_a_list_that_cannot_be_read_to_its_end_drops_nothing():

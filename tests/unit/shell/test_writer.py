@@ -255,7 +255,7 @@ def test_a_namesake_that_came_instead_is_taken_in_and_not_written_to():
 def test_a_dag_says_at_once_whether_it_is_ready_and_its_waiting_runs_look():
     async def story(bench):
         bench.dag.decided = a_ready_status()
-        bench.writer.dag_decided(bench.dag)
+        bench.writer.overview_decided(bench.dag)
         await asyncio.sleep(1)
 
     bench = on_bench(story)
@@ -270,7 +270,7 @@ def test_the_counts_of_a_dag_are_written_once_for_each_window():
         bench.dag.status = a_ready_status()
         for number in range(1, 8):
             bench.dag.decided = msgspec.structs.replace(a_ready_status(), active_runs=number)
-            bench.writer.dag_decided(bench.dag)
+            bench.writer.overview_decided(bench.dag)
             await asyncio.sleep(0.25)
 
     assert [call.at for call in on_bench(story).puts] == [1.0]
@@ -279,7 +279,7 @@ def test_the_counts_of_a_dag_are_written_once_for_each_window():
 def test_a_dag_that_was_made_anew_during_a_write_keeps_its_own_status():
     async def story(bench):
         bench.dag.decided = a_ready_status()
-        bench.writer.dag_decided(bench.dag)
+        bench.writer.overview_decided(bench.dag)
         await asyncio.sleep(0.5)
         bench.store.put_dag(as_stored(a_dag(a_task("a", image="i")), 9, uid="other"))
         await asyncio.sleep(2)
