@@ -20,6 +20,7 @@ from kubedag.core import (
     ending,
     fit,
     instants,
+    logs,
     outcomes,
     restrict,
     retention,
@@ -170,7 +171,7 @@ def _runs(snap: snapshots.RunSnapshot, now: datetime) -> actions.RunDecision:
         status=status,
         actions=tuple(step.actions),
         wake_at=min(wakes) if wakes and not status.finished else None,
-        urgent=_urgent(snap.status, status),
+        urgent=_urgent(snap.status, status) or _tells_why(step, status),
     )
 
 
@@ -302,6 +303,23 @@ def _urgent(old: rows.RunStatus, new: rows.RunStatus) -> bool:
     before = old.counts.terminating if old.counts else 0
     after = new.counts.terminating if new.counts else 0
     return after > before
+
+
+FAILURES_TOLD_AT_ONCE_MAX: Final = 5
+"""A person who watches wants to know of the first at once; a thousand can share their writes."""
+
+
+def _tells_why(step: step_.Step, new: rows.RunStatus) -> bool:
+    """Has the end of a log come in, where few attempts have failed?"""
+    counts = new.counts
+    if counts is None or counts.failed + counts.awaiting_retry > FAILURES_TOLD_AT_ONCE_MAX:
+        return False
+    stored = step.snap.status.tasks
+    return any(
+        logs.last_log(step.tasks[index]) is not None
+        and not (stored and logs.last_log(stored[index]) == logs.last_log(step.tasks[index]))
+        for index in step.folded
+    )
 
 
 # --- Afterwards ------------------------------------------------------------------------------

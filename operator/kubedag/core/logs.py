@@ -49,6 +49,11 @@ def lacks(attempt: rows.Attempt) -> bool:
     return failed and attempt.log is None and attempt.pod_name != ""
 
 
+def last_log(row: rows.TaskRow) -> rows.LogTail | None:
+    """That of the last attempt, if it is known."""
+    return row.attempts[-1].log if row.attempts else None
+
+
 def _tail(pod: pods.Pod, captured: snapshot.CapturedLog | None) -> rows.LogTail:
     if captured is not None and captured.text and captured.text.strip():
         return logtail.trim(captured.text, logtail.POD_LOG, already_cut=captured.cut)

@@ -209,6 +209,19 @@ def test_what_is_about_to_be_deleted_is_stored_at_once():
     assert [type(action) for action in again.actions] == [actions.DeletePod]
 
 
+@pytest.mark.parametrize(("failed", "urgent"), [(1, True), (5, True), (6, False)])
+def test_why_the_first_attempts_failed_is_stored_at_once(failed, urgent):
+    names = [f"t{number}" for number in range(failed)]
+    plan = a_plan(*[a_task(name, retry={"limit": 1}) for name in names], a_task("last"))
+    seen = [a_pod(name, **PROGRAM_FAILED) for name in names]
+    snap = a_snapshot(plan, *seen, a_pod("last", phase="Running"), status=a_status(started=1))
+    unread = decide(snap)
+    read = {pod.metadata.uid: snapshot.CapturedLog(b"why") for pod in seen}
+    told = decide(replace(snap, logs=read))
+    assert (unread.urgent, told.urgent) == (False, urgent)
+    assert decide(replace(stored(snap, told), logs=read)).urgent is False
+
+
 # --- The end ----------------------------------------------------------------------------------
 
 
