@@ -7,7 +7,7 @@ fill etcd, and because the API server refuses CEL over what has no bound.
 from __future__ import annotations
 
 import re
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated, Any, Final
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, WithJsonSchema
@@ -47,12 +47,13 @@ class Status(Spec):
 
 
 def is_time(text: str) -> bool:
-    """Is it a date, a time and an offset, as in RFC 3339?"""
+    """Is it a date, a time and an offset, as in RFC 3339, and in UTC still within our calendar?"""
     if len(text) < len("2026-01-01T00:00:00Z"):
         return False
     try:
-        return datetime.fromisoformat(text).tzinfo is not None
-    except ValueError:
+        time = datetime.fromisoformat(text)
+        return time.tzinfo is not None and time.astimezone(UTC).tzinfo is UTC
+    except (ValueError, OverflowError):
         return False
 
 

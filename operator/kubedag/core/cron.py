@@ -164,32 +164,34 @@ def mistake(text: str) -> str | None:
 def parse(text: str) -> Cron:
     """An expression that `mistake` has nothing against."""
     fields, nth = croniter.expand(crontext.five_fields(text))
-    minutes, hours, of_month, months, of_week = fields
-    nearest = crontext.nearest_weekday(text)
+    minutes, hours, of_month, months, of_week = map(_values, fields)
     return Cron(
         text=crontext.normal(text),
         days=Days(
-            months=frozenset(range(1, 13)) if months == ["*"] else _numbers(months),
-            of_month=None if of_month == ["*"] else _numbers(of_month),
-            of_week=None if of_week == ["*"] else _numbers(of_week),
+            months=months or frozenset(range(1, 13)),
+            of_month=of_month,
+            of_week=of_week,
             nth_of_week=frozenset(
                 (weekday, _LAST if n == "l" else n)
                 for weekday, every in nth.items()
                 for n in every
             ),
-            nearest_weekday=nearest,
+            nearest_weekday=crontext.nearest_weekday(text),
         ),
         minutes=tuple(
             60 * hour + minute
-            for hour in (range(24) if hours == ["*"] else sorted(_numbers(hours)))
-            for minute in (range(60) if minutes == ["*"] else sorted(_numbers(minutes)))
+            for hour in sorted(hours or range(24))
+            for minute in sorted(minutes or range(60))
         ),
-        every_hour=hours == ["*"],
+        every_hour=hours is None,
     )
 
 
-def _numbers(values: list[int | str]) -> frozenset[int]:
-    return frozenset(value if isinstance(value, int) else _LAST for value in values)
+def _values(field: list[int | str]) -> frozenset[int] | None:
+    """The values of a field as croniter has them; None if any will do."""
+    if "*" in field:
+        return None
+    return frozenset(value if isinstance(value, int) else _LAST for value in field)
 
 
 def _often_enough(days: Days) -> bool:

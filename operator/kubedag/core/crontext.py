@@ -91,44 +91,58 @@ def mistake(text: str) -> str | None:
     fields = five_fields(text).split(" ")
     if fields[0].startswith("@"):
         known = ", ".join(ALIASES)
-        return f"must be one of {known}, or five fields; {_shown(text)} is neither"
+        return f"must be five fields, or one of {known}; {_shown(text)} is neither"
     if len(fields) != len(_FIELDS):
         return _not_five(text, len(fields))
     return next(_mistakes(fields), None)
 
 
+def _not_five(text: str, count: int) -> str:
+    must = f"must have five fields ({', '.join(field.name for field in _FIELDS)})"
+    if not text.strip():
+        return must
+    hint = ": there are no seconds and no years" if count in {6, 7} else ""
+    if "tz=" in text.lower():
+        hint = ": the time zone has its own place, timeZone"
+    return f"{must}{hint}; {_shown(text)} has {count}"
+
+
 def _mistakes(fields: list[str]) -> Iterator[str]:
-    for index, (field, written) in enumerate(zip(_FIELDS, fields, strict=True)):
-        why = _wrong(index, field, written)
+    named = tuple(zip(_FIELDS, fields, strict=True))
+    for field, written in named:
+        why = _wrong(field, written)
         if why is not None:
-            yield f"must have in its {field.name} field {why}; {_shown(written)} is wrong"
+            yield _in_field(field, written, why)
     together = _wrong_together(fields[_DAY_OF_MONTH], fields[_DAY_OF_WEEK])
     if together is not None:
         yield together
+    if not _croniter_takes(fields):
+        for index, (field, written) in enumerate(named):
+            if not _croniter_takes(["*"] * index + [written] + ["*"] * (len(fields) - index - 1)):
+                yield _in_field(field, written, _in_general(field))
+        yield f"must be a cron expression; {_shown(' '.join(fields))} is none"
 
 
-def _not_five(text: str, count: int) -> str:
-    names = ", ".join(field.name for field in _FIELDS)
-    seconds = " (there are no seconds and no years)" if count in {6, 7} else ""
-    if not text.strip():
-        return f"must have five fields: {names}"
-    return f"must have five fields: {names}{seconds}; {_shown(text)} has {count}"
+def _in_field(field: _Field, written: str, must: str) -> str:
+    return f"must have in its {field.name} field {must}; {_shown(written)} is none of that"
 
 
-def _wrong(index: int, field: _Field, written: str) -> str | None:
-    """What a field must have instead."""
+def _wrong(field: _Field, written: str) -> str | None:
+    """What a field must have instead, as far as croniter does not tell."""
     if _HASHED.fullmatch(written):
-        return "a value that is written out: H and R are chosen by a program"
+        return "a value that is written out (H and R are chosen by a program)"
     items = written.split(",")
-    if index == _DAY_OF_WEEK and any(map(_LAST_WEEKDAY.fullmatch, items)):
-        return "the last Friday of the month as L5, the last Sunday as L0"
     for item in items:
         why = _wrong_item(field, item)
         if why is not None:
             return why
-    if index == _DAY_OF_WEEK and 0 < sum(map(_is_nth, items)) < len(items):
-        return "either days of the week or such as 1#2 and L5, not both"
-    return None if _croniter_takes(index, written) else _in_general(field)
+    if field.names != _WEEKDAYS:
+        return None
+    if any(map(_LAST_WEEKDAY.fullmatch, items)):
+        return "L before the day (L5 is the last Friday of the month) and the day as a number"
+    if 0 < sum(map(_is_nth, items)) < len(items):
+        return "either days of the week, or those of one week of the month (1#2, L5), not both"
+    return None
 
 
 def _in_general(field: _Field) -> str:
@@ -140,7 +154,7 @@ def _wrong_item(field: _Field, item: str) -> str | None:
         return _in_general(field)
     step = _STEP.search(item)
     if step and int(step[1]) > field.size:
-        return f"a step of at most {field.size}: it begins anew with each {_WHOLE[field.name]}"
+        return f"a step of at most {field.size} (each {_WHOLE[field.name]} begins anew)"
     between = _RANGE.fullmatch(item)
     low, high = (_number(field, side) for side in between.group(1, 2)) if between else (None, None)
     return None if low is None or high is None else _wrong_range(field, low, high, step)
@@ -151,9 +165,9 @@ def _wrong_range(field: _Field, low: int, high: int, step: object) -> str | None
     if field.names == _WEEKDAYS and (low, high) == (0, 7):
         return None
     if low == high or (field.names == _WEEKDAYS and low % 7 == high % 7):
-        return "a range between two values, or the one value alone"
+        return "a range between two different values, or the one value alone"
     if low > high and step:
-        return "no step in a range that goes past the end; a list of the values can be read"
+        return "a list of the values instead of a range that goes past the end in steps"
     return None
 
 
@@ -176,10 +190,7 @@ def _is_nth(item: str) -> bool:
     return "#" in item or item.startswith("l")
 
 
-def _croniter_takes(index: int, written: str) -> bool:
-    """Does it, with all other fields open?"""
-    fields = ["*"] * len(_FIELDS)
-    fields[index] = written
+def _croniter_takes(fields: list[str]) -> bool:
     try:
         croniter.expand(" ".join(fields))
     except (CroniterError, ValueError, TypeError, KeyError):

@@ -32,7 +32,8 @@ LATEST: Final = datetime(9990, 1, 1, tzinfo=UTC)
 """Between these, nothing that is computed here leaves the years that there are."""
 
 _NEAR: Final = timedelta(hours=25)
-"""A little more than any clock was ever moved by: Samoa left out 30 December 2011."""
+"""A little more than any clock was ever moved by: Samoa left out 30 December 2011. No clock was ever
+moved twice within 60 hours, so none can have been moved there and back within twice this time."""
 _READINGS_MAX: Final = 4 * 25 * 60
 """In one search: four times as many minutes as a clock may have been moved by."""
 _INSTANT: Final = timedelta(microseconds=1)
@@ -188,6 +189,8 @@ def _first(one: cron.Cron, zone: ZoneInfo, instant: datetime) -> datetime | None
     are looked at from one change before, and until one change after the first that will do.
     """
     reading = _reading(zone, instant)
+    if one.every_hour and (at := _steady(zone, instant, reading, one.after(reading))):
+        return at
     named = one.after(reading - _change(zone, instant))
     found = until = None
     for _ in range(_READINGS_MAX):
@@ -204,6 +207,8 @@ def _first(one: cron.Cron, zone: ZoneInfo, instant: datetime) -> datetime | None
 def _last(one: cron.Cron, zone: ZoneInfo, instant: datetime) -> datetime | None:
     """The last instant of one expression before this one; the mirror image of `_first`."""
     reading = _reading(zone, instant)
+    if one.every_hour and (at := _steady(zone, instant, reading, one.before(reading))):
+        return at
     named = one.before(reading + _change(zone, instant))
     found = until = None
     for _ in range(_READINGS_MAX):
@@ -217,9 +222,27 @@ def _last(one: cron.Cron, zone: ZoneInfo, instant: datetime) -> datetime | None:
     return found
 
 
+def _steady(
+    zone: ZoneInfo, instant: datetime, reading: datetime, named: datetime | None
+) -> datetime | None:
+    """When the clock shows the next reading, if it is not moved until then: the cheap way."""
+    if named is None or abs(named - reading) > _NEAR:
+        return None
+    at = instant + (named - reading)
+    return at if _offset_at(zone, at) == _offset_at(zone, instant) else None
+
+
 def _change(zone: ZoneInfo, instant: datetime) -> timedelta:
-    """By how much the clock is moved near an instant; nothing, but for a few days a year."""
-    offsets = [_offset_at(zone, at) for at in (instant - _NEAR, instant, instant + _NEAR)]
+    """By how much the clock is moved so near that readings and instants may be out of order.
+
+    Nothing, but for an hour or so before and after each change: one by an hour only concerns those.
+    """
+    change = _difference(zone, instant, _NEAR)
+    return _difference(zone, instant, change) if change else change
+
+
+def _difference(zone: ZoneInfo, instant: datetime, near: timedelta) -> timedelta:
+    offsets = [_offset_at(zone, at) for at in (instant - near, instant, instant + near)]
     return max(offsets) - min(offsets)
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import difflib
 import functools
+import re
 from importlib import resources
 from typing import TYPE_CHECKING, Final
 from zoneinfo import ZoneInfo
@@ -22,6 +23,9 @@ NOT_A_PLACE: Final = frozenset({"Factory", "localtime", "posixrules"})
 
 UTC: Final = "Etc/UTC"
 _HINT_CUTOFF: Final = 0.75
+_HINT_CHARS_MIN: Final = 6
+_WORDS: Final = re.compile(r"[a-z_/-]+")
+"""Abbreviations and offsets are alike and mean something else: Etc/GMT+2 is two hours behind UTC."""
 
 
 @functools.cache
@@ -56,6 +60,8 @@ def _alike(name: str) -> str | None:
     known = _by_lower_case()
     if key in known:
         return known[key]
+    if len(key) < _HINT_CHARS_MIN or not _WORDS.fullmatch(key):
+        return None
     near = difflib.get_close_matches(key, known, 1, cutoff=_HINT_CUTOFF)
     return known[near[0]] if near else None
 
@@ -66,6 +72,7 @@ def _by_lower_case() -> Mapping[str, str]:
     full = {name.casefold(): name for name in sorted(names())}
     cities: dict[str, list[str]] = {}
     for name in sorted(names()):
-        if "/" in name:
-            cities.setdefault(name.rpartition("/")[2].casefold(), []).append(name)
+        area, _, city = name.rpartition("/")
+        if area and _WORDS.fullmatch(city.casefold()):
+            cities.setdefault(city.casefold(), []).append(name)
     return {city: where[0] for city, where in cities.items() if len(where) == 1} | full
