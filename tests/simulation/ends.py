@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from kubedag.core import actions, decide_run, states
-from simulation import oracle, status_laws
+from simulation import oracle, reruns, status_laws
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -36,6 +36,9 @@ def unended(facts: Facts) -> Iterator[str]:
         if run.exists and not run.finished and _can_end(facts, run):
             reason = run.condition("Succeeded").get("reason", "no status")
             yield f"{run.name} has not ended: {reason}, {run.states() if run.tasks else ''}"
+        wish = reruns.wished(run) if run.exists and run.finished else None
+        if wish and not reruns.may_never(facts, run, wish, _past_is_good(facts, run)):
+            yield f"{run.name} has not run again for {wish}: {[*reruns.waits(run)]}"
         seen = (pod for pods in (*run.pods.values(), run.strays) for pod in pods)
         live = sum(pod.live and (run.exists or not pod.alone) for pod in seen)
         if (run.finished or not run.exists) and live:
@@ -95,6 +98,7 @@ def _run_counts(there: list[RunFacts]) -> Iterator[str]:
 def _dag_counts(status: Object, there: list[RunFacts]) -> Iterator[str]:
     active = sum(bool(run.status.get("startTime")) and not run.finished for run in there)
     queued = sum(not run.status.get("startTime") and not run.finished for run in there)
+    queued += sum(run.finished and reruns.wished(run) is not None for run in there)
     for said, counted in (("activeRuns", active), ("queuedRuns", queued)):
         if status.get(said, 0) != counted:
             yield f"{said} of the DAG is {status.get(said)}, and there are {counted}"
@@ -133,9 +137,12 @@ def _unstarted(facts: Facts, run: RunFacts, reason: str) -> Iterator[str]:
 
 
 def _ended_well(facts: Facts, run: RunFacts) -> Iterator[str]:
-    if not facts.world.undisturbed:
+    if not facts.world.undisturbed or run.reruns.disturbed:
         return
-    expected = oracle.may_end(run.tasks, lambda node: facts.world.result_of(run.name, node))
+    before = {row["name"]: row.get("earlierAttempts", 0) for row in run.status["tasks"]}
+    expected = oracle.may_end(
+        run.tasks, lambda node: facts.world.result_of(run.name, node, before[node.name])
+    )
     given = facts.world.faults
     for row in run.status["tasks"]:
         if facts.world.gated and (given.kills or given.outages or given.overlaps):
@@ -151,7 +158,7 @@ def _logs(facts: Facts, run: RunFacts) -> Iterator[str]:
         for attempt in row.get("attempts", ()):
             if attempt["state"] != "Failed" or not attempt.get("podName"):
                 continue
-            pods = [pod for pod in run.pods[row["name"]] if pod.name == attempt["podName"]]
+            pods = [pod for pod in run.pods.get(row["name"], ()) if pod.name == attempt["podName"]]
             if any(pod.exists for pod in pods) and "log" not in attempt:
                 yield f"{run.name}: {attempt['podName']} failed, is there, and has no log"
     del facts
@@ -176,7 +183,8 @@ def restless(operator: Operator) -> Iterator[str]:
             if isinstance(action, actions.CreatePod) and snap.plan is not None
         }
         again = decide_run.decide(_applied(snap, first, creating), now)
-        if again.status != first.status:
+        ended = first.status.finished and not snap.status.finished
+        if again.status != first.status and not (ended and entry.facts.rerun):
             changed = _difference(first.status, again.status)
             yield f"{entry.facts.name}: deciding twice makes {changed}"
         # A retry may have had to wait until the failure before it was stored.
@@ -207,6 +215,13 @@ def _difference(one: rows.RunStatus, other: rows.RunStatus) -> str:
 def _applied(
     snap: snapshot.RunSnapshot, first: actions.RunDecision, creating: dict[str, str]
 ) -> snapshot.RunSnapshot:
+    if reruns.number(msgspec.to_builtins(first.status)) > reruns.number(
+        msgspec.to_builtins(snap.status)
+    ) and snap.newest is not None:  # fmt: skip
+        plan, revision, generation = snap.newest
+        snap = dataclasses.replace(
+            snap, plan=plan, plan_revision=revision, plan_generation=generation, newest=None
+        )
     return dataclasses.replace(snap, status=first.status, creating={**snap.creating, **creating})
 
 

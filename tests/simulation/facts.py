@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
+from kubedag.core import naming, slices
 from kubedag.core import pods as labels
-from simulation import oracle
+from simulation import oracle, reruns
 from simulation.cluster import ENDED, Change, Cluster, Object, stamp
 from simulation.kubelet import CLASS_OF_END, CONFIG, INFRA, TOLD_TO_END, USER
 
@@ -87,8 +88,8 @@ class RunFacts:
     """With the rows that are stored in slices."""
     before: Object = field(default_factory=dict)
     """The status before the last write."""
-    slices: dict[int, list[Object]] = field(default_factory=dict)
-    """By their first task."""
+    slices: dict[int, dict[int, list[Object]]] = field(default_factory=dict)
+    """By how often the run had run again, and by their first task."""
     exists: bool = True
     deleted_at: float | None = None
     revision: str = ""
@@ -107,6 +108,7 @@ class RunFacts:
     clocks_jump: bool = False
     stopped_at: float | None = None
     """When it was stored that it ends before its tasks have."""
+    reruns: reruns.Reruns = field(default_factory=reruns.Reruns)
 
     def condition(self, type_: str) -> Object:
         for condition in self.status.get("conditions", ()):
@@ -145,6 +147,8 @@ class RunFacts:
     def task_state(self, name: str) -> set[str] | None:
         """The states that a task which has had a Pod may be in; None for the others."""
         seen = self.pods.get(name)
+        if name in self.reruns.fixed:
+            return {self.reruns.fixed[name]}
         if name in self.denied:
             return {"F"}
         if not seen:
@@ -237,9 +241,13 @@ class Facts:
     def _take(self, run: RunFacts, status: Object) -> None:
         run.before, run.status = run.status, status
         if status.get("slices"):
-            firsts = sorted(run.slices)[: status["slices"]]
-            rows = [row for first in firsts for row in run.slices[first]]
+            stored = run.slices.get(reruns.number(status), {})
+            rows = [row for first in sorted(stored)[: status["slices"]] for row in stored[first]]
             run.status = status | {"tasks": rows}
+        if reruns.number(run.status) > reruns.number(run.before) and not run.tampered:
+            if run.status.get("revision"):
+                self.pin(run, run.status["revision"])
+            reruns.begin_again(run, unaware=self.cluster.late)
         for row in run.status.get("tasks", ()):
             self._recorded(run, row)
 
@@ -250,12 +258,18 @@ class Facts:
         return self.runs[owners[0]["uid"]]
 
     def _slice(self, change: Change) -> None:
-        run = self.run_of(change)
+        run, meta = self.run_of(change), change.obj["metadata"]
+        first, current = change.obj["firstTask"], reruns.number(run.status)
+        index = first // slices.ROWS_PER_SLICE
+        number = next(
+            one for one in range(current + 2)
+            if naming.slice_name(run.name, run.uid, index, one) == meta["name"]
+        )  # fmt: skip
         if change.type != "DELETED":
-            run.slices[change.obj["firstTask"]] = change.obj["tasks"]
-            if run.status.get("slices"):
+            run.slices.setdefault(number, {})[first] = change.obj["tasks"]
+            if run.status.get("slices") and number == current:
                 self._take(run, run.status)
-        elif run.exists:
+        elif run.exists and (number >= current or not change.actor.startswith("operator")):
             run.tampered = True
 
     def pin(self, run: RunFacts, revision: str) -> None:

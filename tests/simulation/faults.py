@@ -70,6 +70,8 @@ class Faults:
     statuses_broken: float = 0.0
     """Per run: its status is edited by hand."""
     revisions_deleted: float = 0.0
+    reruns: float = 0.0
+    """Per change of a run: somebody asks that it runs again, and maybe thinks better of it."""
     runs_deleted: float = 0.0
     """Per change of a run: it is deleted soon afterwards."""
     slices_deleted: float = 0.0
@@ -124,6 +126,7 @@ LEVELS: Mapping[str, tuple[float, ...]] = {
     "labels_broken": (0.1, 0.4),
     "statuses_broken": (0.5, 1.0),
     "revisions_deleted": (0.3, 1.0),
+    "reruns": (0.1, 0.5, 1.0),
     "runs_deleted": (0.02, 0.1),
     "slices_deleted": (0.2, 1.0),
     "too_large": (900, 3000, 1),

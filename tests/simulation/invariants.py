@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from simulation import oracle, status_laws
+from simulation import oracle, reruns, status_laws
 from simulation.cluster import ENDED
 from simulation.facts import SUCCESS, PodFacts, RunFacts, same
 from simulation.kubelet import CONFIG, INFRA, USER
@@ -94,7 +94,7 @@ class Invariants:
         ended = _row(run.status, task).get("state") in TERMINAL
         overtaken = any(
             old.attempt > pod.attempt or (old.attempt == pod.attempt and old.recorded)
-            for old in run.pods[task][:-1]
+            for old in (*run.reruns.past.get(task, ()), *run.pods[task][:-1])
         )
         return over or ended or overtaken
 
@@ -115,6 +115,11 @@ class Invariants:
         earlier = run.pods[task][:-1]
         for old in earlier:
             yield from self._beside(old, pod)
+        if task in run.reruns.fixed:
+            yield f"a Pod of a task that does not run again, and is {run.reruns.fixed[task]}"
+        for old in run.reruns.past.get(task, ()):
+            if old.attempt >= pod.attempt or (old.live and old not in run.strays):
+                yield f"attempt {pod.attempt} after {old.name} of before the run ran again"
         row = _row(run.status, task)
         if row.get("state") in TERMINAL:
             yield f"a Pod of a task that is stored as {row['state']}"
@@ -238,6 +243,10 @@ class Invariants:
         run = self.facts.runs[change.obj["metadata"]["uid"]]
         if not run.finished and not run.tampered:
             yield "deleted by the operator before it had finished"
+        if reruns.wished(run) and not run.tampered and not change.obj["metadata"].get(
+            "deletionTimestamp"
+        ):  # fmt: skip
+            yield "deleted by the operator although it is to run again"
 
     # --- Status ----------------------------------------------------------------------------------
 
@@ -245,6 +254,9 @@ class Invariants:
         run = self.facts.run_of(change)
         if change.plural == "dagruns" and not same(change.old["spec"], change.obj["spec"]):  # type: ignore[index]
             yield "the operator has changed the spec"
+        if not run.tampered and run.exists:
+            yield from run.reruns.broken
+            run.reruns.broken = []
         if not run.tampered and run.exists:
             yield from status_laws.judge(run, self.clocks_agree, whole=change.plural == "dagruns")
 

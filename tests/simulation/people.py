@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from kubedag.core import naming
 from kubedag.core import pods as labels
 from kubedag.shell.errors import ApiError
+from simulation import reruns
 from simulation import world as worlds
 from simulation.kubelet import GATE
 
@@ -41,6 +42,7 @@ class People:
         self._world: World = facts.world
         self._cluster: Cluster = net.cluster
         self._chance = random.Random(f"{self._world.seed}/people")
+        self._askers = reruns.Askers(net, facts, tell)
         self._cluster.admit = self._admit
         self._cluster.taken = self._taken
         self._cluster.observers.append(self._observe)
@@ -139,6 +141,7 @@ class People:
             self._later(self._chance.uniform(0, 60), self._break_status, change.obj["metadata"])
 
     def _run_changed(self, change: Change) -> None:
+        self._askers.run_changed(change, self._later)
         if change.actor != HUMAN and self._net.happens("runs_deleted"):
             self._later(self._soon(), self._delete_run, change.obj["metadata"])
 

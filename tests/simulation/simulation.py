@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from kubedag.core import slices
-from simulation import ends, oracle
+from simulation import ends, oracle, reruns
 from simulation.cluster import Change, Cluster
 from simulation.facts import Facts
 from simulation.invariants import Invariants
@@ -111,7 +111,8 @@ class Simulation:
             self.leaders.begin()
             await self._until(self.calm_at)
             self._calm()
-            bound = self.world.busy_seconds + SLACK_SECONDS
+            times = 1 + reruns.ASKED_MAX * bool(self.world.faults.reruns)
+            bound = self.world.busy_seconds * times + SLACK_SECONDS
             bound += self.leaders.skew_seconds * self.world.attempts_max
             bound += max(map(abs, JUMPS_SECONDS)) * self.world.faults.clock_jumps
             await self._until(self.loop.time() + bound, lambda: ends.all_ended(self.facts))

@@ -8,7 +8,7 @@ from __future__ import annotations
 import itertools
 from typing import TYPE_CHECKING
 
-from simulation import oracle
+from simulation import oracle, reruns
 from simulation.cluster import ENDED
 from simulation.facts import SUCCESS, PodFacts, RunFacts
 
@@ -23,6 +23,13 @@ TIMES = ("depsMetTime", "createTime", "scheduleTime", "startTime", "finishTime")
 
 def judge(run: RunFacts, clocks_agree: bool, *, whole: bool) -> Iterator[str]:
     """All laws; after a write of a slice, the rest of the status is not `whole` yet."""
+    if reruns.number(run.before) != reruns.number(run.status):
+        yield from _begun_again(run, run.status, whole=whole)
+    else:
+        yield from _gone_on(run, clocks_agree, whole=whole)
+
+
+def _gone_on(run: RunFacts, clocks_agree: bool, *, whole: bool) -> Iterator[str]:
     old, new = run.before, run.status
     if old.get("revision") and old["revision"] != new.get("revision"):
         yield f"revision {old['revision']!r} became {new.get('revision')!r}"
@@ -44,6 +51,14 @@ def judge(run: RunFacts, clocks_agree: bool, *, whole: bool) -> Iterator[str]:
         yield from _conditions(old, new)
         if is_finished(new):
             yield from _complete(run, new)
+
+
+def _begun_again(run: RunFacts, new: Object, *, whole: bool) -> Iterator[str]:
+    """`reruns` judges how it begins; what it says must be true all the same."""
+    for row in new.get("tasks", ()):
+        yield from _true(run, row)
+    if whole and not new.get("slices"):
+        yield from counted(new)
 
 
 def _in_order(row: Object) -> Iterator[str]:
@@ -71,15 +86,17 @@ def _conditions(old: Object, new: Object) -> Iterator[str]:
         moved = was["lastTransitionTime"] != condition["lastTransitionTime"]
         if moved and not changed:
             yield f"{condition['type']}: a transition from {was['status']} to the same"
-    if before and len(before) > len(new.get("conditions", ())):
-        yield f"conditions went: {sorted(before)}"
+    left = {condition["type"] for condition in new.get("conditions", ())} | {reruns.PENDING}
+    if gone := before.keys() - left:
+        yield f"conditions went: {sorted(gone)}"
 
 
 def _absorbed(old: Object, new: Object) -> Iterator[str]:
     for key in ("completionTime", "duration", "startTime", "progress", "counts"):
         if old.get(key) != new.get(key):
             yield f"finished, yet {key} {old.get(key)!r} became {new.get(key)!r}"
-    for one, other in zip(old["conditions"], new["conditions"], strict=True):
+    pairs = ([c for c in said["conditions"] if c["type"] != reruns.PENDING] for said in (old, new))
+    for one, other in zip(*pairs, strict=True):
         if one["status"] != other["status"] or one["reason"] != other["reason"]:
             yield f"finished, yet {one['type']} became {other['status']} {other['reason']}"
 
@@ -121,12 +138,13 @@ def _row(old: Object, new: Object) -> Iterator[str]:
 def _true(run: RunFacts, row: Object) -> Iterator[str]:
     """What a row says of its attempts is what happened to their Pods."""
     by_name: dict[str, list[PodFacts]] = {}
-    for pod in (*run.pods.get(row["name"], ()), *run.strays):
+    of_before = run.reruns.past.get(row["name"], ())
+    for pod in (*of_before, *run.pods.get(row["name"], ()), *run.strays):
         by_name.setdefault(pod.name, []).append(pod)
     for attempt in row.get("attempts", ()):
         seen = by_name.get(attempt.get("podName", ""))
         if not attempt.get("podName"):
-            if row["name"] not in run.denied:
+            if row["name"] not in run.denied | run.reruns.denied:
                 yield f"task {row['name']}: attempt {attempt['number']} without a Pod"
         elif seen is None:
             yield f"task {row['name']}: there never was a Pod {attempt['podName']}"

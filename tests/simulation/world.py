@@ -87,14 +87,14 @@ class World:
             told[labels.LABEL_RUN], told[labels.LABEL_TASK], int(told[labels.LABEL_ATTEMPT])
         )
 
-    def result_of(self, run: str, node: oracle.Node) -> str:
-        """S or F: how a task ends that nobody disturbs."""
+    def result_of(self, run: str, node: oracle.Node, before: int = 0) -> str:
+        """S or F: how a task ends that nobody disturbs, after the attempts of before."""
         if node.name in self.denied:
             return "F"
-        return oracle.last_result(node, self._ends(run, node.name))
+        return oracle.last_result(node, self._ends(run, node.name, before))
 
-    def _ends(self, run: str, task: str) -> Iterator[str]:
-        attempt = 0
+    def _ends(self, run: str, task: str, before: int) -> Iterator[str]:
+        attempt = before
         while True:
             attempt += 1
             yield CLASS_OF_END.get(self.life(run, task, attempt).end, "S")

@@ -77,13 +77,20 @@ def hindrance(
             return Wait(reasons_elsewhere.TASK_NOT_FOUND.name, words.no_such_tasks(field, missing))
     if not chosen(goes_by.plan, snap.status, wish):
         return None  # nothing starts, so nothing holds it back
+    return _not_yet(snap, goes_by.plan)
+
+
+def _not_yet(snap: snapshot.RunSnapshot, plan: plans.Plan) -> Wait | None:
+    """What will pass."""
     if snap.run.suspend:
         return Wait(reasons_elsewhere.SUSPENDED.name, "spec.suspend of the run is true")
     living = [pod for seen in snap.pods.values() for pod in seen if not pods.has_ended(pod)]
     if living or snap.creating:
         message = "waits for Pods of the run that are still to end"
         return Wait(reasons_elsewhere.PODS_ENDING.name, message)
-    verdict = admission.admit_again(snap.run, snap.peers, goes_by.plan)
+    if snap.beginning:
+        return None
+    verdict = admission.admit_again(snap.run, snap.peers, plan)
     return None if verdict.admitted else Wait(verdict.reason, verdict.message)
 
 

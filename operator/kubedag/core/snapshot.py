@@ -148,6 +148,8 @@ class RunSnapshot:
     """The generation of the DAG that the revision was made of."""
     newest: Source | None = None
     """The DAG as it is, if it is ready; only for a run that is to run again."""
+    beginning: bool = False
+    """That it runs again is being stored: nobody takes its place any more."""
     held: Sequence[pods.Pod] = ()
     """The Pods that carry our finalizer."""
     pods: Mapping[str, Sequence[pods.Pod]] = field(default_factory=dict)

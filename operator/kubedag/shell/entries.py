@@ -118,6 +118,11 @@ class RunEntry:
         return rerun.pending(self.facts, self.status) is not None
 
     @property
+    def is_beginning(self) -> bool:
+        """It runs again by what is about to be stored."""
+        return self.is_to_rerun and not rerun.pending(self.facts, self.newest)
+
+    @property
     def newest(self) -> rows.RunStatus:
         """The newest word on this run, stored or not."""
         return self.decided or self.status

@@ -321,6 +321,7 @@ class Store:
             plan_revision=revision,
             plan_generation=self.revisions.generation(facts.namespace, facts.dag_name, revision),
             newest=newest,
+            beginning=entry.is_beginning,
             pods=pods_of_run,
             observed=self.pods.observed(facts.uid),
             gone=entry.gone,

@@ -171,7 +171,7 @@ class StatusWriter:
                     group.DAG_RUN.kind, facts.namespace, facts.name, facts.uid, note
                 )
             self.slices.retire(facts, old, status)
-            if status.finished != old.finished:
+            if status.finished != old.finished or status.rerun != old.rerun:
                 entry.logs.clear()
                 entry.refusals.clear()
                 entry.gone.clear()

@@ -1,0 +1,239 @@
+"""Reruns: the people who ask for them, what truly runs again, and what must hold of that.
+
+What runs again is worked out here from the rows of before and the spec of the DAG, and from nothing
+that the operator says of it.
+"""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from simulation import oracle
+from simulation import world as worlds
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from simulation.cluster import Change, Cluster, Object
+    from simulation.facts import Facts, PodFacts, RunFacts
+    from simulation.network import Network
+
+HUMAN = "human"
+ASKED_MAX = 3
+"""Of one run; each may take as long as the run itself."""
+PENDING = "RerunPending"
+TERMINAL = tuple(oracle.WORDS)
+
+
+class Askers:
+    """Whoever asks that a run runs again, sees better, asks for something else, or asks twice."""
+
+    def __init__(self, net: Network, facts: Facts, tell: Callable[[str], None]) -> None:
+        self._net = net
+        self._facts = facts
+        self._tell = tell
+        self._cluster: Cluster = net.cluster
+        self._chance = random.Random(f"{facts.world.seed}/reruns")
+        self._asked: dict[str, int] = {}
+
+    def run_changed(self, change: Change, later: Callable[..., None]) -> None:
+        """A run was created, or its status was written: somebody may look at it."""
+        meta, chance = change.obj["metadata"], self._chance
+        if change.actor == HUMAN or not self._net.happens("reruns"):
+            return
+        asked = self._asked[meta["uid"]] = self._asked.get(meta["uid"], 0) + 1
+        if asked > ASKED_MAX:
+            return
+        soon = chance.choice([0.001, 0.05, 1.0, chance.uniform(0, 60)])
+        wish = self._wish(asked)
+        later(soon, self._ask, meta, wish)
+        if chance.random() < 0.25:
+            later(soon + chance.choice([0.001, 0.1, 2.0, 30.0]), self._ask, meta, None)
+
+    def _wish(self, asked: int) -> Object:
+        chance = self._chance
+        number = asked - 1 if chance.random() < 0.1 else asked
+        wish: Object = {
+            "id": f"wish-{number}",
+            "scope": chance.choice(["All", "Failed", "Failed", "Tasks"]),
+            "revision": chance.choice(["Same", "Same", "Newest"]),
+        }
+        if wish["scope"] == "Tasks":
+            names = [f"t{n}" for n in range(8)] if chance.random() < 0.1 else self._names()
+            wish["tasks"] = chance.sample(names, min(len(names), chance.choice([1, 1, 2])))
+        return wish
+
+    def _names(self) -> list[str]:
+        dag = self._facts.dag_spec()
+        return [task["name"] for task in dag["tasks"]] if dag else ["t0"]
+
+    def _ask(self, meta: Object, wish: Object | None) -> None:
+        run = self._cluster.objects["dagruns"].get((worlds.NAMESPACE, meta["name"]))
+        if run is None or run["metadata"]["uid"] != meta["uid"]:
+            return
+        self._tell(f"human: {meta['name']} is to run again: {wish}")
+
+        def edit(run: Object) -> None:
+            run["spec"].pop("rerun", None)
+            if wish is not None:
+                run["spec"]["rerun"] = wish
+
+        self._cluster.edit("dagruns", worlds.NAMESPACE, meta["name"], edit, HUMAN)
+
+
+@dataclass
+class Reruns:
+    """What is known of how a run has run again."""
+
+    past: dict[str, list[PodFacts]] = field(default_factory=dict)
+    """The Pods of before, by task."""
+    fixed: dict[str, str] = field(default_factory=dict)
+    """How the tasks ended that do not run again."""
+    again: set[str] = field(default_factory=set)
+    """The tasks that do."""
+    denied: set[str] = field(default_factory=set)
+    """The tasks that could not have a Pod before."""
+    disturbed: bool = False
+    """What did not run again may not be as the rules would have it now."""
+    broken: list[str] = field(default_factory=list)
+    """What was wrong with how it began."""
+
+
+# --- What is true ----------------------------------------------------------------------------
+
+
+def number(status: Object) -> int:
+    """How often the run has run again, by its status."""
+    return int((status.get("rerun") or {}).get("number", 0))
+
+
+def wished(run: RunFacts) -> Object | None:
+    """The wish that is still to be fulfilled."""
+    wish: Object | None = run.spec.get("rerun")
+    done = (run.status.get("rerun") or {}).get("id")
+    return wish if wish is not None and wish["id"] != done else None
+
+
+def runs_again(tasks: dict[str, oracle.Node], status: Object, wish: Object) -> set[str]:
+    """The tasks that run again, worked out naively."""
+    rows = {row["name"]: row for row in status.get("tasks", ())}
+    ended = {c["type"]: c["reason"] for c in status.get("conditions", ())}.get("Succeeded")
+    found = set()
+    for name, node in tasks.items():
+        row = rows.get(name)
+        again = row is None or row["state"] not in TERMINAL or wish["scope"] == "All"
+        if wish["scope"] == "Tasks":
+            again |= name in wish["tasks"]
+        if wish["scope"] == "Failed" and row is not None:
+            again |= row["state"] in ("Failed", "UpstreamFailed")
+            by_rule = row.get("reason") == "TriggerRule"
+            silent = not row.get("reason") and ended in ("Succeeded", "Failed")
+            again |= row["state"] == "Skipped" and not (by_rule or silent)
+        if again or any(above in found for above in node.upstream):
+            found.add(name)
+    return found
+
+
+def begin_again(run: RunFacts, *, unaware: bool) -> None:
+    """A rerun is stored: what there was is history, and what does not run again is as it is."""
+    told, old, new = run.reruns, run.before, run.status
+    told.broken = list(_judge(run, old, new, unaware=unaware))
+    if not told.again:
+        return
+    rows = {row["name"]: row for row in old.get("tasks", ())}
+    told.fixed = {
+        name: oracle.WORDS[rows[name]["state"]] for name in run.tasks if name not in told.again
+    }
+    for task, pods in run.pods.items():
+        told.past.setdefault(task, []).extend(pods)
+    told.denied |= run.denied
+    told.disturbed |= new.get("revision") != old.get("revision") or any(
+        row.get("reason") in ("RunTimedOut", "RunReplaced") for row in rows.values()
+    )
+    run.pods, run.denied, run.stopped_at = {}, set(), None
+
+
+def _judge(run: RunFacts, old: Object, new: Object, *, unaware: bool) -> Iterator[str]:
+    """The write with which a run begins to run again."""
+    wish, said, told = run.spec.get("rerun"), new["rerun"], run.reruns
+    told.again = set()
+    if wish is None or wish["id"] != said["id"]:
+        yield f"runs again for {said['id']}, and the wish is {wish}"
+        return
+    if (old.get("rerun") or {}).get("id") == said["id"]:
+        yield f"the wish {said['id']} is fulfilled for a second time"
+    if said["number"] != number(old) + 1:
+        yield f"rerun {said['number']} after {number(old)}"
+    if not is_finished(old):
+        yield "runs again before it has ended"
+    told.again = runs_again(run.tasks, old, wish)
+    if len(told.again) != said["tasks"]:
+        yield f"{said['tasks']} tasks run again, not {sorted(told.again)}"
+    live = [pod.name for pods in run.pods.values() for pod in pods if pod.live]
+    if live and not unaware:
+        yield f"runs again beside {live}"
+    yield from _rows(run, old, new)
+    if not told.again:
+        for key in ("startTime", "completionTime", "counts", "progress", "revision", "duration"):
+            if old.get(key) != new.get(key):
+                yield f"nothing runs again, yet {key} became {new.get(key)!r}"
+
+
+def _rows(run: RunFacts, old: Object, new: Object) -> Iterator[str]:
+    told, order = run.reruns, [task["name"] for task in run.dag_spec.get("tasks", ())]
+    before = {row["name"]: row for row in old.get("tasks", ())}
+    if told.again and [row["name"] for row in new["tasks"]] != order:
+        yield "the rows are not those of the revision"
+    for row in new.get("tasks", ()):
+        was = before.get(row["name"], {})
+        if row["name"] not in told.again:
+            if was != row:
+                yield f"{row['name']} does not run again, and is not as it was"
+            continue
+        if row.get("attempt", 0) < was.get("attempt", 0):
+            yield f"{row['name']}: attempts begin at {row.get('attempt', 0)} again"
+        if row.get("earlierAttempts", 0) != row.get("attempt", 0):
+            yield f"{row['name']} has begun before that was stored"
+        if row.get("userFailures") or row.get("infraFailures"):
+            yield f"{row['name']}: the budgets go on"
+        kept = [one["number"] for one in row.get("attempts", ())]
+        if kept != [one["number"] for one in was.get("attempts", ())]:
+            yield f"{row['name']}: of its attempts {kept} are kept"
+
+
+# --- In the end ------------------------------------------------------------------------------
+
+
+def is_finished(status: Object) -> bool:
+    return any(
+        condition["type"] == "Finished" and condition["status"] == "True"
+        for condition in status.get("conditions", ())
+    )
+
+
+def may_never(facts: Facts, run: RunFacts, wish: Object, past_is_good: bool) -> bool:
+    """Is there something that keeps a run from running again for ever?"""
+    dag = facts.dag_spec()
+    by_dag = wish["revision"] == "Newest" or not run.status.get("revision")
+    if run.spec.get("suspend") or run.tampered or (by_dag and dag is None):
+        return True
+    if run.lost_revision and not by_dag:
+        return True
+    spec = dag if by_dag else run.dag_spec
+    assert spec is not None
+    names = {task["name"] for task in spec["tasks"]}
+    if not names.issuperset(wish.get("tasks", ())):
+        return True
+    if not spec.get("dependsOnPast"):
+        return False
+    # Of two that wait for each other, the one to replace and the one to have succeeded, neither runs.
+    return not past_is_good or spec.get("concurrencyPolicy") == "Replace"
+
+
+def waits(run: RunFacts) -> Iterator[str]:
+    """What a run that has not run again says it waits for."""
+    for condition in run.status.get("conditions", ()):
+        if condition["type"] == PENDING:
+            yield f"{condition['reason']}: {condition['message']}"
