@@ -1,0 +1,477 @@
+"""When a DAG is due, above all around the changes of the clock."""
+
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+
+import pytest
+
+from kubedag.api.dag import DAGSpec
+from kubedag.api.schedule import Schedule as Said
+from kubedag.core import plan, schedule, zones
+from support import ticks
+
+
+def at(text):
+    return datetime.fromisoformat(text).astimezone(UTC)
+
+
+def local(zone, text):
+    """A time of a zone's own clock."""
+    return datetime.fromisoformat(text).replace(tzinfo=zones.load(zone)).astimezone(UTC)
+
+
+NEW_YORK, AMSTERDAM, ZURICH = "America/New_York", "Europe/Amsterdam", "Europe/Zurich"
+SYDNEY, LORD_HOWE, APIA = "Australia/Sydney", "Australia/Lord_Howe", "Pacific/Apia"
+
+# (expression, zone, from, until, all instants between them, as the clock shows them)
+AROUND_CHANGES = [
+    pytest.param(
+        "30 2 * * *",
+        NEW_YORK,
+        ("2026-03-07", "2026-03-10"),
+        "2026-03-07T02:30-05:00 2026-03-08T03:30-04:00 2026-03-09T02:30-04:00",
+        id="a reading that is skipped comes an hour later",
+    ),
+    pytest.param(
+        "*/20 2 * * *",
+        NEW_YORK,
+        ("2026-03-08", "2026-03-09"),
+        "2026-03-08T03:00-04:00 2026-03-08T03:20-04:00 2026-03-08T03:40-04:00",
+        id="several that are skipped all do",
+    ),
+    pytest.param(
+        "0 2,3 * * *",
+        NEW_YORK,
+        ("2026-03-08", "2026-03-09"),
+        "2026-03-08T03:00-04:00",
+        id="one that is skipped and the one in its place are one",
+    ),
+    pytest.param(
+        "30 * * * *",
+        NEW_YORK,
+        ("2026-03-08", "2026-03-08T05:00"),
+        "2026-03-08T00:30-05:00 2026-03-08T01:30-05:00 2026-03-08T03:30-04:00 "
+        "2026-03-08T04:30-04:00",
+        id="every hour that passes, when one is skipped",
+    ),
+    pytest.param(
+        "30 1 * * *",
+        NEW_YORK,
+        ("2026-10-31", "2026-11-03"),
+        "2026-10-31T01:30-04:00 2026-11-01T01:30-05:00 2026-11-02T01:30-05:00",
+        id="a reading that comes twice counts the second time",
+    ),
+    pytest.param(
+        "*/20 1 * * *",
+        NEW_YORK,
+        ("2026-11-01", "2026-11-02"),
+        "2026-11-01T01:00-05:00 2026-11-01T01:20-05:00 2026-11-01T01:40-05:00",
+        id="several that come twice all do",
+    ),
+    pytest.param(
+        "30 * * * *",
+        NEW_YORK,
+        ("2026-11-01", "2026-11-01T03:00"),
+        "2026-11-01T00:30-04:00 2026-11-01T01:30-04:00 2026-11-01T01:30-05:00 "
+        "2026-11-01T02:30-05:00",
+        id="every hour that passes, when one is repeated",
+    ),
+    pytest.param(
+        "0 * * * 1-5",
+        NEW_YORK,
+        ("2026-03-06T22:00", "2026-03-09T02:00"),
+        "2026-03-06T22:00-05:00 2026-03-06T23:00-05:00 2026-03-09T00:00-04:00 "
+        "2026-03-09T01:00-04:00",
+        id="every hour of some days, with a change between them",
+    ),
+    pytest.param(
+        "0 0 * * *",
+        AMSTERDAM,
+        ("2026-03-29", "2026-03-31"),
+        "2026-03-29T00:00+01:00 2026-03-30T00:00+02:00",
+        id="a day of 23 hours",
+    ),
+    pytest.param(
+        "0 0 * * *",
+        AMSTERDAM,
+        ("2026-10-25", "2026-10-27"),
+        "2026-10-25T00:00+02:00 2026-10-26T00:00+01:00",
+        id="a day of 25 hours",
+    ),
+    pytest.param(
+        "0 */2 * * *",
+        ZURICH,
+        ("2026-03-29", "2026-03-29T07:00"),
+        "2026-03-29T00:00+01:00 2026-03-29T03:00+02:00 2026-03-29T04:00+02:00 "
+        "2026-03-29T06:00+02:00",
+        id="every other hour of the clock, in spring",
+    ),
+    pytest.param(
+        "0 */2 * * *",
+        ZURICH,
+        ("2026-10-25", "2026-10-25T05:00"),
+        "2026-10-25T00:00+02:00 2026-10-25T02:00+01:00 2026-10-25T04:00+01:00",
+        id="every other hour of the clock, in autumn",
+    ),
+    pytest.param(
+        "30 2 * * *",
+        SYDNEY,
+        ("2026-04-04", "2026-04-07"),
+        "2026-04-04T02:30+11:00 2026-04-05T02:30+10:00 2026-04-06T02:30+10:00",
+        id="autumn in the south",
+    ),
+    pytest.param(
+        "30 2 * * *",
+        SYDNEY,
+        ("2026-10-03", "2026-10-06"),
+        "2026-10-03T02:30+10:00 2026-10-04T03:30+11:00 2026-10-05T02:30+11:00",
+        id="spring in the south",
+    ),
+    pytest.param(
+        "45 1 * * *",
+        LORD_HOWE,
+        ("2026-04-04", "2026-04-07"),
+        "2026-04-04T01:45+11:00 2026-04-05T01:45+10:30 2026-04-06T01:45+10:30",
+        id="half an hour that is repeated",
+    ),
+    pytest.param(
+        "15 2 * * *",
+        LORD_HOWE,
+        ("2026-10-03", "2026-10-06"),
+        "2026-10-03T02:15+10:30 2026-10-04T02:45+11:00 2026-10-05T02:15+11:00",
+        id="half an hour that is skipped",
+    ),
+    pytest.param(
+        "20,40 2 * * *",
+        LORD_HOWE,
+        ("2026-10-04", "2026-10-05"),
+        "2026-10-04T02:40+11:00 2026-10-04T02:50+11:00",
+        id="a reading that is skipped comes after a later one",
+    ),
+    pytest.param(
+        "30 * * * *",
+        LORD_HOWE,
+        ("2026-04-05", "2026-04-05T03:00"),
+        "2026-04-05T00:30+11:00 2026-04-05T01:30+11:00 2026-04-05T01:30+10:30 "
+        "2026-04-05T02:30+10:30",
+        id="every half past, when half an hour is repeated",
+    ),
+    pytest.param(
+        "0 * * * *",
+        LORD_HOWE,
+        ("2026-10-04", "2026-10-04T05:00"),
+        "2026-10-04T00:00+10:30 2026-10-04T01:00+10:30 2026-10-04T03:00+11:00 "
+        "2026-10-04T04:00+11:00",
+        id="every full hour, when half an hour is skipped",
+    ),
+    pytest.param(
+        "0 6 * * *",
+        APIA,
+        ("2011-12-28", "2012-01-02"),
+        "2011-12-28T06:00-10:00 2011-12-29T06:00-10:00 2011-12-31T06:00+14:00 "
+        "2012-01-01T06:00+14:00",
+        id="a day that was left out",
+    ),
+    pytest.param(
+        "0 6 30 12 *",
+        APIA,
+        ("2010-12-01", "2013-01-01"),
+        "2010-12-30T06:00-10:00 2011-12-31T06:00+14:00 2012-12-30T06:00+14:00",
+        id="that very day",
+    ),
+    pytest.param(
+        "0 */12 30 12 *",
+        APIA,
+        ("2011-01-01", "2012-12-31"),
+        "2011-12-31T00:00+14:00 2011-12-31T12:00+14:00 2012-12-30T00:00+14:00 "
+        "2012-12-30T12:00+14:00",
+        id="twice on that very day",
+    ),
+    pytest.param(
+        "0 * 30 12 *",
+        APIA,
+        ("2010-12-30T23:00", "2012-12-30T02:00"),
+        "2010-12-30T23:00-10:00 2012-12-30T00:00+14:00 2012-12-30T01:00+14:00",
+        id="every hour of that very day, of which none passed",
+    ),
+    pytest.param(
+        "30 2 * * *",
+        "Africa/Casablanca",
+        ("2026-02-14", "2026-02-17"),
+        "2026-02-14T02:30+01:00 2026-02-15T02:30+00:00 2026-02-16T02:30+00:00",
+        id="the beginning of Ramadan",
+    ),
+    pytest.param(
+        "30 1 * * *",
+        "Europe/Dublin",
+        ("2026-10-24", "2026-10-27"),
+        "2026-10-24T01:30+01:00 2026-10-25T01:30+00:00 2026-10-26T01:30+00:00",
+        id="winter as the exception",
+    ),
+    pytest.param(
+        "0 3 * * *",
+        "Pacific/Chatham",
+        ("2026-09-26", "2026-09-29"),
+        "2026-09-26T03:00+12:45 2026-09-27T04:00+13:45 2026-09-28T03:00+13:45",
+        id="a change at a quarter to",
+    ),
+    pytest.param(
+        "30 1 * * *",
+        "Antarctica/Troll",
+        ("2026-03-28", "2026-03-31"),
+        "2026-03-28T01:30+00:00 2026-03-29T03:30+02:00 2026-03-30T01:30+02:00",
+        id="two hours that are skipped",
+    ),
+    pytest.param(
+        "30 2 * * *",
+        "Antarctica/Troll",
+        ("2026-10-24", "2026-10-27"),
+        "2026-10-24T02:30+02:00 2026-10-25T02:30+00:00 2026-10-26T02:30+00:00",
+        id="two hours that are repeated",
+    ),
+    pytest.param(
+        "30 0 * * *",
+        "Africa/Monrovia",
+        ("1972-01-06", "1972-01-09"),
+        "1972-01-06T00:30-00:44:30 1972-01-07T01:14:30+00:00 1972-01-08T00:30+00:00",
+        id="a clock that was off by seconds",
+    ),
+    pytest.param(
+        "0 0 * * *",
+        "Africa/Cairo",
+        ("2026-04-23", "2026-04-26"),
+        "2026-04-23T00:00+02:00 2026-04-24T01:00+03:00 2026-04-25T00:00+03:00",
+        id="a midnight that is skipped",
+    ),
+    pytest.param(
+        "45 23 * * *",
+        "Africa/Cairo",
+        ("2026-10-28", "2026-10-31"),
+        "2026-10-28T23:45+03:00 2026-10-29T23:45+02:00 2026-10-30T23:45+02:00",
+        id="the hour before midnight, repeated",
+    ),
+]
+
+
+@pytest.mark.parametrize(("text", "zone", "bounds", "expected"), AROUND_CHANGES)
+def test_the_instants_around_a_change_of_the_clock(text, zone, bounds, expected):
+    of = ticks.schedule_of(text, zone=zone)
+    start, end = (local(zone, bound) for bound in bounds)
+    expected = [at(one) for one in expected.split()]
+    assert ticks.between(of, start, end) == expected
+    assert ticks.backward(of.before, start - ticks.INSTANT, end) == expected
+    inside = tuple(schedule.Interval(*both) for both in pairwise(expected))
+    assert schedule.intervals(of, start, end - ticks.INSTANT, 100) == inside
+
+
+def test_several_expressions_are_one_set():
+    of = ticks.schedule_of("0 6 * * *", "0 18 * * *", "0 */6 * * *", zone=AMSTERDAM)
+    day = local(AMSTERDAM, "2026-01-01")
+    expected = [day + timedelta(hours=hours) for hours in (0, 6, 12, 18)]
+    assert ticks.between(of, day, day + ticks.DAY) == expected
+
+
+def test_instants_are_in_utc_whatever_was_asked_in():
+    of = ticks.schedule_of("0 6 * * *", zone=AMSTERDAM)
+    asked = datetime.fromisoformat("2026-01-01T09:00:00.000001+05:00")
+    assert of.after(asked).isoformat() == "2026-01-01T05:00:00+00:00"
+    assert of.before(asked).isoformat() == "2025-12-31T05:00:00+00:00"
+
+
+@pytest.mark.parametrize(
+    "instant",
+    [
+        pytest.param(datetime.max.replace(tzinfo=UTC), id="the last"),
+        pytest.param(datetime.min.replace(tzinfo=UTC), id="the first"),
+    ],
+)
+@pytest.mark.parametrize("zone", ["Pacific/Kiritimati", "Pacific/Niue"])
+def test_nothing_overflows_at_the_ends_of_time(instant, zone):
+    of = ticks.schedule_of("0 0 29 2 *", zone=zone)
+    ends = [of.after(instant), of.before(instant)]
+    assert [one is None for one in ends].count(True) == 1
+    assert schedule.intervals(of, instant, datetime.max.replace(tzinfo=UTC), 1) is not None
+    assert schedule.newest_due(of, datetime.min.replace(tzinfo=UTC), instant, 1) is not None
+
+
+# --- Intervals --------------------------------------------------------------------------------
+
+DAILY = ticks.schedule_of("0 6 * * *")
+
+
+def days(*numbers):
+    """The daily intervals that begin on these days of January."""
+    first = at("2026-01-01T06:00+00:00")
+    starts = [first + timedelta(days=number - 1) for number in numbers]
+    return tuple(schedule.Interval(start, start + ticks.DAY) for start in starts)
+
+
+def january(day, clock="06:00:00"):
+    return at(f"2026-01-{day:02}T{clock}+00:00")
+
+
+def bounded(start=None, end=None):
+    return ticks.schedule_of("0 6 * * *", start=start, end=end)
+
+
+@pytest.mark.parametrize(
+    ("of", "start", "end", "most", "expected"),
+    [
+        pytest.param(DAILY, january(1), january(3), 9, days(1, 2), id="the ends belong to it"),
+        pytest.param(
+            DAILY, january(1, "06:00:01"), january(4, "05:59:59"), 9, days(2), id="only whole ones"
+        ),
+        pytest.param(DAILY, january(1), january(9), 2, days(1, 2), id="the oldest ones"),
+        pytest.param(DAILY, january(1), january(9), 0, (), id="none are wanted"),
+        pytest.param(DAILY, january(3), january(1), 9, (), id="the wrong way round"),
+        pytest.param(
+            bounded(january(2), january(4)), january(1), january(9), 9, days(2, 3), id="bounds"
+        ),
+        pytest.param(
+            bounded(january(2, "00:00:00"), january(4, "05:00:00")),
+            january(1),
+            january(9),
+            9,
+            days(2),
+            id="bounds between instants",
+        ),
+    ],
+)
+def test_the_intervals_between_two_instants(of, start, end, most, expected):
+    assert schedule.intervals(of, start, end, most) == expected
+
+
+@pytest.mark.parametrize(
+    ("of", "after", "now", "most", "expected"),
+    [
+        pytest.param(DAILY, january(2), january(4), 9, days(2, 3), id="what ended since"),
+        pytest.param(DAILY, january(2), january(4, "05:59:59"), 9, days(2), id="not yet over"),
+        pytest.param(DAILY, january(2, "05:59:59"), january(3), 9, days(1, 2), id="not yet done"),
+        pytest.param(DAILY, january(1), january(9), 2, days(7, 8), id="the newest ones"),
+        pytest.param(DAILY, january(9), january(1), 9, (), id="a clock that was set back"),
+        pytest.param(
+            bounded(january(2), january(4)), january(1), january(9), 9, days(2, 3), id="bounds"
+        ),
+        pytest.param(
+            bounded(january(2), january(4, "12:00:00")),
+            january(1),
+            january(9),
+            1,
+            days(3),
+            id="an end between instants",
+        ),
+    ],
+)
+def test_the_newest_intervals_that_are_due(of, after, now, most, expected):
+    assert schedule.newest_due(of, after, now, most) == expected
+    assert schedule.count_due(of, after, now, most) == len(expected)
+
+
+@pytest.mark.parametrize(
+    ("of", "after", "expected"),
+    [
+        pytest.param(DAILY, january(2), days(2), id="the one that begins"),
+        pytest.param(DAILY, january(2, "12:00:00"), days(2), id="the one that is under way"),
+        pytest.param(bounded(start=january(4)), january(1), days(4), id="one that is far away"),
+        pytest.param(
+            bounded(start=january(4, "12:00:00")), january(4), days(5), id="the first whole one"
+        ),
+        pytest.param(bounded(end=january(4)), january(3), days(3), id="the last one"),
+        pytest.param(bounded(end=january(4)), january(4), (), id="none after it"),
+        pytest.param(
+            bounded(january(2, "12:00:00"), january(4, "05:00:00")), january(1), (), id="no room"
+        ),
+    ],
+)
+def test_the_next_interval_to_end(of, after, expected):
+    assert schedule.next_interval(of, after) == (expected[0] if expected else None)
+
+
+def test_minutes_of_many_years_are_counted_no_further_than_wanted():
+    of = ticks.schedule_of("* * * * *", start=at("0001-01-01T00:00+00:00"))
+    assert schedule.count_due(of, schedule.EARLIEST, january(1), 1000) == 1000
+
+
+# --- What a DAG says --------------------------------------------------------------------------
+
+
+def said(**fields):
+    return Said.model_validate(fields)
+
+
+def test_a_schedule_is_read():
+    read = schedule.compile(
+        said(
+            crons=["0 6 * * *", "@daily"],
+            timeZone=ZURICH,
+            startTime="2026-01-01T00:00:00+01:00",
+            endTime="2027-01-01T00:00:00Z",
+        )
+    )
+    start, end = at("2025-12-31T23:00+00:00"), at("2027-01-01T00:00+00:00")
+    expected = ticks.schedule_of("0 6 * * *", "@daily", zone=ZURICH, start=start, end=end)
+    assert read == expected
+
+
+@pytest.mark.parametrize(
+    ("fields", "expected"),
+    [
+        pytest.param({"cron": "0 6 * * *"}, "0 6 * * * Etc/UTC", id="one"),
+        pytest.param(
+            {"crons": ["0  6 * * *", "0 18 * * *"], "timeZone": AMSTERDAM},
+            "0 6 * * *, 0 18 * * * Europe/Amsterdam",
+            id="several, in order",
+        ),
+    ],
+)
+def test_a_schedule_is_described(fields, expected):
+    assert schedule.describe(schedule.compile(said(**fields))) == expected
+
+
+def test_a_long_description_keeps_its_zone():
+    every = ",".join(map(str, range(40)))
+    of = schedule.compile(said(crons=[f"{every} {hour} * * *" for hour in range(8)]))
+    text = schedule.describe(of)
+    assert len(text) == 512
+    assert text.endswith("… Etc/UTC")
+
+
+def spec_with(**fields):
+    task = {"name": "one", "image": "busybox", "command": ["true"]}
+    return DAGSpec.model_validate({"tasks": [task], "schedule": fields})
+
+
+@pytest.mark.parametrize(
+    ("fields", "expected"),
+    [
+        pytest.param({"cron": "0 6 * * *", "timeZone": SYDNEY}, [], id="a good one"),
+        pytest.param(
+            {"crons": ["@daily", "0 0 * * *"]}, [], id="the same in other words is no mistake"
+        ),
+        pytest.param(
+            {"cron": "0 0 30 2 *"}, [("spec.schedule.cron", "InvalidCron")], id="30 February"
+        ),
+        pytest.param(
+            {"crons": ["@daily", "@reboot"]},
+            [("spec.schedule.crons[1]", "InvalidCron")],
+            id="one of several",
+        ),
+        pytest.param(
+            {"cron": "x", "timeZone": "Europe/Nowhere"},
+            [
+                ("spec.schedule.cron", "InvalidCron"),
+                ("spec.schedule.timeZone", "UnknownTimeZone"),
+            ],
+            id="everything at once",
+        ),
+    ],
+)
+def test_mistakes_of_a_schedule_are_those_of_its_dag(fields, expected):
+    found = plan.validate(spec_with(**fields))
+    assert [(problem.path, problem.reason) for problem in found] == expected
+    assert all(problem.message.startswith("must ") for problem in found)
+
+
+def test_a_plan_knows_its_schedule():
+    compiled = plan.compile_plan("daily", spec_with(cron="@daily", timeZone=ZURICH))
+    assert compiled.schedule == ticks.schedule_of("@daily", zone=ZURICH)
