@@ -187,7 +187,8 @@ class StatusWriter:
             entry.writing, entry.sending = False, None
 
     async def _write_overview(self, entry: DAGEntry | BackfillEntry, seen: str) -> None:
-        status, uid, (kind, namespace, name) = entry.decided, entry.uid, entry.key
+        status, old, uid = entry.decided, entry.status, entry.uid
+        kind, namespace, name = entry.key
         assert status is not None
         resource = client.DAGS if isinstance(entry, DAGEntry) else client.BACKFILLS
         path = resource.path(namespace, name, "status")
@@ -195,7 +196,7 @@ class StatusWriter:
             version = await self._put(path, _KINDS[kind], entry, uid, status, seen)
             if version is None or entry.uid != uid:
                 return
-            told = self._take_in(entry, version, status)
+            told = self._take_in(entry, version, old, status)
             entry.written_at = asyncio.get_running_loop().time()
             for note in told:
                 self._recorder.note(_KINDS[kind], namespace, name, uid, note)
@@ -204,10 +205,13 @@ class StatusWriter:
             entry.writing = False
 
     def _take_in(
-        self, entry: DAGEntry | BackfillEntry, version: str, status: rows.Record
+        self, entry: DAGEntry | BackfillEntry, version: str, old: rows.Record, status: rows.Record
     ) -> tuple[actions.Note, ...]:
-        """It is stored: have those look again who wait for that, and say what is to be told."""
-        old, entry.resource_version = entry.status, version
+        """It is stored: have those look again who wait for that, and say what is to be told.
+
+        A watch may have brought it before the answer did, so `old` is from before the write.
+        """
+        entry.resource_version = version
         if isinstance(entry, BackfillEntry):
             assert isinstance(old, backfill_rows.BackfillStatus)
             assert isinstance(status, backfill_rows.BackfillStatus)

@@ -265,6 +265,20 @@ def test_a_dag_says_at_once_whether_it_is_ready_and_its_waiting_runs_look():
     assert bench.told == ["DAGAccepted"]
 
 
+def test_a_watch_that_is_faster_than_the_answer_keeps_nothing_from_being_told():
+    async def story(bench):
+        bench.dag.decided = a_ready_status()
+        bench.writer.overview_decided(bench.dag)
+        await asyncio.sleep(0.5)
+        bench.store.put_dag(
+            as_stored(a_dag(a_task("a", image="i")), version=2, status=a_ready_status())
+        )
+        await asyncio.sleep(2)
+
+    bench = on_bench(story, stored(2), seconds=1)
+    assert bench.told == ["DAGAccepted"]
+
+
 def test_the_counts_of_a_dag_are_written_once_for_each_window():
     async def story(bench):
         bench.dag.status = a_ready_status()
