@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 DAY = timedelta(days=1)
 INSTANT = timedelta(microseconds=1)
+FURTHEST = timedelta(hours=40)
+"""More than a reading is ever away from UTC, with all that a clock was ever moved by."""
 
 
 def schedule_of(*texts: str, zone: str = zones.UTC, **bounds: datetime) -> schedule.Schedule:
@@ -59,14 +61,11 @@ def by_definition(
     one: cron.Cron, zone: ZoneInfo, start: datetime, end: datetime
 ) -> list[datetime]:
     """The instants of an expression, from whether the clock of the zone ever shows each reading."""
-    day = (start - 2 * DAY).replace(tzinfo=None, hour=0, minute=0, second=0, microsecond=0)
+    reading = one.after(start.replace(tzinfo=None) - FURTHEST)
     found: set[datetime] = set()
-    while day < end.replace(tzinfo=None) + 2 * DAY:
-        reading = one.after(day - timedelta(minutes=1))
-        while reading is not None and reading < day + DAY:
-            found |= instants_of(reading, zone, every_hour=one.every_hour)
-            reading = one.after(reading)
-        day += DAY
+    while reading is not None and reading < end.replace(tzinfo=None) + FURTHEST:
+        found |= instants_of(reading, zone, every_hour=one.every_hour)
+        reading = one.after(reading)
     return sorted(instant for instant in found if start <= instant < end)
 
 
