@@ -32,3 +32,14 @@ def a_run(name: str = "run", dag: str = "pipeline", **spec: Any) -> dict[str, An
 
 def an_interval(start: str = "2026-01-01T00:00:00Z", end: str = "2026-01-02T00:00:00Z") -> Any:
     return {"startTime": start, "endTime": end}
+
+
+def a_backfill(name: str = "bf", dag: str = "pipeline", **spec: Any) -> dict[str, Any]:
+    """A Backfill of five days."""
+    plain = {"startTime": "2026-01-01T00:00:00Z", "endTime": "2026-01-06T00:00:00Z"}
+    return {
+        "apiVersion": API_VERSION,
+        "kind": "Backfill",
+        "metadata": {"name": name},
+        "spec": {"dagName": dag, **(plain | spec)},
+    }
