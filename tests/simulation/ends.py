@@ -9,6 +9,7 @@ import msgspec
 
 from kubedag.core import actions, decide_run, states
 from simulation import oracle, reruns, status_laws
+from simulation.kubelet import TROUBLE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -147,6 +148,8 @@ def _ended_well(facts: Facts, run: RunFacts) -> Iterator[str]:
     for row in run.status["tasks"]:
         if facts.world.gated and (given.kills or given.outages or given.overlaps):
             return  # that a Pod had a gate is known only to who saw it closed
+        if given.watch_closed and any(pod.way in TROUBLE for pod in run.pods.get(row["name"], ())):
+            return  # so is what it waited for until it was ended for waiting too long
         said = oracle.WORDS[row["state"]]
         if said not in expected[row["name"]]:
             yield f"{run.name}: {row['name']} ended as {said}, not {expected[row['name']]}"

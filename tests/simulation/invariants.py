@@ -118,7 +118,9 @@ class Invariants:
         if task in run.reruns.fixed:
             yield f"a Pod of a task that does not run again, and is {run.reruns.fixed[task]}"
         for old in run.reruns.past.get(task, ()):
-            if old.attempt >= pod.attempt or (old.live and old not in run.strays):
+            if old.attempt >= pod.attempt and self._unseen(old):
+                self.holes += 1
+            elif old.attempt >= pod.attempt or (old.live and old not in run.strays):
                 yield f"attempt {pod.attempt} after {old.name} of before the run ran again"
         row = _row(run.status, task)
         if row.get("state") in TERMINAL:
@@ -194,6 +196,8 @@ class Invariants:
         spec = run.dag_spec
         if spec.get("concurrencyPolicy") == "Allow" or sum(map(len, run.pods.values())) > 1:
             return
+        if self.facts.world.faults.applied_late or self.facts.world.faults.watch_lost:
+            return  # of a run whose Pod nobody tells of, nobody knows that it has started
         now = self.facts.cluster.time()
         others = [
             other.name

@@ -216,7 +216,9 @@ class RunActor:
             entry.delete_tries = 0
         except ApiError as error:
             if error.conflict:
-                pause = 1.0  # it has changed; whatever tells of that may be late
+                pause = 1.0
+                if body is not None:
+                    await self._look_again(path)
             elif error.not_found:
                 # The watch will tell; but should it not, somebody must look again.
                 entry.delete_tries += 1
@@ -232,6 +234,13 @@ class RunActor:
             await asyncio.sleep(pause)
             # After this task has ended, so that the deletion can be asked for again.
             asyncio.get_running_loop().call_soon(self._wake, entry.key)
+
+    async def _look_again(self, path: str) -> None:
+        """Know a Pod as it is: it has changed, and a watch that stands still tells of nothing."""
+        try:
+            self._pods.assume(self._pod.decode(await self._api.request("GET", path)))
+        except ClusterError as error:
+            log.debug("Could not look at %s: %s", path, error)
 
     def _capture_once(
         self, entry: RunEntry, plan: plans.Plan | None, action: actions.CaptureLog

@@ -219,6 +219,13 @@ def test_a_deletion_that_failed_is_decided_again_a_little_later(error):
     assert (len(done.woken), done.entry.deleting) == (1, set())
 
 
+def test_a_pod_that_has_changed_is_looked_at_before_its_deletion_is_decided_again():
+    changed = a_pod(phase="Running")
+    done = Done(AnsweringApi(ApiError(409, "Conflict"), encoded(changed)), DELETE)
+    assert done.api.asked == [f"DELETE {PODS}/p", f"GET {PODS}/p"]
+    assert done.pods.names == [changed.metadata.name]
+
+
 def test_a_deletion_that_is_refused_again_and_again_is_asked_for_ever_less_often():
     """Without the right to delete, every finished run would ask once a second, and log it."""
     assert pauses_after(ApiError(403, "Forbidden")) == [[1], [2], [4], [], [1]]
