@@ -172,7 +172,8 @@ class Invariants:
             failed = sum(old.may_count_as == {cls} for old in last_of_each)
             if failed > limit:
                 yield f"attempt {pod.attempt} after {failed} failures of class {cls}"
-        ended_at = earlier[-1].ended_at or earlier[-1].deleted_at
+        known = (earlier[-1].ended_at, earlier[-1].deleted_at)
+        ended_at = min((at for at in known if at is not None), default=None)
         pause = 0.9 * node.backoff_seconds - 1.0  # stamps are cut to seconds
         if self.clocks_agree and ended_at is not None and pod.created_at < ended_at + pause:
             yield f"attempt {pod.attempt} {pod.created_at - ended_at:.2f} s after the one before"
