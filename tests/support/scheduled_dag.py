@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from kubedag.api import schedule as api
-from kubedag.core import actions, decide_dag, due, instants, notes, rows
+from kubedag.core import actions, creations, decide_dag, due, instants, notes, rows
 from support import builders
 
 if TYPE_CHECKING:
@@ -31,6 +31,7 @@ class ScheduledDAG:
         self.runs: dict[str, RunSummary] = {}
         self.run_state = "Succeeded"
         """What a run is as soon as it is created; empty for one that waits."""
+        self.creations = creations.Creations()
         self.edit(schedule, **spec)
 
     def edit(self, schedule: dict[str, Any], **spec: Any) -> None:
@@ -57,6 +58,11 @@ class ScheduledDAG:
         """The operator works at one instant."""
         self.up(now, now)
 
+    @property
+    def known(self) -> list[RunSummary]:
+        """The runs that the operator has seen."""
+        return list(self.runs.values())
+
     def decide(self, now: datetime) -> actions.DAGDecision:
         said = api.Schedule.model_validate(self.schedule)
         definition = builders.a_definition(
@@ -74,8 +80,9 @@ class ScheduledDAG:
             dag=definition,
             status=self.status,
             revisions=[decide_dag.Revision(builders.REVISION, "uid", self.created)],
-            runs=[run for run in self.runs.values() if not run.finished],
-            history=builders.a_history(*self.runs.values()),
+            runs=[run for run in self.known if not run.finished],
+            history=builders.a_history(*self.known),
+            creations=self.creations,
         )
         return decide_dag.decide(snap, now)
 
