@@ -140,9 +140,9 @@ def begin_again(run: RunFacts, *, unaware: bool) -> None:
     """A rerun is stored: what there was is history, and what does not run again is as it is."""
     told, old, new = run.reruns, run.before, run.status
     told.broken = list(_judge(run, old, new, unaware=unaware))
-    if not told.again:
-        return
     rows = {row["name"]: row for row in old.get("tasks", ())}
+    if not told.again and rows.keys() <= run.tasks.keys():
+        return
     told.fixed = {
         name: oracle.WORDS[rows[name]["state"]] for name in run.tasks if name not in told.again
     }
@@ -175,7 +175,8 @@ def _judge(run: RunFacts, old: Object, new: Object, *, unaware: bool) -> Iterato
     if live and not unaware:
         yield f"runs again beside {live}"
     yield from _rows(run, old, new)
-    if not told.again:
+    left = {row["name"] for row in old.get("tasks", ())} - run.tasks.keys()
+    if not told.again and not left:
         for key in ("startTime", "completionTime", "counts", "progress", "revision", "duration"):
             if old.get(key) != new.get(key):
                 yield f"nothing runs again, yet {key} became {new.get(key)!r}"

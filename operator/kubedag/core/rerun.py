@@ -75,7 +75,7 @@ def hindrance(
     for field, names in (("spec.tasks", snap.run.tasks), ("spec.rerun.tasks", wish.tasks)):
         if missing := restrict.unknown(goes_by.plan, names):
             return Wait(reasons_elsewhere.TASK_NOT_FOUND.name, words.no_such_tasks(field, missing))
-    if not chosen(goes_by.plan, snap.status, wish):
+    if not _changes(chosen(goes_by.plan, snap.status, wish), goes_by.plan, snap.status):
         return None  # nothing starts, so nothing holds it back
     return _not_yet(snap, goes_by.plan)
 
@@ -206,6 +206,11 @@ def chosen(
     return graph.reachable(plan.downstream, begin) | begin
 
 
+def _changes(again: frozenset[int], plan: plans.Plan, status: rows.RunStatus) -> bool:
+    """Does anything run again, or leave with a task that there is no more?"""
+    return bool(again) or any(row.name not in plan.index for row in status.tasks)
+
+
 def fulfilled(
     snap: snapshot.RunSnapshot,
     goes_by: snapshot.Source,
@@ -221,7 +226,7 @@ def fulfilled(
         observed_generation=snap.run.generation,
         rerun=rows.Rerun(wish.id, number, stamp, len(again)),
     )
-    if not again:
+    if not _changes(again, goes_by.plan, snap.status):
         return status
     known = {row.name: row for row in status.tasks}
     tasks = tuple(

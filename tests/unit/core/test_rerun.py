@@ -474,6 +474,17 @@ def test_what_is_after_a_new_task_runs_again_although_it_had_succeeded():
     assert {row.name for row in status.tasks if row.state != "Succeeded"} == {"clean", "load"}
 
 
+def test_a_run_whose_only_failure_was_of_a_task_that_there_is_no_more_has_succeeded():
+    plan = a_plan(a_task("a"), a_task("b"))
+    status = a_finished_status(ended("a", "Succeeded"), ended("b", "Failed"), succeeded=False)
+    given = {"newest": newest(a_plan(a_task("a"))), "dag": READY}
+    decision = decide(status, wish(revision="Newest"), plan, **given)
+    assert (decision.status.succeeded, decision.actions) == (True, ())
+    assert decision.status.rerun == rows.Rerun("1", 1, stamp(1000), 0)
+    assert decision.status.revision == "other"
+    assert [row.name for row in decision.status.tasks] == ["a"]
+
+
 def test_of_a_task_that_it_has_no_more_a_late_pod_is_ended():
     snap = snap_of(FAILED, wish(revision="Newest"), newest=newest(), dag=READY)
     stored = decide_run.decide(snap, NOW).status
