@@ -82,6 +82,17 @@ class Story:
         found = self.namespace.kubectl.get("dagruns")["items"]
         return {run["metadata"]["name"]: run for run in found}
 
+    def events(self, what):
+        """The reasons of the Events about an object."""
+        kind, name = what.split("/")
+        found = self.namespace.kubectl.get("events")["items"]
+        return {
+            event["reason"]
+            for event in found
+            if event["involvedObject"]["name"] == name
+            and event["involvedObject"]["kind"].lower() == kind
+        }
+
     def backfill(self, name, until, **changes):
         """Apply one of the example's Backfills, about as many days as are told about."""
         manifest = yaml.safe_load((BACKFILL / f"{name}.yaml").read_text())
@@ -158,6 +169,13 @@ def test_the_runs_of_a_schedule_are_named_after_their_days(story):
         **dict.fromkeys(older, "Catchup"),
         newest: "Scheduled",
     }
+
+
+def test_the_days_that_were_skipped_are_told(story):
+    skipped = story.namespace.kubectl.get("dag", DAG)["status"]["lastSkipped"]
+
+    assert (skipped["endTime"], skipped["intervals"]) == (f"{days(7)[0]}T00:00:00Z", 358)
+    assert story.events(f"dag/{DAG}") >= {"DAGAccepted", "IntervalsSkipped", "Ended"}
 
 
 def test_a_backfill_loads_the_days_that_were_not_loaded(story):
