@@ -260,8 +260,19 @@ def test_the_instants_around_a_change_of_the_clock(text, zone, bounds, expected)
     expected = [at(one) for one in expected.split()]
     assert ticks.between(of, start, end) == expected
     assert ticks.backward(of.before, start - ticks.INSTANT, end) == expected
+    for one, other in pairwise(expected):
+        asked = [one + (other - one) * part / 8 for part in range(1, 8)]
+        assert {of.after(instant) for instant in asked} == {other}
+        assert {of.before(instant) for instant in asked} == {one}
     inside = tuple(schedule.Interval(*both) for both in pairwise(expected))
     assert schedule.intervals(of, start, end - ticks.INSTANT, 100) == inside
+
+
+def test_a_reading_that_is_far_away_counts_the_first_time_too():
+    """In Havana the hour after midnight is repeated, so that no offset has changed by the second."""
+    of = ticks.schedule_of("30 * 1 11 *", zone="America/Havana")
+    assert of.after(at("2026-01-01T00:00-05:00")) == at("2026-11-01T00:30-04:00")
+    assert of.after(at("2026-11-01T00:30-04:00")) == at("2026-11-01T00:30-05:00")
 
 
 def test_several_expressions_are_one_set():
