@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from dev.bench import bare, calls, decisions, oldruns, report, shapes
+from dev.bench import bare, calls, decisions, oldruns, report, schedules, shapes
 from dev.bench.subject import Subject, running
 from dev.cluster.procs import ProcessCluster, Profile
 from kubedag.shell import client
@@ -37,6 +37,9 @@ def main() -> int:
     parser.add_argument(
         "--beside", type=Path, metavar="FOLDER", help="also another operator's package, in turn"
     )
+    parser.add_argument(
+        "--schedules", type=int, metavar="N", help="measure so many DAGs that are due at once"
+    )
     chosen = parser.parse_args()
     wanted = shapes.DEFAULT + (shapes.LARGE if chosen.large else ())
     wanted = tuple(one for one in wanted if one.name.startswith(chosen.shape or ""))
@@ -48,6 +51,8 @@ def main() -> int:
     with ProcessCluster(Profile.SCALE, fake_nodes=NODES, on_progress=_progress) as cluster:
         if chosen.old_runs:
             asyncio.run(oldruns.measure(cluster, chosen.old_runs, sources))
+        elif chosen.schedules:
+            asyncio.run(schedules.measure(cluster, chosen.schedules, chosen.rounds))
         else:
             asyncio.run(_measure(cluster, wanted, chosen.rounds, sources))
     return 0

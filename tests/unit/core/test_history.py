@@ -54,3 +54,67 @@ def test_a_run_that_is_gone_leaves_nothing():
 def test_the_run_before_another_is_found_by_the_times_they_stand_for(order, expected):
     found = a_history(A, B, FAILED).before(order)
     assert (found and found.name) == expected
+
+
+# --- Intervals, and failures in a row ----------------------------------------------------------
+
+
+def of_schedule(name, start, end, **fields):
+    given = {"run_type": "Scheduled", "interval_start": stamp(start), "interval_end": stamp(end)}
+    return a_summary(name, 500, **given | fields)
+
+
+def test_the_interval_that_ends_last_is_known_and_whether_a_run_covers_another():
+    past = a_history(
+        of_schedule("a", 0, 100),
+        of_schedule("b", 100, 200),
+        of_schedule("c", 200, 300, run_type="Backfill"),
+    )
+    assert past.latest_interval() == (stamp(100), stamp(200))
+    inside = [(100, 200), (100, 150), (150, 200)]
+    outside = [(50, 150), (150, 250), (200, 300)]
+    assert [past.covers(stamp(start), stamp(end)) for start, end in inside] == [True] * 3
+    assert [past.covers(stamp(start), stamp(end)) for start, end in outside] == [False] * 3
+    past.drop("b")
+    assert (past.latest_interval(), "a" in past, "b" in past) == (
+        (stamp(0), stamp(100)), True, False,
+    )  # fmt: skip
+
+
+def failed(name, when, **fields):
+    return a_summary(name, when, **{"succeeded": False, "state": "Failed"} | fields)
+
+
+@pytest.mark.parametrize(
+    ("runs", "since", "expected"),
+    [
+        pytest.param((), 0, 0, id="none"),
+        pytest.param((failed("a", 1), failed("b", 2)), 0, 2, id="two"),
+        pytest.param((failed("a", 1), a_summary("s", 2), failed("b", 3)), 0, 1, id="one since"),
+        pytest.param((failed("a", 1), a_summary("s", 2)), 0, 0, id="the last one succeeded"),
+        pytest.param((failed("a", 1), failed("b", 2)), 1, 1, id="one after that moment"),
+        pytest.param((failed("a", 1), failed("b", 2, run_type="Backfill")), 0, 1, id="a Backfill's"),
+        pytest.param(
+            (failed("a", 1), a_summary("s", 2, run_type="Backfill")), 0, 1,
+            id="nor does a Backfill's success count",
+        ),
+        pytest.param((failed("a", 1, started=False),), 0, 0, id="one that never started"),
+        pytest.param((failed("a", 1, state="Replaced"),), 0, 0, id="one that was replaced"),
+    ],
+)  # fmt: skip
+def test_failures_in_a_row_are_counted(runs, since, expected):
+    assert a_history(*runs).failures(stamp(since)) == expected
+
+
+def test_a_run_that_succeeds_when_it_runs_again_ends_the_row():
+    past = a_history(failed("a", 1), failed("b", 2))
+    past.put(a_summary("a", 3))
+    assert past.failures("") == 0
+
+
+def test_the_newest_failures_in_a_row_are_known():
+    runs = [failed("a", 1), a_summary("s", 2), failed("b", 3), failed("c", 4), failed("d", 5)]
+    past = a_history(*runs)
+    assert names(run for run in runs if past.in_streak(run, "", 2)) == ["c", "d"]
+    assert names(run for run in runs if past.in_streak(run, "", 9)) == ["b", "c", "d"]
+    assert names(run for run in runs if past.in_streak(run, stamp(9), 9)) == []
