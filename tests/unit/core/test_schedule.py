@@ -269,10 +269,12 @@ def test_the_instants_around_a_change_of_the_clock(text, zone, bounds, expected)
 
 
 def test_a_reading_that_is_far_away_counts_the_first_time_too():
-    """In Havana the hour after midnight is repeated, so that no offset has changed by the second."""
-    of = ticks.schedule_of("30 * 1 11 *", zone="America/Havana")
-    assert of.after(at("2026-01-01T00:00-05:00")) == at("2026-11-01T00:30-04:00")
-    assert of.after(at("2026-11-01T00:30-04:00")) == at("2026-11-01T00:30-05:00")
+    """In Havana the hour after midnight was repeated, with the offset that January has."""
+    of = ticks.schedule_of("30 * 3 11 *", zone="America/Havana")
+    first, second = local("America/Havana", "2024-11-03T00:30"), at("2024-11-03T00:30-05:00")
+    assert second - first == timedelta(hours=1)
+    assert of.after(local("America/Havana", "2024-01-01")) == first
+    assert of.after(first) == second
 
 
 def test_several_expressions_are_one_set():
