@@ -34,7 +34,9 @@ class Schedule(Ruled, Spec):
 
     cron: Cron | None = None
     """cron says when: five fields (minute, hour, day of month, month, day of week), or @hourly,
-    @daily, @weekly, @monthly or @yearly."""
+    @daily, @midnight, @weekly, @monthly, @yearly or @annually. A day of the month may be L (the last
+    one) or 15W (the weekday nearest to it), a day of the week 1#2 (the second Monday) or L5 (the last
+    Friday). There are neither seconds nor hashes."""
     crons: Annotated[tuple[Cron, ...], *set_list(most=CRONS_MAX)] = ()
     """crons are several of these at once, instead of cron; all their instants count."""
     time_zone: TimeZone = "Etc/UTC"
