@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
+from kubedag.api import enums
 from kubedag.core import (
     actions,
     backfill_facts,
@@ -128,6 +130,37 @@ def test_an_interval_fares_as_the_table_says(has, reprocess, said):
 
 def test_the_table_has_every_case():
     assert len(CELLS) == len(STATES) * len(pages.code(" ".join(TABLE.header))) == 12
+
+
+def of_states(wish, *runs, **options):
+    planned = decided(wish, *runs).status
+    wish = dataclasses.replace(wish, **options)
+    return {one.state for one in decided(wish, *runs, status=planned).status.ranges}
+
+
+CASES = {
+    "Planned": (lambda: of_states(a_wish(days=1, suspend=True))),
+    "Queued": (lambda: of_states(a_wish(days=1), a_run(1, mine=True))),
+    "Active": (lambda: of_states(a_wish(days=1), a_run(1, "Running", mine=True))),
+    "Succeeded": (lambda: of_states(a_wish(days=1), a_run(1, "Succeeded", mine=True))),
+    "Failed": (lambda: of_states(a_wish(days=1), a_run(1, "Failed", mine=True))),
+    "Skipped": (lambda: of_states(a_wish(days=1), a_run(1, "Failed"))),
+    "Cancelled": (lambda: of_states(a_wish(days=1), cancel=True)),
+    "Mixed": (lambda: of_states(a_wish(-1200, 1200), *map(a_run, range(-1200, 0, 2)))),
+}
+
+
+@pytest.mark.parametrize("row", pages.table(PAGE, "state").rows, ids=lambda row: row[0])
+def test_an_interval_is_in_the_state_that_the_table_says(row):
+    (state,) = pages.code(row[0])
+
+    assert CASES[state]() == {state}
+
+
+def test_the_table_has_all_states():
+    told = [pages.code(row[0])[0] for row in pages.table(PAGE, "state").rows]
+
+    assert told == [state.value for state in enums.IntervalState]
 
 
 @pages.claim(
