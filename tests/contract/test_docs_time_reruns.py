@@ -79,7 +79,9 @@ def test_what_has_succeeded_before_keeps_its_row():
     assert (after.tasks[0], begun(after)) == (FAILED.tasks[0], ["load", "report"])
 
 
-@pages.claim("Attempts go on counting; budgets of retries begin anew.")
+@pages.claim(
+    "Attempts go on counting; budgets of retries begin anew, and so does `status.retries`."
+)
 def test_the_next_attempt_has_the_next_number_and_the_whole_budget():
     stored = decided(FAILED, a_wish("Failed"))
 
@@ -88,6 +90,9 @@ def test_the_next_attempt_has_the_next_number_and_the_whole_budget():
     (create,) = decision.actions
     assert isinstance(create, actions.CreatePod)
     assert (PLAN.tasks[create.task_index].name, create.attempt) == ("load", 2)
+    pod = builders.a_pod("load", 2, "Running")
+    running = decided(stored, a_wish("Failed"), pods={"load": (pod,)})
+    assert (running.tasks[1].attempt, running.retries) == (2, 0)
     load = stored.tasks[1]
     assert (load.user_failures, load.infra_failures, len(load.attempts)) == (0, 0, 1)
 

@@ -298,7 +298,7 @@ class DAGRunStatus(Status):
     counts: Counts | None = None
     """counts is how many tasks are in which state."""
     retries: Amount | None = None
-    """retries is how many attempts were not a task's first."""
+    """retries is how many attempts were not a task's first since the run began, or began again."""
     rerun: RerunStatus | None = None
     """rerun is the last wish to run again that was fulfilled."""
     slices: Amount | None = None

@@ -55,7 +55,7 @@ def described(
         base,
         counts=counts,
         progress=f"{counts.succeeded}/{total}",
-        retries=sum(row.attempt - 1 for row in tasks if row.attempt > 1),
+        retries=sum(max(0, row.attempt - row.earlier_attempts - 1) for row in tasks),
         tasks=tasks,
     )
     if done == total and not any(logs.lacks_log(row) for row in tasks):
