@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from kubedag.api import enums
+from kubedag.api import crds, enums
 from kubedag.shell import settings
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -36,6 +36,26 @@ def test_every_make_target_exists(page):
     text = page.read_text(encoding="utf-8")
     named = re.findall(r"(?:^|`)make ([a-z][a-z0-9-]*)", text, re.MULTILINE)
     assert set(named) - targets == set()
+
+
+COLUMNS = {
+    (
+        "NAME",
+        *(
+            column["name"].upper()
+            for column in version["additionalPrinterColumns"]
+            if not column.get("priority")
+        ),
+    )
+    for crd in crds.all_manifests().values()
+    for version in crd["spec"]["versions"]
+}
+
+
+@each_page
+def test_what_kubectl_is_shown_to_say_has_the_columns_that_there_are(page):
+    heads = re.findall(r"^NAME {2,}.*$", page.read_text(encoding="utf-8"), re.MULTILINE)
+    assert {tuple(re.split(r" {2,}", head.strip())) for head in heads} - COLUMNS == set()
 
 
 def test_the_readme_can_be_read_in_one_go():

@@ -210,6 +210,7 @@ def test_only_the_task_that_was_asked_for_ran_again(story):
     done = {name: attempts(run) for name, run in story.runs_after.items()}
 
     assert done == {name: {"load": 1, "revenue": 2} for name in story.runs_before}
+    assert {run["status"]["retries"] for run in story.runs_after.values()} == {0}
 
 
 def test_what_runs_again_goes_by_the_newest_revision(story):
