@@ -32,6 +32,8 @@ class ScheduledDAG:
         self.run_state = "Succeeded"
         """What a run is as soon as it is created; empty for one that waits."""
         self.creations = creations.Creations()
+        self.coming: tuple[actions.CreateRun, ...] = ()
+        """What is being created for Backfills."""
         self.edit(schedule, **spec)
 
     def edit(self, schedule: dict[str, Any], **spec: Any) -> None:
@@ -83,6 +85,7 @@ class ScheduledDAG:
             runs=[run for run in self.known if not run.finished],
             history=builders.a_history(*self.known),
             creations=self.creations,
+            coming=self.coming,
         )
         return decide_dag.decide(snap, now)
 

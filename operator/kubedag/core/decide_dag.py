@@ -91,6 +91,8 @@ class DAGSnapshot:
     promised: AbstractSet[str] = frozenset()
     """Revisions that runs are just about to be stored with, which run again."""
     claims: Sequence[Claim] = ()
+    coming: Sequence[actions.CreateRun] = ()
+    """The runs that are being created for Backfills."""
     trial_results: Mapping[str, answers.Result] = field(default_factory=dict)
     creations: creations.Creations = field(default_factory=creations.Creations)
 

@@ -62,11 +62,14 @@ class RunSummary(NamedTuple):
         return self.run_type in OF_SCHEDULE and bool(self.interval_end)
 
     @property
+    def made_for_interval(self) -> bool:
+        """Was it created by a schedule or a Backfill, which give no interval two runs?"""
+        return self.of_schedule or (self.run_type == "Backfill" and bool(self.interval_end))
+
+    @property
     def of_backfill(self) -> bool:
         """Does it run for a Backfill?"""
-        return self.run_type == "Backfill" or self.rerun_wanted.startswith(
-            BACKFILL_RERUN_PREFIX
-        )
+        return self.run_type == "Backfill" or self.rerun_wanted.startswith(BACKFILL_RERUN_PREFIX)
 
     @property
     def counts(self) -> bool:
@@ -83,7 +86,7 @@ class History:
     """Finished runs, by how and when they ended."""
 
     __slots__ = (
-        "_counted", "_ends", "_intervals", "_orders", "_revisions", "_runs", "_to_rerun",
+        "_counted", "_ends", "_intervals", "_made", "_orders", "_revisions", "_runs", "_to_rerun",
     )  # fmt: skip
 
     def __init__(self) -> None:
@@ -92,6 +95,8 @@ class History:
         self._counted: dict[bool, list[tuple[str, Order]]] = {True: [], False: []}
         self._intervals: list[tuple[str, str, str]] = []
         """Of the runs that the schedule created: end, start and name."""
+        self._made: list[tuple[str, str, str]] = []
+        """And of those for Backfills as well."""
         self._orders: list[Order] = []
         self._revisions: Counter[str] = Counter()
         self._to_rerun: set[str] = set()
@@ -118,8 +123,8 @@ class History:
         self._revisions[run.revision] += 1
         if run.is_to_rerun and not run.deleting:
             self._to_rerun.add(run.name)
-        if run.of_schedule:
-            insort(self._intervals, (run.interval_end, run.interval_start, run.name))
+        for intervals in self._lists_of(run):
+            insort(intervals, (run.interval_end, run.interval_start, run.name))
         if run.counts:
             insort(self._counted[run.succeeded], (run.ended, run.order))
         if not run.deleting:
@@ -135,8 +140,8 @@ class History:
         self._revisions[run.revision] -= 1
         if not self._revisions[run.revision]:
             del self._revisions[run.revision]
-        if run.of_schedule:
-            _take(self._intervals, (run.interval_end, run.interval_start, run.name))
+        for intervals in self._lists_of(run):
+            _take(intervals, (run.interval_end, run.interval_start, run.name))
         if run.counts:
             _take(self._counted[run.succeeded], (run.ended, run.order))
         if not run.deleting:
@@ -176,9 +181,14 @@ class History:
         return start, end
 
     def covers(self, start: str, end: str) -> bool:
-        """Did the schedule create a run for an interval that this one lies in?"""
-        index = bisect_left(self._intervals, (end, "", ""))
-        return any(start_ <= start for _, start_, _ in self._intervals[index:])
+        """Did the schedule, or a Backfill, create a run for an interval that this one lies in?"""
+        index = bisect_left(self._made, (end, "", ""))
+        return any(start_ <= start for _, start_, _ in self._made[index:])
+
+    def _lists_of(self, run: RunSummary) -> list[list[tuple[str, str, str]]]:
+        if run.of_schedule:
+            return [self._intervals, self._made]
+        return [self._made] if run.made_for_interval else []
 
     def failures(self, since: str) -> int:
         """How many of the last runs in a row failed, of those that ended later than that."""

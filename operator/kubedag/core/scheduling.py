@@ -208,6 +208,8 @@ def _round(look: _Look, anchor: rows.Interval | None) -> _Round:
     for interval in found.wanted:
         create = _create(look, interval, newest=interval is found.wanted[-1])
         exists = create in existing
+        if not exists and existing.may_come(create):
+            break
         reason = "" if exists else _why_not(look, create, places)
         if (reason and missing) or len(missing) == CREATES_AT_ONCE_MAX:
             break  # what is skipped must not be known before what comes first is there
@@ -222,16 +224,20 @@ def _round(look: _Look, anchor: rows.Interval | None) -> _Round:
 
 
 class _Existing:
-    """The runs that there are: by their names, or with longer intervals of an earlier schedule."""
+    """The runs that there are: by their names, or with longer intervals.
 
-    __slots__ = ("_history", "_intervals", "_names")
+    Those are of an earlier schedule, or of a Backfill with several intervals for each run.
+    """
+
+    __slots__ = ("_coming", "_history", "_intervals", "_names")
 
     def __init__(self, snap: decide_dag.DAGSnapshot) -> None:
         self._history = snap.history
         self._names = {run.name for run in snap.runs}
         self._intervals = sorted(
-            (run.interval_end, run.interval_start) for run in snap.runs if run.of_schedule
+            (run.interval_end, run.interval_start) for run in snap.runs if run.made_for_interval
         )
+        self._coming = [(one.start_time, one.end_time) for one in snap.coming]
 
     def __contains__(self, create: actions.CreateRun) -> bool:
         if create.name in self._names or create.name in self._history:
@@ -239,6 +245,14 @@ class _Existing:
         start, end = create.start_time, create.end_time
         later = self._intervals[bisect_left(self._intervals, (end, "")) :]
         return any(start_ <= start for _, start_ in later) or self._history.covers(start, end)
+
+    def may_come(self, create: actions.CreateRun) -> bool:
+        """Is a run with a longer interval just being created? What has its very name may be, too."""
+        start, end = create.start_time, create.end_time
+        return any(
+            begin <= start and end <= until and (begin, until) != (start, end)
+            for begin, until in self._coming
+        )
 
 
 def _create(look: _Look, interval: schedules.Interval, *, newest: bool) -> actions.CreateRun:

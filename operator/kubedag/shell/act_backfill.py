@@ -107,8 +107,9 @@ class BackfillActor:
         self._look_again(entry)
 
     def _look_again(self, entry: BackfillEntry) -> None:
-        """Also the others of the DAG: they count what is under way, too."""
+        """Also the DAG and its others: they count what is under way, too."""
         self._wake(entry.key)
+        self._wake(("dag", entry.namespace, entry.wish.dag_name))
         self._store.backfills.wake_of(entry.namespace, entry.wish.dag_name)
 
     # --- Running again -------------------------------------------------------------------------

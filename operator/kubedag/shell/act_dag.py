@@ -82,6 +82,7 @@ class DAGActor:
                 case actions.DeleteRun():
                     self._once(entry, action.uid, self._delete_run, action)
                 case actions.CreateRun():
+                    entry.creating.setdefault(action.name, action)
                     self._once(entry, action.name, self._create_run, action)
                 case _:
                     assert_never(action)
@@ -113,6 +114,7 @@ class DAGActor:
 
     def _over(self, entry: DAGEntry, what: str) -> None:
         entry.busy.discard(what)
+        entry.creating.pop(what, None)
         self._wake(entry.key)
 
     async def _try_pod(self, entry: DAGEntry, action: actions.TryPod) -> None:

@@ -30,7 +30,10 @@ def of(store: Store, entry: BackfillEntry) -> backfill_facts.BackfillSnapshot:
         pinned=pinned,
         runs=[summary(store, run) for run in siblings.active.values()],
         ended=siblings.history,
-        creating=store.backfills.creating(namespace, dag_name),
+        creating=(
+            *store.backfills.creating(namespace, dag_name),
+            *(dag.creating.values() if dag is not None else ()),
+        ),
         requesting=store.backfills.requesting(namespace, dag_name),
         taken=frozenset(entry.taken),
         trouble=entry.creations.trouble,

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import msgspec
 
 from kubedag.core import (
+    actions,
     answers,
     creations,
     decide_dag,
@@ -191,6 +192,8 @@ class DAGEntry:
     decided: rows.DAGStatus | None = None
     trial_results: dict[str, answers.Result] = field(default_factory=dict)
     busy: set[str] = field(default_factory=set)
+    creating: dict[str, actions.CreateRun] = field(default_factory=dict)
+    """The runs whose creation is under way, by their names."""
     creations: creations.Creations = field(default_factory=creations.Creations)
     writing: bool = False
     written_at: float | None = None

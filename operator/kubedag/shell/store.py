@@ -376,6 +376,7 @@ class Store:
             ),
             history=siblings.history,
             claims=tuple(self.backfills.claims(*name)),
+            coming=self.backfills.creating(*name),
             promised={run.newest.revision for run in siblings.reruns.values()},
             trial_results=entry.trial_results,
             creations=entry.creations,

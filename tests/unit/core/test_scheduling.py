@@ -131,6 +131,32 @@ def test_what_a_longer_run_has_done_is_not_done_in_parts():
     assert starts(dag) == [0, 24, 48, 72]
 
 
+def test_what_a_backfill_does_in_one_run_with_several_intervals_is_not_done_in_parts():
+    dag = worked(2)
+    dag.add("x", "Backfill", stamp(2), stamp(5), day(6))
+    dag.look(day(6))
+    assert starts(dag) == [0, 24, 48, 120]
+
+
+def test_while_such_a_run_is_being_created_its_intervals_are_left_as_they_are():
+    dag = worked(2)
+    coming = actions.CreateRun("x", "Backfill", stamp(3), stamp(5), "bf", "uid-bf")
+    dag.coming = (coming,)
+    dag.look(day(6))
+    assert starts(dag) == [0, 24, 48]
+    assert dag.status.last_interval == interval((2,), (3,))
+    dag.coming = ()
+    dag.look(day(6))
+    assert starts(dag) == [0, 24, 48, 72, 96, 120]
+
+
+def test_a_run_with_the_name_of_an_interval_may_be_created_by_both():
+    dag = worked(2)
+    dag.coming = (actions.CreateRun("x", "Backfill", stamp(2), stamp(3), "bf", "uid-bf"),)
+    dag.look(day(3))
+    assert starts(dag) == [0, 24, 48]
+
+
 @pytest.mark.parametrize(
     ("fields", "now", "expected", "reason"),
     [
