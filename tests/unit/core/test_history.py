@@ -69,10 +69,11 @@ def test_the_interval_that_ends_last_is_known_and_whether_a_run_covers_another()
         of_schedule("a", 0, 100),
         of_schedule("b", 100, 200),
         of_schedule("c", 200, 300, run_type="Backfill"),
+        of_schedule("d", 300, 400, run_type="Manual"),
     )
     assert past.latest_interval() == (stamp(100), stamp(200))
-    inside = [(100, 200), (100, 150), (150, 200)]
-    outside = [(50, 150), (150, 250), (200, 300)]
+    inside = [(100, 200), (100, 150), (200, 300)]
+    outside = [(50, 150), (150, 250), (300, 400)]
     assert [past.covers(stamp(start), stamp(end)) for start, end in inside] == [True] * 3
     assert [past.covers(stamp(start), stamp(end)) for start, end in outside] == [False] * 3
     past.drop("b")
