@@ -100,7 +100,7 @@ def selected(obj: Object, params: Mapping[str, str]) -> bool:
     labels = obj["metadata"].get("labels") or {}
     for term in filter(None, params.get("labelSelector", "").split(",")):
         key, _, value = term.partition("=")
-        if labels.get(key) != value:
+        if (labels.get(key.removesuffix("!")) == value) == key.endswith("!"):
             return False
     for term in filter(None, params.get("fieldSelector", "").split(",")):
         key, _, value = term.partition("=")

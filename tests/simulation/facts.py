@@ -247,7 +247,7 @@ class Facts:
         if reruns.number(run.status) > reruns.number(run.before) and not run.tampered:
             if run.status.get("revision"):
                 self.pin(run, run.status["revision"])
-            reruns.begin_again(run, unaware=self.cluster.late)
+            reruns.begin_again(run, self.cluster.time(), unaware=self.cluster.late)
         for row in run.status.get("tasks", ()):
             self._recorded(run, row)
 
@@ -281,7 +281,8 @@ class Facts:
 
     def _recorded(self, run: RunFacts, row: Object) -> None:
         """What is stored of an attempt bears on how the rest of its Pod's life counts."""
-        by_name = {pod.name: pod for pod in run.pods.get(row["name"], ()) if not pod.recorded}
+        seen = (*run.reruns.past.get(row["name"], ()), *run.pods.get(row["name"], ()))
+        by_name = {pod.name: pod for pod in seen if not pod.recorded}
         for attempt in row.get("attempts", ()):
             pod = by_name.get(attempt.get("podName", ""))
             if pod is None:

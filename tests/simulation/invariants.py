@@ -208,6 +208,7 @@ class Invariants:
             and not other.tampered
             and other.remembered
             and not other.may_be_over(now)
+            and not reruns.began_after(other, run, now)
         ]
         if len(others) >= spec["maxActiveRuns"]:
             yield f"the run starts beside {others}, of at most {spec['maxActiveRuns']}"

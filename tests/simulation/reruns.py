@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from simulation import oracle
 from simulation import world as worlds
+from simulation.kubelet import INFRA
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -99,6 +100,8 @@ class Reruns:
     """What did not run again may not be as the rules would have it now."""
     broken: list[str] = field(default_factory=list)
     """What was wrong with how it began."""
+    began_at: float = 0.0
+    """When it was stored that it runs again; its first Pod comes later."""
 
 
 # --- What is true ----------------------------------------------------------------------------
@@ -136,9 +139,10 @@ def runs_again(tasks: dict[str, oracle.Node], status: Object, wish: Object) -> s
     return found
 
 
-def begin_again(run: RunFacts, *, unaware: bool) -> None:
+def begin_again(run: RunFacts, now: float, *, unaware: bool) -> None:
     """A rerun is stored: what there was is history, and what does not run again is as it is."""
     told, old, new = run.reruns, run.before, run.status
+    told.began_at = now
     told.broken = list(_judge(run, old, new, unaware=unaware))
     rows = {row["name"]: row for row in old.get("tasks", ())}
     if not told.again and rows.keys() <= run.tasks.keys():
@@ -147,12 +151,26 @@ def begin_again(run: RunFacts, *, unaware: bool) -> None:
         name: oracle.WORDS[rows[name]["state"]] for name in run.tasks if name not in told.again
     }
     for task, pods in run.pods.items():
+        for pod in pods:
+            if not pod.recorded:  # nobody may have seen how it ended, or ever will
+                pod.may_count_as.add(INFRA)
         told.past.setdefault(task, []).extend(pods)
     told.denied |= run.denied
     told.disturbed |= new.get("revision") != old.get("revision") or any(
         row.get("reason") in ("RunTimedOut", "RunReplaced") for row in rows.values()
     )
     run.pods, run.denied, run.stopped_at = {}, set(), None
+
+
+def began_after(other: RunFacts, run: RunFacts, now: float) -> bool:
+    """May it have begun after the run, by a limit of its own, although the run's Pod is newer?"""
+    created = [pod.created_at for pods in other.pods.values() for pod in pods]
+    began = other.reruns.began_at or min(created, default=0.0)
+    if run.reruns.began_at:
+        return began > run.reruns.began_at
+    limits = [(one.dag_spec.get("concurrencyPolicy"), one.dag_spec.get("maxActiveRuns"))
+              for one in (run, other)]  # fmt: skip
+    return bool(other.reruns.began_at) and began > now - 1.0 and limits[0] != limits[1]
 
 
 def _judge(run: RunFacts, old: Object, new: Object, *, unaware: bool) -> Iterator[str]:

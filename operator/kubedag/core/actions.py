@@ -31,6 +31,8 @@ class DeletePod:
     name: str
     uid: str
     resource_version: str = ""
+    sure: bool = True
+    """Otherwise only if the run is still as it is known, too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +41,8 @@ class DeletePods:
 
     run_uid: str
     phase: str
+    reruns: int = 0
+    """How often the run has run again: Pods of the next time are spared, however late this is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +83,8 @@ class ReleasePod:
     uid: str
     resource_version: str
     finalizers_left: tuple[str, ...] = ()
+    sure: bool = True
+    """Otherwise only if the run is still as it is known, too."""
 
 
 RunAction = CreatePod | DeletePod | DeletePods | CaptureLog | ConfirmGone | ReadEvents | ReleasePod

@@ -338,7 +338,8 @@ def _tidy(
     later = [moment for moment in due.values() if moment > now]
     doomed: tuple[actions.RunAction, ...] = ()
     if not step.actions:  # what has a log that is still to be read is not deleted
-        doomed = tuple(actions.DeletePods(snap.run.uid, phase) for phase in phases)
+        times = status.rerun.number if status.rerun is not None else 0
+        doomed = tuple(actions.DeletePods(snap.run.uid, phase, times) for phase in phases)
     return actions.RunDecision(
         status, (*step.actions, *doomed), wake_at=min(later) if later else None
     )

@@ -67,14 +67,24 @@ def _delete_if_stored(step: Step, stored: rows.TaskRow, pod: pods.Pod) -> None:
         step.actions.append(_delete(pod))
 
 
-def _delete(pod: pods.Pod) -> actions.DeletePod:
+def _delete(pod: pods.Pod, *, sure: bool = True) -> actions.DeletePod:
     meta = pod.metadata
-    return actions.DeletePod(meta.name, meta.uid, meta.resource_version)
+    return actions.DeletePod(meta.name, meta.uid, meta.resource_version, sure)
 
 
 def strays(snap: snapshots.RunSnapshot) -> list[actions.DeletePod]:
     """Pods that live although their run is over: their creation was under way when it ended."""
-    return [_delete(pod) for seen in snap.pods.values() for pod in seen if _lives(pod)]
+    return [
+        _delete(pod, sure=not _is_later(pod, snap.status))
+        for seen in snap.pods.values()
+        for pod in seen
+        if _lives(pod)
+    ]
+
+
+def _is_later(pod: pods.Pod, status: rows.RunStatus) -> bool:
+    """Was it made after a rerun that the status does not tell of? Another leader may have told."""
+    return pods.rerun_number(pod) > (status.rerun.number if status.rerun is not None else 0)
 
 
 def _lives(pod: pods.Pod) -> bool:
@@ -90,17 +100,17 @@ def releases(snap: snapshots.RunSnapshot) -> list[actions.ReleasePod]:
     over = snap.status.finished or snap.run.deleting
     stored = {} if over else {row.name: row for row in snap.status.tasks}
     return [
-        release(pod)
+        release(pod, sure=snap.run.deleting or not _is_later(pod, snap.status))
         for pod in snap.held
         if over or _is_stored(stored.get(pod.label(pods.LABEL_TASK)), pod, snap.status)
     ]
 
 
-def release(pod: pods.Pod) -> actions.ReleasePod:
+def release(pod: pods.Pod, *, sure: bool = True) -> actions.ReleasePod:
     """Ask for our finalizer to be taken off."""
     meta = pod.metadata
     left = tuple(name for name in meta.finalizers if name != pods.FINALIZER)
-    return actions.ReleasePod(meta.name, meta.uid, meta.resource_version, left)
+    return actions.ReleasePod(meta.name, meta.uid, meta.resource_version, left, sure)
 
 
 def may_go(status: rows.RunStatus, pod: pods.Pod) -> bool:

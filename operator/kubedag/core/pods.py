@@ -18,6 +18,7 @@ LABEL_TASK: Final = "kubedag.dev/task"
 LABEL_MAP_INDEX: Final = "kubedag.dev/map-index"
 LABEL_ATTEMPT: Final = "kubedag.dev/attempt"
 LABEL_REVISION: Final = "kubedag.dev/revision"
+LABEL_RERUN: Final = "kubedag.dev/rerun"
 LABEL_RUN_TYPE: Final = "kubedag.dev/run-type"
 LABEL_LOGICAL_TIME: Final = "kubedag.dev/logical-time"
 LABEL_BACKFILL: Final = "kubedag.dev/backfill"
@@ -161,6 +162,12 @@ def attempt_number(pod: Pod) -> int:
     """The attempt that a Pod is, from its label; 0 if somebody broke the label."""
     text = pod.label(LABEL_ATTEMPT)
     return int(text) if text.isascii() and text.isdigit() and len(text) < 6 else 0
+
+
+def rerun_number(pod: Pod) -> int:
+    """How often its run had run again when it was made, from its label; 0 if that is missing."""
+    text = pod.label(LABEL_RERUN)
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 8 else 0
 
 
 def is_of(pod: Pod, run_uid: str) -> bool:

@@ -37,6 +37,8 @@ class RunIdentity:
     interval_end: str | None = None
     params: tuple[tuple[str, str], ...] = ()
     """Names and values."""
+    rerun: int = 0
+    """How often it has run again."""
 
 
 def build(
@@ -87,6 +89,8 @@ def labels_of(
 def _telling_labels(run: RunIdentity) -> dict[str, str]:
     """What `kubectl -l` can ask for, and no Pod is found by."""
     labels = {pods.LABEL_RUN_TYPE: run.run_type}
+    if run.rerun:
+        labels[pods.LABEL_RERUN] = str(run.rerun)
     if logical_time := _label_time(run.logical_time):
         labels[pods.LABEL_LOGICAL_TIME] = logical_time
     return labels

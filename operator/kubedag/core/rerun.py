@@ -1,4 +1,4 @@
-"""What it takes for a run that has ended to run again, or a part of it (ADR 0016).
+"""What it takes for a run that has ended to run again, or a part of it (ADR 17).
 
 Nothing else leaves an end. The wish stands in the spec and has an id; what was fulfilled stands in
 the status, so no wish is fulfilled twice. Until it may start, the run stays as it ended. Then, in
@@ -15,6 +15,7 @@ import msgspec
 from kubedag.api.enums import RerunRevision, RerunScope
 from kubedag.core import (
     admission,
+    attempts,
     describe,
     graph,
     instants,
@@ -230,7 +231,7 @@ def fulfilled(
         return status
     known = {row.name: row for row in status.tasks}
     tasks = tuple(
-        reset(known.get(task.name), task.name, snap.pods.get(task.name, ()), stamp)
+        reset(_known(snap, known, task, stamp), task.name, snap.pods.get(task.name, ()), stamp)
         if task.index in again
         else known[task.name]
         for task in goes_by.plan.tasks
@@ -249,14 +250,27 @@ def fulfilled(
     )
 
 
+def _known(
+    snap: snapshot.RunSnapshot,
+    known: Mapping[str, rows.TaskRow],
+    task: plans.TaskPlan,
+    stamp: str,
+) -> rows.TaskRow | None:
+    """The row of a task; of a run that was given up, with what its Pods still tell."""
+    row = known.get(task.name)
+    if row is None or all(one.state in states.ATTEMPT_ENDS for one in row.attempts):
+        return row
+    return attempts.fold(row, task, snap.pods.get(task.name, ()), snap, stamp)
+
+
 def reset(
     row: rows.TaskRow | None, name: str, seen: Sequence[pods.Pod], stamp: str
 ) -> rows.TaskRow:
     """The row of a task that runs again: its attempts are history, and their numbers are taken."""
-    attempts = row.attempts if row is not None else ()
+    made = row.attempts if row is not None else ()
     latest = max(
         row.attempt if row is not None else 0,
-        max((attempt.number for attempt in attempts), default=0),
+        max((attempt.number for attempt in made), default=0),
         max(map(pods.attempt_number, seen), default=0),
     )
     return rows.TaskRow(
@@ -264,7 +278,7 @@ def reset(
         states.WAITING,
         attempt=latest,
         earlier_attempts=latest,
-        attempts=tuple(_closed(attempt, stamp) for attempt in attempts),
+        attempts=tuple(_closed(attempt, stamp) for attempt in made),
     )
 
 

@@ -16,7 +16,7 @@ import msgspec
 import orjson
 
 from kubedag.core import actions, ending, instants, masks, pods, podspec, refusals, snapshot
-from kubedag.shell import client, event_reader, log_reader, pod_keeper
+from kubedag.shell import client, event_reader, log_reader, nesting, pod_keeper
 from kubedag.shell.errors import ApiError, ClusterError
 
 if TYPE_CHECKING:
@@ -33,10 +33,15 @@ if TYPE_CHECKING:
 log: Final = logging.getLogger(__name__)
 
 CREATES_AT_ONCE_MAX: Final = 64
+PAUSE_SECONDS: Final = 1.0
 
 
 def _keep_quiet(_entry: RunEntry, _note: actions.Note) -> None:
     """Tell nobody."""
+
+
+def _take_nothing(_raw: Mapping[str, Any]) -> None:
+    """Keep what is known."""
 
 
 class RunActor:
@@ -50,12 +55,14 @@ class RunActor:
         clock: Clock,
         tasks: Tasks,
         tell: Callable[[RunEntry, actions.Note], None] = _keep_quiet,
+        take_run: Callable[[Mapping[str, Any]], None] = _take_nothing,
     ) -> None:
         self._api = api
         self._pods = pod_informer
         self._wake = wake
         self._clock = clock
         self._tasks = tasks
+        self._take_run = take_run
         self._creates = asyncio.Semaphore(CREATES_AT_ONCE_MAX)
         self._keeper = pod_keeper.PodKeeper(api, pod_informer, wake, tasks, tell)
         self._logs = log_reader.LogReader(api)
@@ -93,7 +100,7 @@ class RunActor:
                 case actions.ReadEvents():
                     self._events.read(entry, action, _masks(snap.plan))
                 case actions.ReleasePod():
-                    self._keeper.release(entry.key, entry.facts.namespace, action)
+                    self._release(entry, action)
                 case _:
                     assert_never(action)
 
@@ -192,7 +199,34 @@ class RunActor:
             retry_time=instants.text(now + wait),
         )
 
+    def _release(self, entry: RunEntry, action: actions.ReleasePod) -> None:
+        if action.sure:
+            self._keeper.release(entry.key, entry.facts.namespace, action)
+        else:
+            work = partial(self._release_if_known, entry, action)
+            self._delete_once(entry, action.uid, work)
+
+    async def _release_if_known(self, entry: RunEntry, action: actions.ReleasePod) -> None:
+        if await self._is_as_known(entry):
+            self._keeper.release(entry.key, entry.facts.namespace, action)
+
+    async def _is_as_known(self, entry: RunEntry) -> bool:
+        """Is this the newest word on the run? Otherwise it is taken in, and decided by."""
+        path = client.DAG_RUNS.path(entry.facts.namespace, entry.facts.name)
+        known = entry.resource_version
+        try:
+            raw = nesting.loads(await self._api.request("GET", path))
+        except ClusterError as error:
+            log.debug("Run %s could not be asked for: %s", path, error)
+            await asyncio.sleep(PAUSE_SECONDS)
+            asyncio.get_running_loop().call_soon(self._wake, entry.key)
+            return False
+        self._take_run(raw)
+        return bool(raw["metadata"]["resourceVersion"] == known)
+
     async def _delete_pod(self, entry: RunEntry, action: actions.DeletePod) -> None:
+        if not action.sure and not await self._is_as_known(entry):
+            return
         path = client.PODS.path(entry.facts.namespace, action.name)
         # A Pod that has ended in the meantime is looked at again first.
         same = {"uid": action.uid, "resourceVersion": action.resource_version}
@@ -202,7 +236,8 @@ class RunActor:
     async def _delete_pods(self, entry: RunEntry, action: actions.DeletePods) -> None:
         path = client.PODS.path(entry.facts.namespace)
         selectors = {
-            "labelSelector": f"{pods.LABEL_RUN_UID}={action.run_uid}",
+            "labelSelector": f"{pods.LABEL_RUN_UID}={action.run_uid}"
+            f",{pods.LABEL_RERUN}!={action.reruns + 1}",
             "fieldSelector": f"status.phase={action.phase}",
         }
         await self._delete(entry, path, None, selectors)
@@ -278,4 +313,5 @@ def _identity(snap: snapshot.RunSnapshot) -> podspec.RunIdentity:
         interval_start=run.interval_start,
         interval_end=run.interval_end,
         params=run.params,
+        rerun=snap.status.rerun.number if snap.status.rerun is not None else 0,
     )

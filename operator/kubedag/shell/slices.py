@@ -50,14 +50,18 @@ class Stored(NamedTuple):
     tasks: Tasks
 
 
+class Place(NamedTuple):
+    """Which slice of a run: those of a rerun are others, and count for nothing until it is stored."""
+
+    rerun: int
+    nth: int
+
+
 @dataclass(slots=True)
 class KnownSlices:
     """What is known of the slices of one run."""
 
-    stored: dict[int, Stored] = field(default_factory=dict)
-    """By their place."""
-    generation: int = 0
-    """How often the run had run again by what is stored."""
+    stored: dict[Place, Stored] = field(default_factory=dict)
     unread: bool = False
     """The rows are in slices, and either never were read, or somebody else has written some."""
     bytes_max: int | None = None
@@ -66,20 +70,22 @@ class KnownSlices:
     failures: int = 0
     load_after: float = 0.0
 
-    def changed(self, status: rows.RunStatus) -> Iterator[tuple[int, Tasks]]:
+    def changed(self, status: rows.RunStatus) -> Iterator[tuple[Place, Tasks]]:
         """The slices of a status that are not stored as they are."""
-        same = slices.generation(status) == self.generation
+        rerun = slices.generation(status)
         for index, part in enumerate(slices.split(status)[1]):
-            known = self.stored.get(index) if same else None
+            place = Place(rerun, index)
+            known = self.stored.get(place)
             if known is None or known.tasks != part:
-                yield index, part
+                yield place, part
 
     def put_into(self, status: rows.RunStatus) -> rows.RunStatus:
         """The status with the rows that are stored."""
-        if slices.generation(status) != self.generation:
-            return status  # those of a rerun count for nothing until it is stored
         found = dict(enumerate(slices.parts(status.tasks)))
-        found.update((index, one.tasks) for index, one in self.stored.items() if index in found)
+        rerun = slices.generation(status)
+        for index in found:
+            if (one := self.stored.get(Place(rerun, index))) is not None:
+                found[index] = one.tasks
         return slices.join(slices.main(status), found)
 
     def shrink(self) -> None:
@@ -128,8 +134,6 @@ class Slices:
     async def store(self, entry: RunEntry, status: rows.RunStatus) -> ClusterError | None:
         """Write what has changed; without an error, every row is stored."""
         todo = deque(entry.slices.changed(status))
-        if todo and entry.slices.generation != slices.generation(status):
-            entry.slices.stored, entry.slices.generation = {}, slices.generation(status)
         failed: list[ClusterError] = []
 
         async def work() -> None:
@@ -144,28 +148,27 @@ class Slices:
                 workers.create_task(work())
         return failed[0] if failed else None
 
-    async def _write(self, entry: RunEntry, index: int, tasks: Tasks) -> None:
-        known = entry.slices.stored.get(index)
+    async def _write(self, entry: RunEntry, place: Place, tasks: Tasks) -> None:
+        known = entry.slices.stored.get(place)
         version = known.resource_version if known is not None else ""
         try:
-            answer = await self._send(entry, index, tasks, version)
+            answer = await self._send(entry, place, tasks, version)
         except ApiError as error:
             if error.not_found and version:  # somebody has deleted it, and its rows are here
-                entry.slices.stored.pop(index, None)
-                answer = await self._send(entry, index, tasks, "")
+                entry.slices.stored.pop(place, None)
+                answer = await self._send(entry, place, tasks, "")
             elif error.already_exists:
-                version = await self._adopt(entry, index, error)
-                answer = await self._send(entry, index, tasks, version)
+                version = await self._adopt(entry, place, error)
+                answer = await self._send(entry, place, tasks, version)
             else:
                 raise
         version = self._answer.decode(answer).metadata.resource_version
-        entry.slices.stored[index] = Stored(version, tasks)
+        entry.slices.stored[place] = Stored(version, tasks)
 
-    async def _send(self, entry: RunEntry, index: int, tasks: Tasks, version: str) -> bytes:
+    async def _send(self, entry: RunEntry, place: Place, tasks: Tasks, version: str) -> bytes:
         """Create it, or change the one of that version."""
-        facts = entry.facts
-        name = naming.slice_name(facts.name, facts.uid, index, entry.slices.generation)
-        body = msgspec.json.encode(_manifest(entry, name, index, tasks, version))
+        facts, name = entry.facts, _name(entry.facts, place)
+        body = msgspec.json.encode(_manifest(entry, name, place.nth, tasks, version))
         if version:
             path = client.DAG_RUN_SLICES.path(facts.namespace, name)
             answer = await self._api.request("PUT", path, body=body)
@@ -176,30 +179,27 @@ class Slices:
         self.bytes_written += len(body)
         return answer
 
-    async def _adopt(self, entry: RunEntry, index: int, error: ApiError) -> str:
+    async def _adopt(self, entry: RunEntry, place: Place, error: ApiError) -> str:
         """The version of a slice that is there although the stored status knows of none."""
-        known, seen = entry.slices, entry.resource_version
-        if entry.status.slices and known.generation == slices.generation(entry.status):
+        facts, seen = entry.facts, entry.resource_version
+        if entry.status.slices and place.rerun == slices.generation(entry.status):
             # Then another leader has made it, and what it says is newer.
             raise ApiError(409, "Conflict", error.message)
-        facts = entry.facts
-        name = naming.slice_name(facts.name, facts.uid, index, known.generation)
-        path = client.DAG_RUN_SLICES.path(facts.namespace, name)
+        path = client.DAG_RUN_SLICES.path(facts.namespace, _name(facts, place))
         found = self._object.decode(await self._api.request("GET", path))
         if not _is_owned(found, facts.uid):
             raise error
-        if entry.status.slices and await self._newest_version(entry) != seen:
+        if place.rerun and await self._newest_version(entry) != seen:
             raise ApiError(409, "Conflict", error.message)  # another leader may go by it already
         return found.metadata.resource_version
 
-    def retire(self, facts: RunFacts, old: rows.RunStatus, new: rows.RunStatus) -> None:
+    def retire(self, entry: RunEntry, old: rows.RunStatus, new: rows.RunStatus) -> None:
         """Delete the slices of a status that was overcome by a rerun; nobody depends on that."""
-        generation = slices.generation(old)
-        if old.slices and generation != slices.generation(new):
-            names = [
-                naming.slice_name(facts.name, facts.uid, index, generation)
-                for index in range(old.slices)
-            ]
+        facts, rerun = entry.facts, slices.generation(old)
+        if old.slices and rerun != slices.generation(new):
+            names = [_name(facts, Place(rerun, index)) for index in range(old.slices)]
+            for index in range(old.slices):
+                entry.slices.stored.pop(Place(rerun, index), None)
             self._tasks.start(self._delete(facts.namespace, names))
 
     async def _delete(self, namespace: str, names: Sequence[str]) -> None:
@@ -261,15 +261,15 @@ class Slices:
         version: str = raw["metadata"]["resourceVersion"]
         return version
 
-    async def _list(self, entry: RunEntry) -> dict[int, Stored]:
-        facts, generation = entry.facts, slices.generation(entry.status)
+    async def _list(self, entry: RunEntry) -> dict[Place, Stored]:
+        facts, rerun = entry.facts, slices.generation(entry.status)
         path = client.DAG_RUN_SLICES.path(facts.namespace)
         left: list[str] = []
         params = {
             "labelSelector": f"{pods.LABEL_RUN_UID}={facts.uid}",
             "limit": str(PAGE_SLICES),
         }
-        found: dict[int, Stored] = {}
+        found: dict[Place, Stored] = {}
         for _ in range(PAGES_MAX):
             answer = await self._api.request(
                 "GET", path, params=params, timeout_seconds=TIMEOUT_SECONDS
@@ -277,12 +277,9 @@ class Slices:
             page = self._decoders.page(answer)
             for one in page.items:
                 index = one.first_task // slices.ROWS_PER_SLICE
-                names = [
-                    naming.slice_name(facts.name, facts.uid, index, number)
-                    for number in range(generation + 1)
-                ]
+                names = [_name(facts, Place(number, index)) for number in range(rerun + 1)]
                 if one.metadata.name == names[-1]:
-                    found[index] = Stored(one.metadata.resource_version, one.tasks)
+                    found[Place(rerun, index)] = Stored(one.metadata.resource_version, one.tasks)
                 elif one.metadata.name in names:
                     left.append(one.metadata.name)
             if not page.continue_token:
@@ -292,18 +289,23 @@ class Slices:
             self._tasks.start(self._delete(facts.namespace, left))
         return found
 
-    def _take(self, entry: RunEntry, found: dict[int, Stored]) -> None:
+    def _take(self, entry: RunEntry, found: dict[Place, Stored]) -> None:
         main = slices.main(entry.status)
-        lost = sum(index not in found for index in range(main.slices))
+        read = {place.nth for place in found}
+        lost = sum(index not in read for index in range(main.slices))
         if lost:
             self.lost += lost
             where = "/".join(entry.key[1:])
             log.warning("%s: %d of %d slices are lost; their tasks are judged by their Pods",
                         where, lost, main.slices)  # fmt: skip
-        entry.slices.stored, entry.slices.generation = found, slices.generation(main)
+        entry.slices.stored = found
         entry.slices.unread = False
-        entry.status = slices.join(main, {index: one.tasks for index, one in found.items()})
+        entry.status = slices.join(main, {place.nth: one.tasks for place, one in found.items()})
         self._store.pods.forget_recorded(entry.facts.uid, entry.status)
+
+
+def _name(facts: RunFacts, place: Place) -> str:
+    return naming.slice_name(facts.name, facts.uid, place.nth, place.rerun)
 
 
 def _manifest(

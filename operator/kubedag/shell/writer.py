@@ -170,7 +170,7 @@ class StatusWriter:
                 self._recorder.note(
                     group.DAG_RUN.kind, facts.namespace, facts.name, facts.uid, note
                 )
-            self.slices.retire(facts, old, status)
+            self.slices.retire(entry, old, status)
             if status.finished != old.finished or status.rerun != old.rerun:
                 entry.logs.clear()
                 entry.refusals.clear()

@@ -434,7 +434,7 @@ def test_while_it_waits_its_pods_are_tidied_up_as_ever():
     status = a_finished_status(ended("a", "Failed"), succeeded=False)
     pod = a_pod("a", 1, "Failed", exit_code=1)
     decision = decide(status, None, plan, pod, peers=[ACTIVE_OLDER])
-    assert decision.actions == (actions.DeletePods(RUN_UID, "Failed"),)
+    assert decision.actions == (actions.DeletePods(RUN_UID, "Failed", 0),)
     assert decision.status.condition("RerunPending").reason == "Queued"
 
 

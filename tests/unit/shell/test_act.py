@@ -197,13 +197,13 @@ def test_a_pod_is_deleted_only_as_it_was_seen():
 
 
 def test_the_ended_pods_of_a_run_are_deleted_by_one_call():
-    done = Done(AnsweringApi(), actions.DeletePods("uid-run", "Succeeded"))
+    done = Done(AnsweringApi(), actions.DeletePods("uid-run", "Succeeded", 2))
     (call,) = done.api.calls
     assert (call.method, call.path, call.params) == (
         "DELETE",
         PODS,
         {
-            "labelSelector": "kubedag.dev/run-uid=uid-run",
+            "labelSelector": "kubedag.dev/run-uid=uid-run,kubedag.dev/rerun!=3",
             "fieldSelector": "status.phase=Succeeded",
         },
     )
