@@ -44,7 +44,8 @@ class BackfillSpec(Ruled, Spec):
     start_time: Time
     """startTime is the start of the range; the first interval starts then or later."""
     end_time: Time
-    """endTime is the end of the range; the last interval ends then or earlier."""
+    """endTime is the end of the range; the last interval ends then or earlier. Intervals that have
+    not ended when the Backfill is planned are left to the schedule."""
     reprocess: Reprocess = Reprocess.NONE
     """reprocess says which runs that exist already run again: None of them, Failed ones, or all
     Completed ones, whether they succeeded or failed. One that is active is left alone."""

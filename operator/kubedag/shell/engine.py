@@ -78,7 +78,7 @@ class Engine:
             self._namespaces,
             self._chance,
         )
-        wake = self._pace.wake
+        wake, tell = self._pace.wake, partial(_tell, recorder)
         self.writer = StatusWriter(
             api, self.store, self.queue, recorder, self.tasks, window_seconds=window_seconds
         )
@@ -86,15 +86,7 @@ class Engine:
             self.store,
             self.queue,
             self._pace,
-            RunActor(
-                api,
-                self.pods,
-                wake,
-                clock,
-                self.tasks,
-                partial(_tell, recorder),
-                self.store.put_run,
-            ),
+            RunActor(api, self.pods, wake, clock, self.tasks, tell, self.store.put_run),
             DAGActor(api, self.revisions, wake, self.store, clock, self.tasks, self._pace.burst),
             BackfillActor(api, wake, self.store, clock, self.tasks),
             self.writer,
