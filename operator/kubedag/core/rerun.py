@@ -1,4 +1,4 @@
-"""What it takes for a run that has ended to run again, or a part of it (ADR 17).
+"""What it takes for a run that has ended to run again, or a part of it (ADR 18).
 
 Nothing else leaves an end. The wish stands in the spec and has an id; what was fulfilled stands in
 the status, so no wish is fulfilled twice. Until it may start, the run stays as it ended. Then, in
