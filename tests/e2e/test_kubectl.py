@@ -20,10 +20,23 @@ def test_get_dags_shows_whether_it_is_ready_and_how_its_last_run_ended(examples)
     header, line = columns(namespace.kubectl("get", "dags"))
 
     assert header == [
-        *("NAME", "READY", "SUSPENDED", "TASKS", "ACTIVE", "LAST RUN", "LAST STATE", "AGE")
+        *("NAME", "READY", "SUSPENDED", "SCHEDULE", "NEXT RUN", "ACTIVE"),
+        *("LAST RUN", "LAST STATE", "AGE"),
     ]
-    assert line[:5] == ["hello", "True", "false", "2", "0"]
-    assert line[6] == "Succeeded"
+    assert line[:4] == ["hello", "True", "false", "0"]
+    assert line[5] == "Succeeded"
+
+
+def test_get_dags_shows_when_it_runs_next(namespace):
+    schedule = {"cron": "30 4 1 1 *", "timeZone": "Asia/Kolkata"}
+    namespace.apply(kube.dag("yearly", kube.task("only"), schedule=schedule))
+    namespace.wait("dag/yearly", "jsonpath={.status.nextRun}")
+
+    header, line = columns(namespace.kubectl("get", "dags"))
+
+    shown = dict(zip(header, line, strict=False))
+    assert shown["SCHEDULE"] == "30 4 1 1 * Asia/Kolkata"
+    assert re.fullmatch(r"\d{4}-12-31T23:00:00Z", shown["NEXT RUN"])
 
 
 def test_get_dagruns_shows_state_and_progress(examples):
