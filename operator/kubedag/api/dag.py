@@ -182,8 +182,8 @@ class DAGStatus(Status):
     consecutive_failures: Amount | None = None
     """consecutiveFailures is how many of the last runs in a row failed, as
     suspendAfterConsecutiveFailures counts them."""
-    failures_since: Time | None = None
-    """failuresSince is from when on failures count: the DAG was changed then, after too many."""
+    failures_start_time: Time | None = None
+    """failuresStartTime is from when on failures count: the DAG was changed then, after too many."""
 
 
 class DAG(Ruled, Spec):

@@ -250,7 +250,7 @@ def _status(
         last_interval=timed.last_interval,
         last_skipped=timed.last_skipped,
         consecutive_failures=timed.consecutive_failures,
-        failures_since=timed.failures_since,
+        failures_start_time=timed.failures_start_time,
     )
 
 

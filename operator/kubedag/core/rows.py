@@ -224,7 +224,7 @@ class DAGStatus(Record, frozen=True):
     last_interval: Interval | None = None
     last_skipped: SkippedIntervals | None = None
     consecutive_failures: int | None = None
-    failures_since: str | None = None
+    failures_start_time: str | None = None
 
     def condition(self, type_: str) -> Condition | None:
         """The condition of that type, or None."""

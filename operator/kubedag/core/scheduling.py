@@ -36,7 +36,7 @@ class Word(NamedTuple):
     last_interval: rows.Interval | None = None
     last_skipped: rows.SkippedIntervals | None = None
     consecutive_failures: int | None = None
-    failures_since: str | None = None
+    failures_start_time: str | None = None
 
 
 class Scheduling(NamedTuple):
@@ -59,7 +59,7 @@ def decide(
             last_interval=old.last_interval,
             last_skipped=old.last_skipped,
             consecutive_failures=failures if dag.failures_max else None,
-            failures_since=since,
+            failures_start_time=since,
         )
         return Scheduling(word)
     facts = pauses.Facts(ready, dag.suspend, failures, dag.failures_max)
@@ -68,10 +68,10 @@ def decide(
         last_interval=old.last_interval,
         last_skipped=old.last_skipped,
         consecutive_failures=failures,
-        failures_since=since,
+        failures_start_time=since,
     )
     told = old.condition(rows.SCHEDULED)
-    if ready == rows.UNKNOWN and told is not None and since == old.failures_since:
+    if ready == rows.UNKNOWN and told is not None and since == old.failures_start_time:
         return Scheduling(kept._replace(condition=told, next_run=old.next_run))
     if dag.plan is None or dag.plan.schedule is None or dag.policy is None:
         return Scheduling(kept._replace(condition=pauses.condition(facts, dag.generation)))
@@ -90,7 +90,7 @@ def failures_since(
         and told.observed_generation != dag.generation
     ):
         return instants.text(now)
-    return snap.status.failures_since
+    return snap.status.failures_start_time
 
 
 def needs(
@@ -102,7 +102,7 @@ def needs(
         return True
     if dag.failures_max is None:
         return False
-    return snap.history.in_streak(run, snap.status.failures_since or "", dag.failures_max)
+    return snap.history.in_streak(run, snap.status.failures_start_time or "", dag.failures_max)
 
 
 @dataclass(slots=True)

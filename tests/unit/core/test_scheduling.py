@@ -295,7 +295,7 @@ def test_failures_before_a_change_are_forgiven_and_those_after_it_are_not():
     dag.look(day(6, 2))
     assert len(dag.runs) == 6
     assert dag.scheduled.reason == "TooManyFailures"
-    assert dag.status.failures_since == stamp(6, 1)
+    assert dag.status.failures_start_time == stamp(6, 1)
 
 
 def test_they_stay_forgiven_while_the_change_is_judged():
@@ -309,7 +309,7 @@ def test_they_stay_forgiven_while_the_change_is_judged():
     )
     found = decide_dag.decide(snap, day(6, 2)).status
     assert found.condition("Scheduled").reason == "NotReady"
-    assert found.failures_since == stamp(6, 1)
+    assert found.failures_start_time == stamp(6, 1)
 
 
 def test_a_run_that_is_replaced_or_never_started_has_not_failed():
