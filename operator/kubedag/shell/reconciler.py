@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final
 
 from kubedag.core import decide_backfill, decide_dag, decide_run, rerun
 from kubedag.shell import backfill_view
+from kubedag.shell.burst import Burst
 from kubedag.shell.queue import KeyedQueue, QueueClosed
 
 if TYPE_CHECKING:
@@ -40,9 +41,12 @@ class Pace:
     def __init__(self, queue: KeyedQueue[Key]) -> None:
         self._queue = queue
         self._rested_at: dict[Key, float] = {}
+        self.burst = Burst(self.wake)
 
     def wake(self, key: Key) -> None:
-        """Have a key looked at as soon as it has rested."""
+        """Have a key looked at as soon as it has rested, and nothing more urgent is under way."""
+        if self.burst.holds(key):
+            return
         due = self._rested_at.get(key)
         if due is None:
             self._queue.add(key)
@@ -162,7 +166,7 @@ class Reconciler:
             decision.status.start_time
         ):
             self._store.wake_around(entry)
-        elif rerun.is_stuck(was) != rerun.is_stuck(decision.status):
+        elif entries.is_out_of_the_way(was) != entries.is_out_of_the_way(decision.status):
             self._store.wake_waiting(namespace, entry.facts.dag_name)
         return decision.wake_at
 
