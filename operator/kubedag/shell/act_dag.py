@@ -85,7 +85,9 @@ class DAGActor:
                 case actions.DeleteRun():
                     self._once(entry, action.uid, self._delete_run, action)
                 case actions.CreateRun():
-                    entry.creating.setdefault(action.name, action)
+                    if action.name not in entry.busy:
+                        entry.creating[action.name] = action
+                        self._burst.begin()
                     self._once(entry, action.name, self._create_run, action)
                 case _:
                     assert_never(action)
