@@ -245,10 +245,7 @@ def may_never(facts: Facts, run: RunFacts, wish: Object, past_is_good: bool) -> 
     names = {task["name"] for task in spec["tasks"]}
     if not names.issuperset(wish.get("tasks", ())):
         return True
-    if not spec.get("dependsOnPast"):
-        return False
-    # Of two that wait for each other, the one to replace and the one to have succeeded, neither runs.
-    return not past_is_good or spec.get("concurrencyPolicy") == "Replace"
+    return bool(spec.get("dependsOnPast")) and not past_is_good
 
 
 def waits(run: RunFacts) -> Iterator[str]:

@@ -44,6 +44,8 @@ class ObjectServer:
         path = call.path.removesuffix("/status")
         if path not in self.objects:
             return ApiError(404, "NotFound", f"{path} not found")
+        if call.method == "DELETE":
+            return self.objects.pop(path)
         return self._put(path, call) if call.method == "PUT" else self.objects[path]
 
     @property

@@ -49,13 +49,11 @@ def admit(run: snapshot.RunFacts, peers: Sequence[snapshot.Peer], plan: plans.Pl
 def admit_again(
     run: snapshot.RunFacts, peers: Sequence[snapshot.Peer], plan: plans.Plan
 ) -> Admission:
-    """May `run`, which has ended, run again beside `peers`? Whatever it is told, it can wait."""
-    verdict = admit(run, peers, plan)
-    if not verdict.final:
-        return verdict
-    return Admission(
-        admitted=False, reason=QUEUED, message=f"waits for its turn: {verdict.message}"
-    )
+    """May `run`, which has ended, run again beside `peers`? It can wait whatever the policy is."""
+    past = _past(run, peers) if plan.depends_on_past else YES
+    if not past.admitted or plan.concurrency_policy == "Allow":
+        return past
+    return _queue(run, peers, plan)
 
 
 def replaced_by(run: snapshot.RunFacts, peers: Sequence[snapshot.Peer], plan: plans.Plan) -> str:
@@ -88,7 +86,9 @@ def _past(run: snapshot.RunFacts, peers: Sequence[snapshot.Peer]) -> Admission:
 def _queue(run: snapshot.RunFacts, peers: Sequence[snapshot.Peer], plan: plans.Plan) -> Admission:
     place = _place(run.order, plan, of_backfill=run.of_backfill)
     ahead = sum(
-        _waits(peer) and _place(peer.order, plan, of_backfill=peer.of_backfill) < place
+        _waits(peer)
+        and _place(peer.order, plan, of_backfill=peer.of_backfill) < place
+        and not (peer.waits_for_past and peer.order > run.order)
         for peer in peers
     )
     return _if(_active(peers) + ahead < plan.max_active_runs, plan)
@@ -138,7 +138,7 @@ def _waits(peer: snapshot.Peer) -> bool:
 def _takes_the_place(peer: snapshot.Peer, run: snapshot.RunFacts) -> bool:
     """Is it one of the newer runs that replace this one?"""
     out_of_it = peer.finished or peer.suspended or peer.reruns or peer.of_backfill
-    return not out_of_it and peer.order > run.order
+    return not out_of_it and not peer.waits_for_past and peer.order > run.order
 
 
 def _place(

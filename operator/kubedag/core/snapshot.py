@@ -92,6 +92,8 @@ class Peer(NamedTuple):
     suspended: bool = False
     reruns: bool = False
     """It has ended, and waits to run again: as good as a run that has not started."""
+    waits_for_past: bool = False
+    """It waits for one before it to succeed, so those are not to wait for it."""
     of_backfill: bool = False
 
 

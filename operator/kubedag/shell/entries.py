@@ -17,6 +17,7 @@ from kubedag.core import (
     decide_dag,
     history,
     plan,
+    reasons_elsewhere,
     rerun,
     rows,
     slices,
@@ -147,6 +148,7 @@ class RunEntry:
             succeeded=newest.succeeded,
             suspended=self.facts.suspend or (rerun.is_stuck(newest) if reruns else held),
             reruns=reruns,
+            waits_for_past=waits_for_past(newest),
             of_backfill=self.facts.of_backfill,
         )
 
@@ -242,3 +244,9 @@ class Taker(NamedTuple):
 
     put: Callable[[Mapping[str, Any]], None]
     drop: Callable[..., None]
+
+
+def waits_for_past(status: rows.RunStatus) -> bool:
+    """Does a run wait for one before it to succeed?"""
+    said = status.condition(rows.RERUN_PENDING if status.finished else rows.SUCCEEDED_CONDITION)
+    return said is not None and said.reason == reasons_elsewhere.DEPENDS_ON_PAST.name

@@ -13,7 +13,7 @@ import time
 from typing import TYPE_CHECKING, Final
 
 from kubedag.core import decide_backfill, decide_dag, decide_run, rerun
-from kubedag.shell import backfill_view
+from kubedag.shell import backfill_view, entries
 from kubedag.shell.burst import Burst
 from kubedag.shell.queue import KeyedQueue, QueueClosed
 
@@ -166,8 +166,11 @@ class Reconciler:
             decision.status.start_time
         ):
             self._store.wake_around(entry)
-        elif entries.is_out_of_the_way(was) != entries.is_out_of_the_way(decision.status):
+        elif rerun.is_stuck(was) != rerun.is_stuck(decision.status):
             self._store.wake_waiting(namespace, entry.facts.dag_name)
+        elif entries.waits_for_past(was) != entries.waits_for_past(decision.status):
+            for other in self._store.siblings(namespace, entry.facts.dag_name).reruns.values():
+                self._queue.add(other.key)
         return decision.wake_at
 
     def _pod(self, key: Key) -> None:

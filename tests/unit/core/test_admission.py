@@ -215,3 +215,26 @@ def test_it_is_said_which_run_is_waited_for():
 def test_a_run_is_replaced_by_newer_ones(policy, most, peers, name):
     plan = a_plan(concurrencyPolicy=policy, maxActiveRuns=most)
     assert admission.replaced_by(RUN, peers, plan) == name
+
+
+# --- Runs that run again ---------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("policy", ["Queue", "Replace"])
+def test_a_run_does_not_wait_for_one_that_waits_for_it(policy):
+    """Found by the simulation: the DAG had come to depend on the past after the first had begun."""
+    plan = a_plan(concurrencyPolicy=policy)
+    later = Peer("later", (stamp(9), stamp(9), "later"), waits_for_past=True)
+    run = run_facts(run_type="Backfill", logical_time=stamp(1))
+    assert admission.admit_again(run, [later], plan).admitted
+    by_hand = run_facts(logical_time=stamp(1))
+    assert admission.admit_again(by_hand, [later], plan).admitted
+    assert admission.replaced_by(by_hand, [later], plan) == ""
+
+
+@pytest.mark.parametrize("policy", ["Queue", "Forbid", "Replace"])
+def test_a_run_that_is_to_run_again_waits_whatever_the_policy(policy):
+    plan = a_plan(concurrencyPolicy=policy)
+    newer = Peer("newer", (stamp(9), stamp(9), "newer"), started=True)
+    verdict = admission.admit_again(run_facts(logical_time=stamp(1)), [newer], plan)
+    assert (verdict.admitted, verdict.final, verdict.reason) == (False, False, "Queued")

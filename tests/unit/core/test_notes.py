@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 
 from kubedag.core import notes, rows
@@ -260,3 +261,57 @@ def ready(status, message="m", reason="R"):
 )  # fmt: skip
 def test_what_is_told_of_a_dag(old, new, expected):
     assert told(notes.of_dag(old, new)) == expected
+
+
+def again(status, wish, tasks, number=1):
+    return msgspec.structs.replace(status, rerun=rows.Rerun(wish, number, stamp(9), tasks))
+
+
+BEFORE = a_finished_status(a_row("a", "Failed"), a_row("b", "Succeeded"), succeeded=False)
+
+
+@pytest.mark.parametrize(
+    ("new", "expected"),
+    [
+        pytest.param(
+            again(a_status(a_row("a", "Queued"), a_row("b", "Succeeded")), "x", 1),
+            ["rerun x: 1 of 2 tasks run again, with revision pipeline-rev"], id="a part",
+        ),
+        pytest.param(
+            again(a_status(a_row("a", "Queued"), a_row("b", "Waiting")), "x", 2),
+            ["rerun x: all tasks run again, with revision pipeline-rev"], id="all",
+        ),
+        pytest.param(
+            again(a_status(a_row("a", "Queued")), "x", 1),
+            ["rerun x: its task runs again, with revision pipeline-rev"], id="all there is",
+        ),
+        pytest.param(
+            again(BEFORE, "x", 0), ["rerun x: nothing is left to run again"], id="nothing",
+        ),
+    ],
+)  # fmt: skip
+def test_a_rerun_is_told_with_what_runs_again(new, expected):
+    found = notes.of_run(BEFORE, new)
+    assert [note.message for note in found if note.reason == "RunRerun"] == expected
+    assert told(found) == [("Normal", "RunRerun")]
+
+
+def test_the_end_of_a_rerun_is_told_and_what_was_told_before_is_not():
+    begun = again(a_status(a_row("a", "Queued"), a_row("b", "Succeeded")), "x", 1)
+    ended = again(a_finished_status(a_row("a", "Succeeded"), a_row("b", "Succeeded")), "x", 1)
+    assert told(notes.of_run(begun, ended)) == [("Normal", "RunSucceeded")]
+    assert told(notes.of_run(ended, ended)) == []
+
+
+def test_a_rerun_that_ends_as_it_begins_is_told_with_its_end():
+    ended = a_finished_status(a_row("b", "Succeeded"), completed=200)
+    found = notes.of_run(BEFORE, again(ended, "x", 0))
+    assert told(found) == [("Normal", "RunRerun"), ("Normal", "RunSucceeded")]
+
+
+def test_attempts_of_before_are_not_told_again_when_rows_move():
+    row = a_row("b", "Succeeded", attempt=2, attempts=(
+        an_attempt(1, "Failed", log=rows.LogTail("None")), an_attempt(2, "Succeeded")))  # fmt: skip
+    old = a_finished_status(a_row("a", "Failed"), row, succeeded=False)
+    moved = msgspec.structs.replace(a_status(row), revision="other")
+    assert told(notes.of_run(old, again(moved, "x", 1))) == [("Normal", "RunRerun")]

@@ -321,11 +321,11 @@ WAITS = {
     ),
     "forbidden, which passes": (
         {"peers": [ACTIVE_OLDER], "policy": "Forbid"}, "Queued",
-        "waits for its turn: the DAG forbids more than 1 active runs, and 1 are active",
+        "waits for its turn: the DAG allows 1 active run",
     ),
     "a newer one that would replace it": (
         {"peers": [ACTIVE_NEWER], "policy": "Replace"}, "Queued",
-        "waits for its turn: a newer run takes its place",
+        "waits for its turn: the DAG allows 1 active run",
     ),
     "a Pod that is still to end": (
         {"pods": {"load": (a_pod("load", 3, "Running"),)}}, "PodsEnding",

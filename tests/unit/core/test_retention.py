@@ -72,3 +72,10 @@ def test_a_dag_may_keep_nothing():
         ["a", "b"],
         None,
     )
+
+
+def test_a_run_that_is_to_run_again_stays_however_old_it_is():
+    wanted = a_summary("wanted", 0, rerun_wanted="1")
+    done = a_summary("done", 1, rerun_wanted="1", rerun_id="1")
+    found, _ = expired(wanted, done, now=10 * DAY, ttl_seconds_after_finished=1)
+    assert found == ["done"]

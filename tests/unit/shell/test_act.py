@@ -30,6 +30,7 @@ def owned_by(*owners):
 ALONE = owned_by()
 CREATE = actions.CreatePod(POD.metadata.name, 0, 1)
 PODS = "/api/v1/namespaces/ns/pods"
+RUN_PATH = "/apis/kubedag.dev/v1alpha1/namespaces/ns/dagruns/run"
 EXISTS = ApiError(409, "AlreadyExists", "exists")
 CUT = Unreachable("cut", maybe_applied=True)
 
@@ -194,6 +195,31 @@ def test_a_pod_is_deleted_only_as_it_was_seen():
     assert (call.method, call.path) == ("DELETE", f"{PODS}/p")
     assert call.body == {"preconditions": {"uid": "uid-p", "resourceVersion": "7"}}
     assert done.entry.deleting == set()
+
+
+@pytest.mark.parametrize(
+    ("version", "expected"), [("1", [f"GET {RUN_PATH}", f"DELETE {PODS}/p"]), ("2", [f"GET {RUN_PATH}"])],
+    ids=["the run is as it is known", "another leader has written"],
+)  # fmt: skip
+def test_what_a_leader_of_yesterday_may_not_know_is_ended_only_after_a_look(version, expected):
+    run = {"metadata": {"name": "run", "resourceVersion": version}}
+    done = Done(AnsweringApi(run, {}), actions.DeletePod("p", "uid-p", "7", sure=False))
+    assert done.api.asked == expected
+    assert done.entry.deleting == set()
+
+
+@pytest.mark.parametrize(("version", "asked"), [("1", 2), ("2", 1)])
+def test_nor_is_it_let_go_before_that(version, asked):
+    run = {"metadata": {"name": "run", "resourceVersion": version}}
+    release = actions.ReleasePod("p", "uid-p", "7", sure=False)
+    done = Done(AnsweringApi(run, encoded(POD)), release)
+    assert len(done.api.asked) == asked
+
+
+def test_a_look_that_fails_is_tried_again():
+    unsure = actions.DeletePod("p", "uid-p", "7", sure=False)
+    done = Done(AnsweringApi(CUT), unsure)
+    assert (done.api.asked, done.woken) == ([f"GET {RUN_PATH}"], [done.entry.key])
 
 
 def test_the_ended_pods_of_a_run_are_deleted_by_one_call():
