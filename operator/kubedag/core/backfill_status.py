@@ -126,17 +126,17 @@ def estimate(
     """When it will be over if it goes on as it has; None while nothing of it has ended.
 
     It follows from the last run that ended, so that it stands still between two, and one that was
-    told stays as long as it is not far off: each change costs a write.
+    told stays as long as it is not far off: each change costs a write. One that has passed is none.
     """
     over, left = found.succeeded + found.failed, found.planned + found.queued + found.active
     if not (over and left and made.completed and told.start_time):
         return None
     began = instants.parse(told.start_time)
     last = max(instants.parse(made.completed), began + timedelta(seconds=1))
-    end = last + (last - began) * (left / over)
+    end = min(last + (last - began) * (left / over), last + timedelta(days=ESTIMATE_DAYS_MAX))
+    end = end.replace(microsecond=0)  # as it is told
     if end <= now:
-        last, end = now, now + (now - began) * (left / over)
-    end = min(end, now + timedelta(days=ESTIMATE_DAYS_MAX))
+        return None
     before = told.estimated_completion_time
     if before is not None and (was := instants.parse(before)) > now:
         tolerance = max(ESTIMATE_SECONDS_MIN, (end - last).total_seconds() * ESTIMATE_TOLERANCE)

@@ -65,24 +65,36 @@ def decide(snap: BackfillSnapshot, now: datetime) -> actions.BackfillDecision:
             status
         )  # the plan is stored before anything is done for it
     todo = _actions(snap, made, now)
-    trouble = snap.trouble
-    wake_at = trouble.retry_at if trouble is not None and trouble.holds(now) else None
-    return actions.BackfillDecision(status, todo, wake_at)
+    return actions.BackfillDecision(status, todo, _wake_at(snap, status, now))
+
+
+def _wake_at(
+    snap: BackfillSnapshot, status: backfill_rows.BackfillStatus, now: datetime
+) -> datetime | None:
+    """When it may ask again what was refused, or has to take back an estimate that has passed."""
+    moments = []
+    if snap.trouble is not None and snap.trouble.holds(now):
+        moments.append(snap.trouble.retry_at)
+    if status.estimated_completion_time is not None:
+        moments.append(instants.parse(status.estimated_completion_time))
+    return min(moments, default=None)
 
 
 def _pin(snap: BackfillSnapshot, now: datetime) -> Pin | backfill_words.Word:
     """The plan that is stored; or a new one by the DAG as it is, or what that waits for."""
-    stored = snap.status
-    if stored.revision and stored.start_time and not _was_dry(snap):
+    stored, word = snap.status, backfill_words.unready(snap)
+    was_dry = _was_dry(snap)
+    kept = not was_dry or (snap.wish.dry_run and word is not None and snap.pinned is not None)
+    if stored.revision and stored.start_time and kept:
         if snap.pinned is None:
             return backfill_words.revision_lost(stored.revision)
         return Pin(stored.revision, stored.start_time, snap.pinned)
-    if word := backfill_words.unready(snap):
+    if word is not None:
         return word
     assert snap.dag is not None
     assert snap.current is not None
     start = instants.text(now)
-    if _was_dry(snap) and snap.wish.dry_run and stored.revision == snap.dag.revision:
+    if was_dry and snap.wish.dry_run and stored.revision == snap.dag.revision:
         start = stored.start_time or start
     return Pin(snap.dag.revision, start, snap.current)
 
@@ -108,7 +120,10 @@ def _unplanned(
     """Nothing is known of its intervals; whatever waits of it is called back if it is cancelled."""
     told = _told(snap)
     if not snap.wish.cancel and not word.final:
-        return actions.BackfillDecision(_goes_on(told, snap.wish, word, now))
+        fresh = backfill_rows.BackfillStatus(
+            observed_generation=snap.wish.generation, conditions=told.conditions
+        )
+        return actions.BackfillDecision(_goes_on(fresh, snap.wish, word, now))
     runs = [*snap.unfinished(), *snap.finished()]
     back = call_back(snap.wish, runs) if snap.wish.cancel else ()
     if any(snap.wish.owns(run) and not run.finished for run in runs) or back:

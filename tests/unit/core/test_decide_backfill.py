@@ -370,7 +370,22 @@ def test_it_estimates_its_end_by_the_rate_so_far():
     status = decide(a_backfill(wish, at_minutes(0, 5), at_minutes(1, 10))).status
     later = NOW + timedelta(minutes=11)
     status = decide(a_backfill(wish, at_minutes(0, 5), at_minutes(1, 10)), later).status
-    assert status.estimated_completion_time == instants.text(NOW + timedelta(minutes=50))
+    end = NOW + timedelta(minutes=50)
+    assert status.estimated_completion_time == instants.text(end)
+    found = decide(a_backfill(wish, at_minutes(0, 5), at_minutes(1, 10)), later)
+    assert found.wake_at == end
+    late = decide(a_backfill(wish, at_minutes(0, 5), at_minutes(1, 10)), end).status
+    assert late.estimated_completion_time is None
+
+
+@pytest.mark.parametrize("runs", range(1, 9))
+def test_it_never_wakes_at_a_moment_that_has_passed(runs):
+    wish, over = a_wish(9), [at_minutes(n, n + 1) for n in range(runs)]
+    now = NOW + timedelta(minutes=runs)
+    end = (timedelta(minutes=runs) * 9 / runs).total_seconds()
+    for seconds in (0, end - runs * 60 - 0.4, end - runs * 60 + 0.4):
+        found = decide(a_backfill(wish, *over), now + timedelta(seconds=seconds))
+        assert found.wake_at is None or found.wake_at > now + timedelta(seconds=seconds)
 
 
 def test_an_estimate_that_is_not_far_off_stays_as_it_is():
@@ -410,6 +425,25 @@ def test_a_dry_run_is_planned_anew_when_it_becomes_a_real_one():
     real = decide(a_backfill(a_wish(), status=stored, dag=dag), later)
     assert (real.actions, real.status.revision) == ((), "newer")
     assert real.status.start_time == instants.text(later)
+
+
+GONE = {"dag": None, "current": None}
+
+
+def test_a_dry_run_stays_as_it_is_while_its_dag_is_away():
+    stored = decide(a_backfill(a_wish(dry_run=True))).status
+    away = decide(a_backfill(a_wish(dry_run=True), status=stored, **GONE))
+    assert away.status == stored
+
+
+def test_a_dry_run_that_becomes_a_real_one_waits_for_its_dag_and_is_then_planned_anew():
+    stored = decide(a_backfill(a_wish(dry_run=True))).status
+    away = decide(a_backfill(a_wish(), status=stored, **GONE)).status
+    assert (word(away)[1], away.revision, away.intervals) == ("DAGNotFound", "", None)
+    assert decide(a_backfill(a_wish(), status=away, pinned=None, **GONE)).status == away
+    later = NOW + timedelta(hours=1)
+    back = decide(a_backfill(a_wish(), status=away, pinned=None), later).status
+    assert (back.start_time, back.intervals.planned) == (instants.text(later), 5)
 
 
 # --- Ends ------------------------------------------------------------------------------------
