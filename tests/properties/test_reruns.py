@@ -86,6 +86,7 @@ def ended(draw):
         status=status,
         run=run_facts(uid=RUN_UID),
         newest=snapshot.Source(newest, OTHER, 2),
+        gone={one.pod_name for row in tasks for one in row.attempts},
     )
 
 

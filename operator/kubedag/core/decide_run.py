@@ -73,7 +73,11 @@ def _is_to_run_again(snap: snapshots.RunSnapshot, now: datetime) -> actions.RunD
     if wait is not None:
         decision = _has_finished(snap, now)
         assert decision is not None
-        return replace_(decision, status=reruns.waiting(decision.status, snap.run, wait, now))
+        return replace_(
+            decision,
+            status=reruns.waiting(decision.status, snap.run, wait, now),
+            actions=decision.actions + reruns.unconfirmed(snap),
+        )
     assert source is not None
     status = reruns.fulfilled(snap, source, wish, now)
     if status.finished:

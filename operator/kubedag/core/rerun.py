@@ -14,6 +14,7 @@ import msgspec
 
 from kubedag.api.enums import RerunRevision, RerunScope
 from kubedag.core import (
+    actions,
     admission,
     attempts,
     describe,
@@ -26,6 +27,7 @@ from kubedag.core import (
     rows,
     snapshot,
     states,
+    vanished,
     words,
 )
 
@@ -86,13 +88,26 @@ def _not_yet(snap: snapshot.RunSnapshot, plan: plans.Plan) -> Wait | None:
     if snap.run.suspend:
         return Wait(reasons_elsewhere.SUSPENDED.name, "spec.suspend of the run is true")
     living = [pod for seen in snap.pods.values() for pod in seen if not pods.has_ended(pod)]
-    if living or snap.creating:
+    if living or snap.creating or unconfirmed(snap):
         message = "waits for Pods of the run that are still to end"
         return Wait(reasons_elsewhere.PODS_ENDING.name, message)
     if snap.beginning:
         return None
     verdict = admission.admit_again(snap.run, snap.peers, plan)
     return None if verdict.admitted else Wait(verdict.reason, verdict.message)
+
+
+def unconfirmed(snap: snapshot.RunSnapshot) -> tuple[actions.ConfirmGone, ...]:
+    """What to ask of a run that was given up: whether Pods are gone that nobody sees."""
+    index = plan.index if (plan := snap.known_plan) is not None else {}
+    return tuple(
+        actions.ConfirmGone(row.attempts[-1].pod_name, "", index[row.name], row.attempt)
+        for row in snap.status.tasks
+        if row.attempts
+        and row.name in index
+        and row.attempts[-1].pod_name not in snap.gone
+        and vanished.is_missing(row.attempts[-1], snap.pods.get(row.name, ()))
+    )
 
 
 def _no_source(snap: snapshot.RunSnapshot, wish: snapshot.RerunRequest) -> Wait:

@@ -174,3 +174,10 @@ class RunSnapshot:
     """How large a slice of the rows may be, once the API has refused the status as too large."""
     peers: Sequence[Peer] = ()
     """Filled in only where limits between runs are asked for."""
+
+    @property
+    def known_plan(self) -> plans.Plan | None:
+        """What the run goes by, or would if it ran again: actions count tasks by it."""
+        if self.plan is not None or self.newest is None:
+            return self.plan
+        return self.newest.plan

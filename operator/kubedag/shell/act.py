@@ -93,9 +93,10 @@ class RunActor:
                 case actions.CaptureLog():
                     self._capture_once(entry, snap.plan, action)
                 case actions.ConfirmGone():
-                    assert snap.plan is not None
-                    task, identity = snap.plan.tasks[action.task_index], _identity(snap)
-                    mark = pod_keeper.mark_of(snap.plan, task, identity, action.attempt)
+                    plan = snap.known_plan
+                    assert plan is not None
+                    task, identity = plan.tasks[action.task_index], _identity(snap)
+                    mark = pod_keeper.mark_of(plan, task, identity, action.attempt)
                     self._keeper.confirm(entry, action, mark)
                 case actions.ReadEvents():
                     self._events.read(entry, action, _masks(snap.plan))

@@ -278,12 +278,38 @@ def test_the_number_of_a_pod_that_came_too_late_is_taken():
     assert (row.attempt, row.earlier_attempts, row.attempts) == (1, 1, ())
 
 
+GIVEN_UP = a_finished_status(
+    a_row("a", "Failed", reason="RevisionNotFound", attempt=1, attempts=(an_attempt(1, "Running"),)),
+    succeeded=False, reason="RevisionNotFound",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("by", ["Same", "Newest"])
+def test_a_pod_that_is_not_seen_is_asked_for_before_its_task_runs_again(by):
+    """Found by the simulation: another leader had created it."""
+    plan = a_plan(a_task("a"))
+    given = {"newest": newest(plan), "dag": READY} if by == "Newest" else {}
+    asked = wish(revision=by)
+    decision = decide(GIVEN_UP, asked, plan if by == "Same" else None, **given)
+    name = GIVEN_UP.tasks[0].attempts[0].pod_name
+    assert decision.actions == (actions.ConfirmGone(name, "", 0, 1),)
+    assert decision.status.condition("RerunPending").reason == "PodsEnding"
+    again = decide(GIVEN_UP, asked, plan if by == "Same" else None, gone={name}, **given)
+    assert (again.status.finished, again.actions) == (False, ())
+
+
+def test_what_a_pod_tells_of_a_run_that_was_given_up_is_not_lost():
+    plan = a_plan(a_task("a"))
+    pod = a_pod("a", 1, "Failed", exit_code=3)
+    (row,) = decide(GIVEN_UP, None, plan, pod).status.tasks
+    assert [(one.reason, one.exit_code) for one in row.attempts] == [("ExitCode", 3)]
+    assert (row.state, row.user_failures) == ("Queued", 0)
+
+
 def test_an_attempt_that_nobody_saw_the_end_of_is_closed():
     plan = a_plan(a_task("a"))
-    row = a_row("a", "Failed", reason="RevisionNotFound", attempt=1,
-                attempts=(an_attempt(1, "Running"),))  # fmt: skip
-    status = a_finished_status(row, succeeded=False, reason="RevisionNotFound")
-    (row,) = decide(status, None, plan).status.tasks
+    gone = {GIVEN_UP.tasks[0].attempts[0].pod_name}
+    (row,) = decide(GIVEN_UP, None, plan, gone=gone).status.tasks
     (attempt,) = row.attempts
     assert (attempt.state, attempt.reason, attempt.failure_class) == (
         "Failed", "PodDeleted", "Infra",
