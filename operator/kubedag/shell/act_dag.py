@@ -12,7 +12,6 @@ import orjson
 
 from kubedag.core import actions, answers, places, pods, refusals
 from kubedag.shell import client, definitions, nesting
-from kubedag.shell.burst import Burst
 from kubedag.shell.create_run import RunCreator
 from kubedag.shell.errors import ApiError, ClusterError
 
@@ -60,7 +59,6 @@ class DAGActor:
         store: KnownRuns,
         clock: Clock,
         tasks: Tasks,
-        burst: Burst | None = None,
     ) -> None:
         self._api = api
         self._revisions = revisions
@@ -68,7 +66,6 @@ class DAGActor:
         self._store = store
         self._clock = clock
         self._tasks = tasks
-        self._burst = burst or Burst(wake)
         self._runs = RunCreator(api, store.put_run, clock)
         self._revision = nesting.tolerant(msgspec.json.Decoder(definitions.Revision).decode)
 
@@ -85,9 +82,7 @@ class DAGActor:
                 case actions.DeleteRun():
                     self._once(entry, action.uid, self._delete_run, action)
                 case actions.CreateRun():
-                    if action.name not in entry.busy:
-                        entry.creating[action.name] = action
-                        self._burst.begin()
+                    entry.creating.setdefault(action.name, action)
                     self._once(entry, action.name, self._create_run, action)
                 case _:
                     assert_never(action)
@@ -165,10 +160,7 @@ class DAGActor:
         self._revisions.assume(self._revision(answer))
 
     async def _create_run(self, entry: DAGEntry, action: actions.CreateRun) -> None:
-        try:
-            await self._runs.create(entry.namespace, entry.name, action, entry.creations)
-        finally:
-            self._burst.end()
+        await self._runs.create(entry.namespace, entry.name, action, entry.creations)
 
     async def _delete_run(self, entry: DAGEntry, action: actions.DeleteRun) -> None:
         """As it is known, and no other: somebody may just be asking that it runs again."""

@@ -87,7 +87,7 @@ class Engine:
             self.queue,
             self._pace,
             RunActor(api, self.pods, wake, clock, self.tasks, tell, self.store.put_run),
-            DAGActor(api, self.revisions, wake, self.store, clock, self.tasks, self._pace.burst),
+            DAGActor(api, self.revisions, wake, self.store, clock, self.tasks),
             BackfillActor(api, wake, self.store, clock, self.tasks),
             self.writer,
             clock=clock,

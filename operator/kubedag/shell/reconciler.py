@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Final
 
 from kubedag.core import decide_backfill, decide_dag, decide_run, rerun
 from kubedag.shell import backfill_view, entries
-from kubedag.shell.burst import Burst
 from kubedag.shell.queue import KeyedQueue, QueueClosed
 
 if TYPE_CHECKING:
@@ -41,12 +40,9 @@ class Pace:
     def __init__(self, queue: KeyedQueue[Key]) -> None:
         self._queue = queue
         self._rested_at: dict[Key, float] = {}
-        self.burst = Burst(self.wake)
 
     def wake(self, key: Key) -> None:
-        """Have a key looked at as soon as it has rested, and nothing more urgent is under way."""
-        if self.burst.holds(key):
-            return
+        """Have a key looked at as soon as it has rested."""
         due = self._rested_at.get(key)
         if due is None:
             self._queue.add(key)
