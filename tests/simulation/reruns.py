@@ -25,6 +25,8 @@ HUMAN = "human"
 ASKED_MAX = 3
 """Of one run; each may take as long as the run itself."""
 PENDING = "RerunPending"
+STORING_SECONDS_MAX = 3.0
+"""A slow answer to the write with which a run begins."""
 TERMINAL = tuple(oracle.WORDS)
 
 
@@ -166,11 +168,12 @@ def began_after(other: RunFacts, run: RunFacts, now: float) -> bool:
     """May it have begun after the run, by a limit of its own, although the run's Pod is newer?"""
     created = [pod.created_at for pods in other.pods.values() for pod in pods]
     began = other.reruns.began_at or min(created, default=0.0)
-    if run.reruns.began_at:
-        return began > run.reruns.began_at
+    if 0.0 < run.reruns.began_at < began:
+        return True
     limits = [(one.dag_spec.get("concurrencyPolicy"), one.dag_spec.get("maxActiveRuns"))
               for one in (run, other)]  # fmt: skip
-    return bool(other.reruns.began_at) and began > now - 1.0 and limits[0] != limits[1]
+    since = (run.reruns.began_at or now) - STORING_SECONDS_MAX
+    return bool(other.reruns.began_at) and began > since and limits[0] != limits[1]
 
 
 def _judge(run: RunFacts, old: Object, new: Object, *, unaware: bool) -> Iterator[str]:

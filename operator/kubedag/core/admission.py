@@ -88,7 +88,7 @@ def _queue(run: snapshot.RunFacts, peers: Sequence[snapshot.Peer], plan: plans.P
     ahead = sum(
         _waits(peer)
         and _place(peer.order, plan, of_backfill=peer.of_backfill) < place
-        and not (peer.waits_for_past and peer.order > run.order)
+        and not peer.waits_for_past
         for peer in peers
     )
     return _if(_active(peers) + ahead < plan.max_active_runs, plan)

@@ -93,7 +93,7 @@ class Peer(NamedTuple):
     reruns: bool = False
     """It has ended, and waits to run again: as good as a run that has not started."""
     waits_for_past: bool = False
-    """It waits for one before it to succeed, so those are not to wait for it."""
+    """It waits for one before it to succeed, and for no place, so nobody is to wait for it."""
     of_backfill: bool = False
 
 
