@@ -219,8 +219,9 @@ class Invariants:
         if new.get("deletionTimestamp") and not old.get("deletionTimestamp"):
             yield from self._ending(change)
         if old.get("finalizers") and not new.get("finalizers"):
-            run, _, pod = self.facts.pods[new["uid"]]
+            run, task, pod = self.facts.pods[new["uid"]]
             told = pod.recorded or run.finished or run.tampered or pod in run.strays
+            told |= pod in run.reruns.past.get(task, ())
             if run.exists and not told:
                 yield "let go before it was stored how it ended"
 

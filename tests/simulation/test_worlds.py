@@ -31,6 +31,26 @@ REGRESSIONS = {
 """Seeds of worlds that were broken once, in an earlier version of `world` and `faults`: what each of
 them found has a test of its own in `tests/unit`, where that can be."""
 BROKEN_ONCE = [
+    pytest.param("191", faults.Faults(reruns=1.0, ends_at=120.0),
+                 id="two began to run again for one place: one gave it up while it was stored"),
+    pytest.param("26", faults.Faults(reruns=1.0, ends_at=120.0),
+                 id="a run that had been to run again was kept beyond what its DAG keeps"),
+    pytest.param(
+        "3126",
+        faults.Faults(kills=1, feed_lost=0.4, watch_doubled=0.6, watch_lost=0.05, conflicts=0.3,
+                      pods_deleted=0.1, reruns=1.0, slices_deleted=0.2, too_large=1),
+        id="a wish was taken back when half of its slices were there, and nothing was stored then",
+    ),
+    pytest.param(
+        "1972", faults.Faults(overlaps=8, feed_late=0.6, applied_late=0.3, reruns=0.1),
+        id="a leader of yesterday ended a Pod of a rerun that it had not heard of",
+    ),
+    pytest.param(
+        "1584",
+        faults.Faults(lists_late=0.8, revisions_deleted=1.0, reruns=0.5, runs_deleted=0.02,
+                      quota=0.2, ends_at=148.0),
+        id="a run stayed failed for a task that its newest revision has no more",
+    ),
     pytest.param(
         "3019627",
         faults.Faults(feed_stale=0.3, watch_cut=0.2, refused=0.05, not_found=0.3, lists_late=0.3,
