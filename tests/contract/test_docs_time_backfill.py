@@ -14,13 +14,12 @@ from kubedag.core import (
     backfill_facts,
     backfill_rows,
     backfill_standing,
-    decide_backfill,
     instants,
     restrict,
     rows,
     snapshot,
 )
-from support import builders, pages
+from support import backfills, builders, pages
 from support.objects import a_task
 
 PAGE = (Path(__file__).parents[2] / "docs" / "time.md").read_text(encoding="utf-8")
@@ -80,8 +79,8 @@ def decided(wish, *runs, dag=None, pinned=None, status=None):
     if status is None:
         empty = backfill_rows.BackfillStatus()
         first = backfill_facts.BackfillSnapshot(status=empty, **facts)
-        status = decide_backfill.decide(first, NOW).status
-    return decide_backfill.decide(backfill_facts.BackfillSnapshot(status=status, **facts), NOW)
+        status = backfills.decide(first, NOW).status
+    return backfills.decide(backfill_facts.BackfillSnapshot(status=status, **facts), NOW)
 
 
 def of_kind(kind, decision):

@@ -5,10 +5,19 @@ The days are those of `DAYS` from `FIRST` on; the schedule is daily unless a tes
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from kubedag.core import actions, backfill_facts, decide_backfill, history, instants, rows
+from kubedag.core import (
+    actions,
+    backfill_facts,
+    backfill_plan,
+    decide_backfill,
+    history,
+    instants,
+    rows,
+)
 from kubedag.core import snapshot as snapshots
 from kubedag.core.backfill_rows import BackfillStatus
 from support.builders import DAG, NAMESPACE, REVISION, a_plan
@@ -20,8 +29,8 @@ if TYPE_CHECKING:
 
 FIRST = datetime(2026, 3, 1, tzinfo=UTC)
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
-UID = "3f2a91c0-aaaa"
-ID = "backfill-3f2a91c0"
+UID = "3f2a91c0-0000-4000-8000-00000000aaaa"
+ID = f"backfill-{UID}"
 READY = snapshots.DAGFacts(generation=1, ready=True, revision=REVISION)
 
 
@@ -96,7 +105,19 @@ def a_backfill(
 
 
 def decide(snap: backfill_facts.BackfillSnapshot, now: datetime = NOW) -> actions.BackfillDecision:
-    return decide_backfill.decide(snap, now)
+    """What is decided once the plan is made that it asks for."""
+    found = decide_backfill.decide(snap, now)
+    sketch = found.sketch
+    if sketch is None or sketch.plan is not None:
+        return found
+    return decide_backfill.decide(replace(snap, sketch=drawn(sketch)), now)
+
+
+def drawn(sketch: backfill_plan.Sketch) -> backfill_plan.Sketch:
+    """A sketch with its plan."""
+    assert sketch.span is not None
+    *_, plan = backfill_plan.draw(sketch.span)
+    return replace(sketch, plan=plan)
 
 
 def word(status: BackfillStatus) -> tuple[str, str, str]:

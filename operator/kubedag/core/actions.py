@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from kubedag.core import backfill_rows, rows
+    from kubedag.core import backfill_plan, backfill_rows, rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,6 +193,8 @@ class BackfillDecision:
     status: backfill_rows.BackfillStatus
     actions: tuple[BackfillAction, ...] = ()
     wake_at: datetime | None = None
+    sketch: backfill_plan.Sketch | None = None
+    """The plan that it needs, to be made if it is not; without one, none is kept."""
 
 
 @dataclass(frozen=True, slots=True)

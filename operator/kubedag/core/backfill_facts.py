@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
@@ -12,14 +11,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
     from collections.abc import Set as AbstractSet
 
-    from kubedag.core import actions, backfill_rows, creations, snapshot
+    from kubedag.core import actions, backfill_plan, backfill_rows, creations, snapshot
     from kubedag.core import plan as plans
 
 OLDEST_FIRST: Final = "OldestFirst"
 REPROCESS_NONE: Final = "None"
 REPROCESS_FAILED: Final = "Failed"
-RERUN_ID: Final = re.compile(r"backfill-[0-9a-f]{8}")
-_UID_CHARS: Final = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +67,8 @@ class BackfillSnapshot:
     """What new runs would be made from, once it is known to be good."""
     pinned: plans.Plan | None = None
     """The plan of the revision that the status names."""
+    sketch: backfill_plan.Sketch | None = None
+    """The plan that the last decision asked for, made or not."""
     runs: Iterable[RunSummary] = ()
     """The runs of the DAG that have not ended."""
     ended: Iterable[RunSummary] = ()
@@ -101,8 +100,8 @@ class BackfillSnapshot:
 
 
 def rerun_id(uid: str) -> str:
-    """The id of the wishes of a Backfill."""
-    return f"backfill-{uid[:_UID_CHARS]}"
+    """The id of the wishes of a Backfill; `history.is_of_backfill` knows it by its form."""
+    return f"backfill-{uid}"
 
 
 def _coming(create: actions.CreateRun) -> RunSummary:

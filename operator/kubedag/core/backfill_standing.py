@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from kubedag.api.enums import IntervalState, RunType
-from kubedag.core import actions, backfill_facts, backfill_plan
+from kubedag.core import actions, backfill_facts, backfill_plan, history
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -178,8 +178,7 @@ def abandoned(
         return None
     if run.is_to_rerun:
         ids = {backfill_facts.rerun_id(uid) for uid in uids}
-        is_ours = backfill_facts.RERUN_ID.fullmatch(run.rerun_wanted)
-        if is_ours and run.rerun_wanted not in ids:
+        if history.is_of_backfill(run.rerun_wanted) and run.rerun_wanted not in ids:
             return actions.WithdrawRerun(run.name, run.uid, run.rerun_wanted)
         return None
     waits = not run.finished and not run.started and run.run_type == RunType.BACKFILL.value

@@ -24,6 +24,7 @@ class Word(NamedTuple):
 DRY_RUN: Final = "DryRun"
 SUCCEEDED: Final = "Succeeded"
 ACTIVE: Final = Word("Active")
+PLANNING: Final = Word("Planning", "its intervals are being counted")
 CANCELLING: Final = Word("Cancelling", "waits for its active runs to end")
 CANCELLED: Final = Word("Cancelled", "was cancelled before it was planned")
 NAMES_TOLD_MAX: Final = 5
@@ -48,15 +49,22 @@ def revision_lost(revision: str) -> Word:
     return Word("RevisionNotFound", message, final=True)
 
 
-def refused(wish: Wish, dag: plans.Plan, plan: backfill_plan.Plan, planned: str) -> Word | None:
+def refused(
+    wish: Wish, dag: plans.Plan, plan: backfill_plan.Plan | None, planned: str
+) -> Word | None:
     """Why it can never be done as it is; nothing of it can be mended but by another one."""
     if wish.order != backfill_facts.OLDEST_FIRST and dag.depends_on_past:
         message = "must have order OldestFirst: the DAG says dependsOnPast, so no run could start"
         return Word("OrderNotPossible", message, final=True)
     if unknown := restrict.unknown(dag, wish.tasks):
         names = ", ".join(repr(name) for name in unknown[:NAMES_TOLD_MAX])
-        message = f"spec.tasks must name tasks of the DAG; it has no {names}"
+        message = (
+            f"spec.tasks must name tasks of the DAG; it has no {names}: "
+            "create another Backfill, this one is over"
+        )
         return Word("TaskNotFound", message, final=True)
+    if plan is None:
+        return None
     if plan.too_many:
         message = (
             f"must have at most {backfill_plan.INTERVALS_MAX} intervals: create several Backfills, "

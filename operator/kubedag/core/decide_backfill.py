@@ -6,6 +6,7 @@ only the plan (which revision, and since when), and that it is over: then it doe
 
 from __future__ import annotations
 
+import dataclasses
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 import msgspec
@@ -55,17 +56,18 @@ def decide(snap: BackfillSnapshot, now: datetime) -> actions.BackfillDecision:
     pin = _pin(snap, now)
     if isinstance(pin, backfill_words.Word):
         return _unplanned(snap, pin, now)
-    plan = _intervals(wish, pin)
-    if refused := backfill_words.refused(wish, pin.plan, plan, pin.start_time):
+    sketch = _sketch(snap, pin)
+    if refused := backfill_words.refused(wish, pin.plan, sketch.plan, pin.start_time):
         return actions.BackfillDecision(_ended(_told(snap), wish, refused, now))
-    made = standings.picture(snap, plan)
+    if sketch.plan is None:
+        return _planning(snap, sketch, now)
+    made = standings.picture(snap, sketch.plan)
     status = _described(snap, pin, made, now)
     if status.finished or (stored.revision, stored.start_time) != (pin.revision, pin.start_time):
-        return actions.BackfillDecision(
-            status
-        )  # the plan is stored before anything is done for it
+        # The plan is stored before anything is done for it.
+        return actions.BackfillDecision(status, sketch=None if status.finished else sketch)
     todo = _actions(snap, made, now)
-    return actions.BackfillDecision(status, todo, _wake_at(snap, status, now))
+    return actions.BackfillDecision(status, todo, _wake_at(snap, status, now), sketch)
 
 
 def _wake_at(
@@ -84,7 +86,8 @@ def _pin(snap: BackfillSnapshot, now: datetime) -> Pin | backfill_words.Word:
     """The plan that is stored; or a new one by the DAG as it is, or what that waits for."""
     stored, word = snap.status, backfill_words.unready(snap)
     was_dry = _was_dry(snap)
-    kept = not was_dry or (snap.wish.dry_run and word is not None and snap.pinned is not None)
+    acts = not (snap.wish.dry_run or snap.wish.cancel)
+    kept = not was_dry or not (acts or word is None or snap.pinned is None)
     if stored.revision and stored.start_time and kept:
         if snap.pinned is None:
             return backfill_words.revision_lost(stored.revision)
@@ -93,9 +96,11 @@ def _pin(snap: BackfillSnapshot, now: datetime) -> Pin | backfill_words.Word:
         return word
     assert snap.dag is not None
     assert snap.current is not None
-    start = instants.text(now)
+    start, begun = instants.text(now), snap.sketch
     if was_dry and snap.wish.dry_run and stored.revision == snap.dag.revision:
         start = stored.start_time or start
+    elif begun and begun.revision == snap.dag.revision and begun.start_time != stored.start_time:
+        start = begun.start_time
     return Pin(snap.dag.revision, start, snap.current)
 
 
@@ -105,33 +110,47 @@ def _was_dry(snap: BackfillSnapshot) -> bool:
     return told is not None and told.reason == backfill_words.DRY_RUN
 
 
-def _intervals(wish: Wish, pin: Pin) -> backfill_plan.Plan:
+def _sketch(snap: BackfillSnapshot, pin: Pin) -> backfill_plan.Sketch:
     """Those that had ended when it was planned; later ones are the schedule's own."""
-    end = min(backfill_plan.canonical(wish.end_time), pin.start_time)
-    start = backfill_plan.canonical(wish.start_time)
+    end = min(backfill_plan.canonical(snap.wish.end_time), pin.start_time)
+    start = backfill_plan.canonical(snap.wish.start_time)
+    revision, planned = pin.revision, pin.start_time
     if pin.plan.schedule is None or end <= start:
-        return backfill_plan.Plan()
-    return backfill_plan.plan(pin.plan.schedule, start, end)
+        return backfill_plan.Sketch(revision, planned, None, backfill_plan.Plan())
+    span = backfill_plan.Span(pin.plan.schedule, start, end)
+    known = snap.sketch
+    plan = known.plan if known is not None and known.span == span else None
+    return backfill_plan.Sketch(revision, planned, span, plan)
+
+
+def _planning(
+    snap: BackfillSnapshot, sketch: backfill_plan.Sketch, now: datetime
+) -> actions.BackfillDecision:
+    """One that was planned before the operator started stays as it is meanwhile."""
+    stored = snap.status
+    if (stored.revision, stored.start_time) == (sketch.revision, sketch.start_time):
+        return actions.BackfillDecision(stored, sketch=sketch)
+    found = _unplanned(snap, backfill_words.PLANNING, now)
+    return dataclasses.replace(found, sketch=None if found.status.finished else sketch)
 
 
 def _unplanned(
     snap: BackfillSnapshot, word: backfill_words.Word, now: datetime
 ) -> actions.BackfillDecision:
     """Nothing is known of its intervals; whatever waits of it is called back if it is cancelled."""
-    told = _told(snap)
-    if not snap.wish.cancel and not word.final:
-        fresh = backfill_rows.BackfillStatus(
-            observed_generation=snap.wish.generation, conditions=told.conditions
-        )
-        return actions.BackfillDecision(_goes_on(fresh, snap.wish, word, now))
+    told, wish = _told(snap), snap.wish
+    if word.final:
+        return actions.BackfillDecision(_ended(told, wish, word, now))
+    told = backfill_rows.BackfillStatus(
+        observed_generation=wish.generation, conditions=told.conditions
+    )
+    if not wish.cancel:
+        return actions.BackfillDecision(_goes_on(told, wish, word, now))
     runs = [*snap.unfinished(), *snap.finished()]
-    back = call_back(snap.wish, runs) if snap.wish.cancel else ()
-    if any(snap.wish.owns(run) and not run.finished for run in runs) or back:
-        return actions.BackfillDecision(
-            _goes_on(told, snap.wish, backfill_words.CANCELLING, now), back
-        )
-    over = word if word.final else backfill_words.CANCELLED
-    return actions.BackfillDecision(_ended(told, snap.wish, over, now))
+    back = call_back(wish, runs)
+    if back or any(wish.owns(run) and not run.finished for run in runs):
+        return actions.BackfillDecision(_goes_on(told, wish, backfill_words.CANCELLING, now), back)
+    return actions.BackfillDecision(_ended(told, wish, backfill_words.CANCELLED, now))
 
 
 def _told(snap: BackfillSnapshot) -> backfill_rows.BackfillStatus:

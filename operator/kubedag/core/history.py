@@ -6,6 +6,7 @@ they keep alive) is answered without a look at each. It changes only where a run
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_left, bisect_right, insort
 from collections import Counter
 from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
@@ -22,8 +23,14 @@ Item = TypeVar("Item", Order, tuple[str, Order])
 
 OF_SCHEDULE: Final = frozenset({"Scheduled", "Catchup"})
 """The types of the runs that a schedule creates."""
-BACKFILL_RERUN_PREFIX: Final = "backfill-"
-"""How the id begins of a wish to run again that a Backfill has."""
+_RERUN_ID_OF_BACKFILL: Final = re.compile(
+    r"backfill-[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
+)
+
+
+def is_of_backfill(rerun_id: str) -> bool:
+    """Is it the id of a wish to run again that a Backfill has? It names its UID; no person's does."""
+    return _RERUN_ID_OF_BACKFILL.fullmatch(rerun_id) is not None
 
 
 class RunSummary(NamedTuple):
@@ -50,6 +57,8 @@ class RunSummary(NamedTuple):
     backfill_uid: str = ""
     message: str = ""
     """Of one that has failed: why, at most `MESSAGE_CHARS_MAX`."""
+    held: str = ""
+    """Of one that waits to start, or to run again: for what, at most `MESSAGE_CHARS_MAX`."""
 
     @property
     def is_to_rerun(self) -> bool:
@@ -69,12 +78,13 @@ class RunSummary(NamedTuple):
     @property
     def of_backfill(self) -> bool:
         """Does it run for a Backfill?"""
-        return self.run_type == "Backfill" or self.rerun_wanted.startswith(BACKFILL_RERUN_PREFIX)
+        return self.run_type == "Backfill" or is_of_backfill(self.rerun_wanted)
 
     @property
     def counts(self) -> bool:
         """Does its end tell whether the DAG works? Those of a Backfill are another matter."""
-        return self.started and self.run_type != "Backfill" and self.state != "Replaced"
+        of_backfill = self.run_type == "Backfill" or is_of_backfill(self.rerun_id)
+        return self.started and not of_backfill and self.state != "Replaced"
 
     @property
     def ended(self) -> str:

@@ -23,6 +23,7 @@ OF_BACKFILLS: Final = (
     _backfill(
         "DryRun", "dryRun is true: it is planned, and nothing is run", "set dryRun to false"
     ),
+    _backfill("Planning", "its intervals are being counted"),
     _backfill("InProgress", "its runs are created as there is room for them"),
     _backfill("WaitingForRuns", "other runs have all places that the DAG's maxActiveRuns gives"),
     _backfill("Cancelling", "it is cancelled, and those of its runs that had started go on"),

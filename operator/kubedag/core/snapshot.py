@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
-from kubedag.core.history import BACKFILL_RERUN_PREFIX, OF_SCHEDULE
+from kubedag.core.history import OF_SCHEDULE, is_of_backfill
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -55,7 +55,7 @@ class RunFacts:
     def of_backfill(self) -> bool:
         """Does it run, or is it to run again, for a Backfill? Then it gives way to others."""
         wish = self.rerun.id if self.rerun else ""
-        return self.run_type == "Backfill" or wish.startswith(BACKFILL_RERUN_PREFIX)
+        return self.run_type == "Backfill" or is_of_backfill(wish)
 
     @property
     def held_by_dag(self) -> bool:

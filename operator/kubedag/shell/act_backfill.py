@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, assert_never
 
@@ -15,12 +16,14 @@ import orjson
 
 from kubedag.core import actions, creations, refusals, words
 from kubedag.shell import client, nesting
+from kubedag.shell.backfill_planner import Planner
 from kubedag.shell.create_run import RunCreator
 from kubedag.shell.errors import ApiError, ClusterError, NotLeader
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Iterable
 
+    from kubedag.core import backfill_plan
     from kubedag.shell.backfills import BackfillEntry
     from kubedag.shell.clock import Clock
     from kubedag.shell.store import Key, Store
@@ -42,6 +45,7 @@ class BackfillActor:
         store: Store,
         clock: Clock,
         tasks: Tasks,
+        cpu_seconds: Callable[[], float] = time.thread_time,
     ) -> None:
         self._api = api
         self._wake = wake
@@ -50,6 +54,11 @@ class BackfillActor:
         self._tasks = tasks
         self._creator = RunCreator(api, store.put_run, clock)
         self._calling_back: set[str] = set()
+        self._planner = Planner(wake, tasks, cpu_seconds)
+
+    def plan(self, entry: BackfillEntry, sketch: backfill_plan.Sketch | None) -> None:
+        """Have the plan made that a decision asks for, and keep no other."""
+        self._planner.want(entry, sketch)
 
     def start(self, entry: BackfillEntry, wanted: Iterable[actions.BackfillAction]) -> None:
         """Start what a decision asks for, unless it is under way already."""

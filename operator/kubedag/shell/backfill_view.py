@@ -28,6 +28,7 @@ def of(store: Store, entry: BackfillEntry) -> backfill_facts.BackfillSnapshot:
         dag=dag.facts() if dag is not None else None,
         current=dag.plan() if dag is not None else None,
         pinned=pinned,
+        sketch=entry.sketch,
         runs=[summary(store, run) for run in siblings.active.values()],
         ended=siblings.history,
         creating=(

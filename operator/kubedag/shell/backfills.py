@@ -15,7 +15,7 @@ from kubedag.shell import definitions, wire
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-    from kubedag.core import actions
+    from kubedag.core import actions, backfill_plan
     from kubedag.core.history import RunSummary
 
 log: Final = logging.getLogger(__name__)
@@ -34,6 +34,10 @@ class BackfillEntry:
     """As it is stored."""
     decided: backfill_rows.BackfillStatus | None = None
     """As it will be stored next."""
+    sketch: backfill_plan.Sketch | None = None
+    """The plan that the last decision asked for; only one that is not over has one."""
+    planning: bool = False
+    """It is being made."""
     creating: dict[str, actions.CreateRun] = field(default_factory=dict)
     """What is under way, by the names of the runs."""
     requesting: dict[str, str] = field(default_factory=dict)
@@ -115,6 +119,7 @@ class Backfills:
         if known is None or (uid is not None and known.uid != uid):
             return
         del self.entries[(namespace, name)]
+        known.sketch = None
         of_dag = (namespace, known.wish.dag_name)
         del self._by_dag[of_dag][name]
         if not self._by_dag[of_dag]:

@@ -88,7 +88,7 @@ class Engine:
             self._pace,
             RunActor(api, self.pods, wake, clock, self.tasks, tell, self.store.put_run),
             DAGActor(api, self.revisions, wake, self.store, clock, self.tasks),
-            BackfillActor(api, wake, self.store, clock, self.tasks),
+            BackfillActor(api, wake, self.store, clock, self.tasks, cpu_seconds),
             self.writer,
             clock=clock,
             may_act=lambda: self._acting,

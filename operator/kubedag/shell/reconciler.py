@@ -32,6 +32,10 @@ log: Final = logging.getLogger(__name__)
 REST_PER_WORK: Final = 8.0
 """After a decision that took one unit of time, the same key rests for this many."""
 REST_SECONDS_MAX: Final = 0.5
+BACKFILLS_REST_PER_WORK: Final = 4.0
+"""A change of one run concerns all Backfills of its DAG: after a decision, each rests so many times as
+long as the last decisions on all of them took, so that they have a fifth of the loop at most."""
+BACKFILLS_REST_SECONDS_MAX: Final = 30.0
 
 
 class Pace:
@@ -40,14 +44,15 @@ class Pace:
     def __init__(self, queue: KeyedQueue[Key]) -> None:
         self._queue = queue
         self._rested_at: dict[Key, float] = {}
+        self._backfills: dict[Key, float] = {}
+        """What the last decision on each has cost that is not over, in seconds."""
 
     def wake(self, key: Key) -> None:
         """Have a key looked at as soon as it has rested."""
-        due = self._rested_at.get(key)
-        if due is None:
+        if key not in self._rested_at:
             self._queue.add(key)
             return
-        rest = due - asyncio.get_running_loop().time()
+        rest = self.rest_seconds(key)
         if rest > 0:
             self._queue.add_after(key, rest)
         else:
@@ -57,10 +62,26 @@ class Pace:
     def worked(self, key: Key, seconds: float) -> None:
         """Note what a decision has cost."""
         rest = min(seconds * REST_PER_WORK, REST_SECONDS_MAX)
+        if key in self._backfills:
+            self._backfills[key] = seconds
+            all_of_them = sum(self._backfills.values()) * BACKFILLS_REST_PER_WORK
+            rest = max(rest, min(all_of_them, BACKFILLS_REST_SECONDS_MAX))
         if rest > 0.001:
             self._rested_at[key] = asyncio.get_running_loop().time() + rest
         else:
             self._rested_at.pop(key, None)
+
+    def rest_seconds(self, key: Key) -> float:
+        """How long a key is to rest from now on."""
+        now = asyncio.get_running_loop().time()
+        return max(0.0, self._rested_at.get(key, now) - now)
+
+    def shares(self, key: Key, *, goes_on: bool) -> None:
+        """Note that a key rests together with others of its kind, or does not any more."""
+        if goes_on:
+            self._backfills.setdefault(key, 0.0)
+        else:
+            self._backfills.pop(key, None)
 
 
 class Reconciler:
@@ -190,10 +211,14 @@ class Reconciler:
 
     def _backfill(self, namespace: str, name: str, now: datetime) -> datetime | None:
         entry = self._store.backfills.entries.get((namespace, name))
+        key = ("backfill", namespace, name)
         if entry is None:
+            self._pace.shares(key, goes_on=False)
             return None
         decision = decide_backfill.decide(backfill_view.of(self._store, entry), now)
         entry.decided = decision.status
+        self._pace.shares(key, goes_on=not decision.status.finished)
+        self._backfill_actor.plan(entry, decision.sketch)
         self._backfill_actor.start(entry, decision.actions)
         self._writer.overview_decided(entry)
         return decision.wake_at

@@ -98,6 +98,7 @@ def test_runs_are_ordered(first, second):
 # --- Backfills --------------------------------------------------------------------------------
 
 BACKFILL = {"of_backfill": True}
+UID = "3f2a91c0-0000-4000-8000-00000000aaaa"
 OF_BACKFILL = run_facts("m", logical_time=stamp(500), run_type="Backfill")
 
 
@@ -154,9 +155,11 @@ def test_where_runs_wait_for_earlier_ones_a_run_of_a_backfill_gives_way_only_to_
         ({"run_type": "Backfill"}, True),
         ({"run_type": "Scheduled"}, False),
         ({"run_type": "Scheduled", "rerun": RerunRequest("by-hand")}, False),
-        ({"run_type": "Scheduled", "rerun": RerunRequest(backfill_facts.rerun_id("u"))}, True),
+        ({"run_type": "Scheduled", "rerun": RerunRequest("backfill-2026")}, False),
+        ({"run_type": "Scheduled", "rerun": RerunRequest("backfill-3f2a91c0")}, False),
+        ({"run_type": "Scheduled", "rerun": RerunRequest(backfill_facts.rerun_id(UID))}, True),
     ],
-    ids=["its own", "not", "run again by hand", "run again"],
+    ids=["its own", "not", "by hand", "by hand for a year", "by hand for a number", "run again"],
 )
 def test_it_is_known_what_runs_for_a_backfill(facts, expected):
     assert run_facts(**facts).of_backfill is expected

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
 from datetime import timedelta
 
 import pytest
 
-from kubedag.core import actions, creations, instants, rows
+from kubedag.core import actions, creations, decide_backfill, instants, rows
 from kubedag.core import snapshot as snapshots
 from kubedag.core.backfill_rows import BackfillStatus, IntervalCounts
 from support.backfills import (
@@ -20,6 +21,7 @@ from support.backfills import (
     daily,
     day,
     decide,
+    drawn,
     ours,
     starts,
     states,
@@ -77,7 +79,7 @@ MINUTELY = daily(schedule={"cron": "* * * * *"})
             a_wish(order="NewestFirst"), daily(dependsOnPast=True),
             "OrderNotPossible", "OldestFirst", id="newest first, each after the one before",
         ),
-        pytest.param(a_wish(15), MINUTELY, "TooManyIntervals", "20000", id="too many"),
+        pytest.param(a_wish(15), MINUTELY, "TooManyIntervals", "10000", id="too many"),
         pytest.param(a_wish(1, end_time=day(0.5)), daily(), "NoIntervals", "schedule", id="none"),
         pytest.param(
             a_wish(start_time=day(200), end_time=day(300)), daily(),
@@ -92,6 +94,40 @@ def test_what_can_never_be_done_is_refused_at_once(wish, plan, reason, said):
     assert said in word(found.status)[2]
     assert found.status.finished
     assert found.status.completion_time == instants.text(NOW)
+
+
+def test_it_says_that_its_intervals_are_being_counted_and_as_of_when():
+    ever = a_wish(end_time="2027-01-01T00:00:00Z")
+    first = decide_backfill.decide(a_backfill(ever, planned=False), NOW)
+    assert word(first.status) == ("Unknown", "Planning", "its intervals are being counted")
+    later = NOW + timedelta(days=3)
+    snap = a_backfill(ever, planned=False, sketch=first.sketch, status=first.status)
+    assert decide_backfill.decide(snap, later).sketch == first.sketch
+    drawn_ = dataclasses.replace(snap, sketch=drawn(first.sketch))
+    found = decide_backfill.decide(drawn_, later).status
+    assert (found.revision, found.start_time) == (REVISION, instants.text(NOW))
+    assert found.ranges[-1].end_time == instants.text(NOW)
+
+
+def test_one_that_was_planned_stays_as_it_is_while_a_new_operator_counts_its_intervals():
+    stored = decide(a_backfill(a_wish(), ours(0))).status
+    found = decide_backfill.decide(a_backfill(a_wish(), ours(0), status=stored), NOW)
+    assert (found.status, found.actions, found.sketch.plan) == (stored, (), None)
+
+
+def test_one_that_is_cancelled_is_not_planned_first():
+    found = decide_backfill.decide(a_backfill(a_wish(cancel=True), planned=False), NOW)
+    assert word(found.status)[:2] == ("False", "Cancelled")
+    assert (found.status.finished, found.sketch) == (True, None)
+
+
+def test_a_dry_run_that_becomes_a_real_one_counts_what_has_ended_since():
+    dry = a_wish(dry_run=True, end_time="2027-01-01T00:00:00Z")
+    first = decide(a_backfill(dry, planned=False))
+    real = dataclasses.replace(dry, dry_run=False)
+    later = NOW + timedelta(days=3)
+    found = decide(a_backfill(real, status=first.status, sketch=first.sketch), later)
+    assert found.status.ranges[-1].end_time == instants.text(later)
 
 
 def test_one_whose_revision_is_gone_is_over():
@@ -434,6 +470,14 @@ def test_a_dry_run_stays_as_it_is_while_its_dag_is_away():
     stored = decide(a_backfill(a_wish(dry_run=True))).status
     away = decide(a_backfill(a_wish(dry_run=True), status=stored, **GONE))
     assert away.status == stored
+
+
+def test_a_dry_run_can_be_cancelled_while_its_dag_is_away():
+    stored = decide(a_backfill(a_wish(dry_run=True))).status
+    over = decide(a_backfill(a_wish(dry_run=True, cancel=True), status=stored, **GONE)).status
+    assert (word(over)[1], over.intervals.cancelled) == ("Cancelled", 5)
+    lost = decide(a_backfill(a_wish(cancel=True), status=stored, pinned=None, **GONE)).status
+    assert (word(lost)[1], lost.intervals) == ("Cancelled", None)
 
 
 def test_a_dry_run_that_becomes_a_real_one_waits_for_its_dag_and_is_then_planned_anew():

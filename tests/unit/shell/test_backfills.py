@@ -24,9 +24,9 @@ from support.objects import a_backfill, a_dag, a_run, a_task, an_interval
 
 KEY = ("backfill", NAMESPACE, "bf")
 OVER = decide(a_snapshot(a_wish(1), ours(0))).status
-UID = "11111111-aaaa"
+UID = "11111111-0000-4000-8000-00000000aaaa"
 MINE = {"kubedag.dev/backfill-uid": UID}
-ID = "backfill-11111111"
+ID = f"backfill-{UID}"
 
 
 def a_run_of(name="run", version=10, labels=None, status=None, **spec):
@@ -184,6 +184,10 @@ AGAIN = a_run_of(status=a_finished_status(), rerun={"id": ID, "scope": "All"})
         pytest.param(
             a_run_of(status=a_finished_status(), rerun={"id": "by-hand", "scope": "All"}),
             None, id="the wish of a person",
+        ),
+        pytest.param(
+            a_run_of(status=a_finished_status(), rerun={"id": "backfill-20260101", "scope": "All"}),
+            None, id="the wish of a person who speaks of a backfill",
         ),
         pytest.param(a_run_of(labels=MINE, status=a_finished_status()), None, id="over"),
         pytest.param(a_run_of(), None, id="of no Backfill"),

@@ -8,7 +8,12 @@ import pytest
 
 from kubedag.core import actions, rows
 from kubedag.shell.queue import KeyedQueue
-from kubedag.shell.reconciler import REST_SECONDS_MAX, Pace, Reconciler
+from kubedag.shell.reconciler import (
+    BACKFILLS_REST_PER_WORK,
+    REST_SECONDS_MAX,
+    Pace,
+    Reconciler,
+)
 from kubedag.shell.store import Store
 from support import virtual_loop
 from support.answering_api import LoopClock
@@ -175,6 +180,22 @@ def test_a_run_that_is_woken_all_the_time_does_not_use_up_the_loop():
         return len(bench.times(RUN))
 
     assert virtual_loop.run(scenario()) <= 30
+
+
+def test_all_backfills_together_leave_most_of_the_time_to_others():
+    async def rests(keys, seconds):
+        pace = Pace(KeyedQueue())
+        for key in keys:
+            pace.shares(key, goes_on=True)
+            pace.worked(key, seconds)
+        pace.shares(keys[0], goes_on=False)
+        pace.worked(keys[1], seconds)
+        return pace.rest_seconds(keys[-1]), pace.rest_seconds(keys[1])
+
+    keys = [("backfill", "ns", str(number)) for number in range(24)]
+    last, after_one_is_over = virtual_loop.run(rests(keys, 0.03))
+    assert last == pytest.approx(24 * 0.03 * BACKFILLS_REST_PER_WORK)
+    assert after_one_is_over == pytest.approx(23 * 0.03 * BACKFILLS_REST_PER_WORK)
 
 
 def test_a_status_that_was_never_decided_is_that_which_is_stored():
