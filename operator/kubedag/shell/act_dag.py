@@ -166,6 +166,7 @@ class DAGActor:
         """As it is known, and no other: somebody may just be asking that it runs again."""
         known = self._store.runs.get((entry.namespace, action.name))
         if known is None or known.facts.uid != action.uid or known.is_to_rerun:
+            await asyncio.sleep(PAUSE_SECONDS)
             return
         path = client.DAG_RUNS.path(entry.namespace, action.name)
         try:
