@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
@@ -238,6 +239,40 @@ def test_what_is_due_is_the_end_of_all_that_is_there(case, most):
     following = schedule.next_interval(of, now)
     assert following.start <= now < following.end
     assert not due or due[-1].end == following.start
+
+
+@settings(max_examples=60)
+@given(st.lists(expressions, min_size=1, max_size=4), cases(), st.integers(1, 40), st.data())
+def test_intervals_lie_between_each_instant_and_the_next_of_all(texts, case, most, data):
+    _, zone, middle = case
+    limits = {
+        field: data.draw(st.none() | st.timedeltas(-WINDOW, WINDOW).map(lambda by: middle + by))
+        for field in ("start", "end")
+    }
+    of = dataclasses.replace(ticks.schedule_of(*texts, zone=zone), **limits)
+    start, end = middle - WINDOW, middle + WINDOW
+    assert schedule.intervals(of, start, end, most) == one_after_another(of, start, end, most)
+    assert schedule.newest_due(of, start, end, most) == one_before_another(of, start, end, most)
+
+
+def one_after_another(of, start, end, most):
+    start, end = max(start, of.start or start), min(end, of.end or end)
+    found, here = [], of.after(start - ticks.INSTANT)
+    while len(found) < most and (there := of.after(here)) <= end:
+        found.append(schedule.Interval(here, there))
+        here = there
+    return tuple(found)
+
+
+def one_before_another(of, after, now, most):
+    found, there = [], of.before(min(now, of.end or now) + ticks.INSTANT)
+    while len(found) < most and there > after:
+        here = of.before(there)
+        if of.start and here < of.start:
+            break
+        found.append(schedule.Interval(here, there))
+        there = here
+    return tuple(reversed(found))
 
 
 # --- Expressions ------------------------------------------------------------------------------

@@ -14,6 +14,8 @@ Daylight saving is decided here, and so that no interval is empty and no data is
 
 from __future__ import annotations
 
+import heapq
+import itertools
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final, NamedTuple
@@ -119,13 +121,11 @@ def intervals(
     """The intervals that lie wholly between two instants, oldest first, at most so many."""
     start, end = _within(schedule, start, end)
     found: list[Interval] = []
-    here = schedule.after(start - _INSTANT)
-    while len(found) < most and here is not None:
-        there = schedule.after(here)
-        if there is None or there > end:
+    pairs = itertools.pairwise(_onward(schedule, start - _INSTANT))
+    for here, there in itertools.islice(pairs, most):
+        if there > end:
             break
         found.append(Interval(here, there))
-        here = there
     return tuple(found)
 
 
@@ -135,13 +135,11 @@ def newest_due(
     """The newest intervals that have ended after one instant and until another, oldest first."""
     begin, end = _within(schedule, EARLIEST, now)
     found: list[Interval] = []
-    there = schedule.before(end + _INSTANT)
-    while len(found) < most and there is not None and there > after:
-        here = schedule.before(there)
-        if here is None or here < begin:
+    pairs = itertools.pairwise(_backward(schedule, end + _INSTANT))
+    for there, here in itertools.islice(pairs, most):
+        if there <= after or here < begin:
             break
         found.append(Interval(here, there))
-        there = here
     return tuple(reversed(found))
 
 
@@ -160,6 +158,41 @@ def next_interval(schedule: Schedule, after: datetime) -> Interval | None:
     if start is None or end is None or (schedule.end and end > schedule.end):
         return None
     return Interval(start, end)
+
+
+def _onward(schedule: Schedule, instant: datetime) -> Iterator[datetime]:
+    """The instants later than this one, in order.
+
+    An expression steps on only once its last instant was the next one of all: ten cost what one does.
+    """
+    zone = zones.load(schedule.zone)
+    instant = max(instant.astimezone(UTC), EARLIEST)
+    each = (_all_after(one, zone, instant) for one in dict.fromkeys(schedule.crons))
+    return (at for at, _ in itertools.groupby(heapq.merge(*each)))
+
+
+def _all_after(one: cron.Cron, zone: ZoneInfo, instant: datetime) -> Iterator[datetime]:
+    found: datetime | None = instant
+    while found is not None and found < LATEST:
+        found = _first(one, zone, found)
+        if found is not None:
+            yield found
+
+
+def _backward(schedule: Schedule, instant: datetime) -> Iterator[datetime]:
+    """The instants earlier than this one, from the last one on; the mirror image of `_onward`."""
+    zone = zones.load(schedule.zone)
+    instant = min(instant, LATEST).astimezone(UTC)
+    each = (_all_before(one, zone, instant) for one in dict.fromkeys(schedule.crons))
+    return (at for at, _ in itertools.groupby(heapq.merge(*each, reverse=True)))
+
+
+def _all_before(one: cron.Cron, zone: ZoneInfo, instant: datetime) -> Iterator[datetime]:
+    found: datetime | None = instant
+    while found is not None and found > EARLIEST:
+        found = _last(one, zone, found)
+        if found is not None:
+            yield found
 
 
 def _within(schedule: Schedule, start: datetime, end: datetime) -> Interval:
