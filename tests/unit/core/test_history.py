@@ -82,6 +82,9 @@ def test_the_interval_that_ends_last_is_known_and_whether_a_run_covers_another()
     )  # fmt: skip
 
 
+OF_BACKFILL = "backfill-01234567-89ab-cdef-0123-456789abcdef"
+
+
 def failed(name, when, **fields):
     return a_summary(name, when, **{"succeeded": False, "state": "Failed"} | fields)
 
@@ -99,6 +102,22 @@ def failed(name, when, **fields):
             (failed("a", 1), a_summary("s", 2, run_type="Backfill")), 0, 1,
             id="nor does a Backfill's success count",
         ),
+        pytest.param(
+            (failed("a", 1), failed("b", 2, rerun_id=OF_BACKFILL)), 0, 1,
+            id="nor does one that a Backfill has run again",
+        ),
+        pytest.param(
+            (failed("a", 1), a_summary("s", 2, rerun_id=OF_BACKFILL)), 0, 1,
+            id="nor its success",
+        ),
+        pytest.param(
+            (failed("a", 1), failed("b", 2, rerun_id="1", rerun_wanted=OF_BACKFILL)), 0, 2,
+            id="one that a Backfill wants to run again, and has not",
+        ),
+        pytest.param(
+            (failed("a", 1), a_summary("s", 2, rerun_id="1")), 0, 0,
+            id="one that has run again for a person",
+        ),
         pytest.param((failed("a", 1, started=False),), 0, 0, id="one that never started"),
         pytest.param((failed("a", 1, state="Replaced"),), 0, 0, id="one that was replaced"),
     ],
@@ -111,6 +130,11 @@ def test_a_run_that_succeeds_when_it_runs_again_ends_the_row():
     past = a_history(failed("a", 1), failed("b", 2))
     past.put(a_summary("a", 3))
     assert past.failures("") == 0
+
+
+def test_a_failure_that_a_backfill_has_run_again_need_not_stay():
+    past = a_history(failed("a", 1), again := failed("b", 2, rerun_id=OF_BACKFILL))
+    assert past.in_streak(again, "", 9) is False
 
 
 def test_the_newest_failures_in_a_row_are_known():
