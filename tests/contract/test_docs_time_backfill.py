@@ -184,6 +184,40 @@ def test_a_range_that_reaches_into_the_future_ends_now():
 
 
 @pages.claim(
+    "It covers only what lies within `startTime` and `endTime` of the schedule, whatever its own "
+    "range is."
+)
+def test_what_is_outside_of_the_schedule_is_left_out():
+    dag = builders.a_plan(
+        schedule={"cron": "@daily", "startTime": day(3), "endTime": day(6)}, maxActiveRuns=10
+    )
+
+    assert created(decided(a_wish(), dag=dag)) == [(3, 1), (4, 1), (5, 1)]
+
+
+@pages.claim("It has at most 10,000 intervals; for more, create several.")
+@pytest.mark.parametrize(("days", "said"), [(0, "InProgress"), (1, "TooManyIntervals")])
+def test_a_backfill_has_a_bound(days, said):
+    end = instants.text(instants.parse("1950-01-01T00:00:00Z") + timedelta(days=10_000 + days))
+    wish = dataclasses.replace(a_wish(), start_time="1950-01-01T00:00:00Z", end_time=end)
+
+    assert reason(decided(wish)) == said
+
+
+@pages.claim(
+    "A run that `retention` has deleted is as good as none: a new Backfill runs its interval again, "
+    "with `reprocess: None`, too; so let the DAG keep as many runs as are to be remembered."
+)
+def test_what_nobody_remembers_runs_again():
+    kept, deleted = a_run(1, "Succeeded"), a_run(2, "Succeeded")
+
+    before = decided(a_wish(days=2), kept, deleted)
+    after = decided(a_wish(days=2), kept)
+
+    assert (created(before), created(after)) == ([], [(2, 1)])
+
+
+@pages.claim(
     "A run that runs again goes by the newest revision of the DAG; with `revision: Same`, by the "
     "one it had."
 )
@@ -253,6 +287,37 @@ def test_only_some_tasks_run():
     (again,) = of_kind(actions.RequestRerun, decision)
     assert (again.scope, again.tasks) == ("Tasks", ("b",))
     assert [task.name for task in restrict.restricted(dag, new.tasks).tasks] == ["b", "c"]
+
+
+@pages.claim(
+    "A Backfill whose `tasks` the DAG does not have ends with `TaskNotFound`; once the DAG has them, "
+    "it takes another Backfill."
+)
+def test_a_backfill_of_unknown_tasks_is_over_for_good():
+    wish, with_it = a_wish(tasks=("b",)), a_dag(a_task("a"), a_task("b"))
+    over = decided(wish, dag=a_dag(a_task("a")))
+
+    later = decided(wish, dag=with_it, status=over.status)
+
+    assert (over.status.finished, reason(over)) == (True, "TaskNotFound")
+    assert "create another Backfill" in over.status.condition(rows.SUCCEEDED_CONDITION).message
+    assert (later.status, later.actions) == (over.status, ())
+    assert len(created(decided(wish, dag=with_it))) == 10
+
+
+@pages.claim(
+    "Set `dryRun` to false in the manifest, and not beside Git: applied again with `dryRun: true`, "
+    "it begins nothing more."
+)
+def test_one_that_becomes_dry_again_begins_nothing_more():
+    going = decided(a_wish(max_active_runs=1), a_run(1, "Succeeded", mine=True))
+    dry = decided(
+        a_wish(dry_run=True, max_active_runs=1),
+        a_run(1, "Succeeded", mine=True),
+        status=going.status,
+    )
+
+    assert (created(going), dry.actions) == ([(2, 1)], ())
 
 
 @pages.claim("With `dryRun`, the status has the plan, and nothing runs until it is set to false.")

@@ -57,8 +57,8 @@ class Picture:
     """The runs of this Backfill that have not ended, or are to run again."""
     others: list[RunSummary] = field(default_factory=list)
     """Those of the DAG that are not."""
-    completed: str = ""
-    """When a run of this Backfill ended last."""
+    ended: list[RunSummary] = field(default_factory=list)
+    """Those of this Backfill that have, the last first."""
 
     def chunks(self, per_run: int) -> list[range]:
         """The intervals that are to get a run, as one stretch for each run."""
@@ -100,13 +100,13 @@ def _sorted_out(snap: BackfillSnapshot, made: Picture) -> tuple[list[RunSummary]
             going.append(run)
         elif wish.owns(run):
             done.append(run)
-            made.completed = max(made.completed, run.completion_time or "")
         elif run.is_to_rerun:
             theirs.append(run)
             made.others.append(run)
         else:
             over.append(run)
-    mine += sorted(done, key=_ended, reverse=True)
+    made.ended = sorted(done, key=_ended, reverse=True)
+    mine += made.ended
     over.sort(key=_ended, reverse=True)
     return mine, theirs, over, going
 

@@ -22,6 +22,8 @@ FAILURE_CHARS_MAX: Final = 500
 ESTIMATE_TOLERANCE: Final = 0.1
 """An estimate is written anew when it is off by so much of the time that is left."""
 ESTIMATE_SECONDS_MIN: Final = 10.0
+ESTIMATE_RUNS_MAX: Final = 10
+"""It follows from the last so many runs that ended."""
 ESTIMATE_DAYS_MAX: Final = 3650
 
 
@@ -117,23 +119,36 @@ def failures(made: Picture) -> tuple[backfill_rows.BackfillFailure, ...]:
     return tuple(found.values())
 
 
+def _measured(made: Picture, planned: str) -> tuple[datetime, int]:
+    """Since when so many runs have ended.
+
+    Time in which it was suspended counts no longer than it takes to end a few runs after that, and
+    not at all before the first of its runs was created.
+    """
+    if len(made.ended) > ESTIMATE_RUNS_MAX:
+        return instants.parse(made.ended[ESTIMATE_RUNS_MAX].ended), ESTIMATE_RUNS_MAX
+    created = min(run.order[1] for run in made.ended)
+    return max(instants.parse(planned), instants.parse(created)), len(made.ended)
+
+
 def estimate(
     made: Picture,
     found: backfill_rows.IntervalCounts,
     told: backfill_rows.BackfillStatus,
     now: datetime,
 ) -> str | None:
-    """When it will be over if it goes on as it has; None while nothing of it has ended.
+    """When it will be over if its runs go on to end as the last few did; None while none has ended.
 
     It follows from the last run that ended, so that it stands still between two, and one that was
     told stays as long as it is not far off: each change costs a write. One that has passed is none.
     """
     over, left = found.succeeded + found.failed, found.planned + found.queued + found.active
-    if not (over and left and made.completed and told.start_time):
+    if not (over and left and made.ended and told.start_time):
         return None
-    began = instants.parse(told.start_time)
-    last = max(instants.parse(made.completed), began + timedelta(seconds=1))
-    end = min(last + (last - began) * (left / over), last + timedelta(days=ESTIMATE_DAYS_MAX))
+    began, runs = _measured(made, told.start_time)
+    last = max(instants.parse(made.ended[0].ended), began + timedelta(seconds=1))
+    runs_left = left * len(made.ended) / over
+    end = min(last + (last - began) * (runs_left / runs), last + timedelta(days=ESTIMATE_DAYS_MAX))
     end = end.replace(microsecond=0)  # as it is told
     if end <= now:
         return None

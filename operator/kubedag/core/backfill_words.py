@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from kubedag.core import backfill_facts, backfill_plan, backfill_room, restrict
+from kubedag.core import backfill_standing as standings
 
 if TYPE_CHECKING:
     from kubedag.core import backfill_rows
@@ -27,6 +28,7 @@ ACTIVE: Final = Word("Active")
 PLANNING: Final = Word("Planning", "its intervals are being counted")
 CANCELLING: Final = Word("Cancelling", "waits for its active runs to end")
 CANCELLED: Final = Word("Cancelled", "was cancelled before it was planned")
+NEXT: Final = "its next runs are begun"
 NAMES_TOLD_MAX: Final = 5
 
 
@@ -91,21 +93,34 @@ def dry_run(wish: Wish, made: Picture) -> Word:
 
 def goes_on(snap: BackfillSnapshot, made: Picture, found: backfill_rows.IntervalCounts) -> Word:
     """What it does or waits for."""
-    own = len(made.own)
     if snap.wish.cancel:
         return CANCELLING
     if found.planned:
-        return _obstacle(snap, made) or Word("InProgress", f"{_runs(own)} under way" * bool(own))
-    if own:
-        return Word("InProgress", f"waits for its last {_runs(own)} to end")
+        return _obstacle(snap, made) or Word("InProgress", _own(snap.wish, made) or NEXT)
+    if made.own:
+        return Word("InProgress", f"waits for its last runs to end: {_own(snap.wish, made)}")
     return Word("WaitingForRuns", "waits for runs to end that are not its own")
+
+
+def _own(wish: Wish, made: Picture) -> str:
+    """Its runs that go on, and those that are held back: of one of them which, and by what."""
+    waiting = standings.left_waiting(wish, made.own)
+    told = []
+    if started := len(made.own) - len(waiting):
+        told.append(f"{_runs(started)} under way")
+    if waiting:
+        run = min(waiting, key=lambda one: (not one.held, one.order))
+        told.append(f"{_runs(len(waiting))} not started")
+        if run.held:
+            told.append(f"{run.name!r} is held back ({run.held})")
+    return "; ".join(told)
 
 
 def _obstacle(snap: BackfillSnapshot, made: Picture) -> Word | None:
     """Why no further run is begun although there are intervals left."""
-    own = len(made.own)
+    own = _own(snap.wish, made)
     if snap.wish.suspend:
-        return Word("Suspended", f"suspended; {_runs(own)} under way" if own else "suspended")
+        return Word("Suspended", "; ".join(filter(None, ("suspended", own))))
     if snap.current is None:
         return unready(snap)
     if snap.trouble is not None and snap.trouble.told:

@@ -335,17 +335,29 @@ def test_nothing_is_begun_while_the_dag_is_not_there():
 # --- What it says ----------------------------------------------------------------------------
 
 
+HELD = "DependsOnPast: waits for the run 'x' to succeed"
+LAST = "waits for its last runs to end: "
+
+
 @pytest.mark.parametrize(
     ("wish", "runs", "limit", "expected"),
     [
         ({}, [ours(0, "Running")], 9, ("InProgress", "1 run under way")),
-        ({"days": 1}, [ours(0, "Running")], 9, ("InProgress", "waits for its last 1 run to end")),
+        ({"days": 1}, [ours(0, "Running")], 9,
+         ("InProgress", f"{LAST}1 run under way")),
+        ({"max_active_runs": 2}, [ours(0, "Queued"), ours(1, "Queued", held=HELD)], 9,
+         ("InProgress", f"2 runs not started; 'run-1' is held back ({HELD})")),
+        ({"days": 2}, [ours(0, "Running"), ours(1, "Queued", held=HELD)], 9,
+         ("InProgress", f"{LAST}1 run under way; 1 run not started; 'run-1' is held back ({HELD})")),
+        ({"days": 1, "reprocess": "Completed"}, [a_run_of(0, rerun_wanted=ID, held=HELD)], 9,
+         ("InProgress", f"{LAST}1 run not started; 'run-0' is held back ({HELD})")),
+        ({}, [], 9, ("InProgress", "its next runs are begun")),
         ({}, [a_run_of(90, "Running")], 1, ("WaitingForRuns", "waits for the DAG's 1 active run")),
         ({"days": 1}, [a_run_of(0, "Running")], 1,
          ("WaitingForRuns", "waits for runs to end that are not its own")),
         ({"suspend": True}, [], 9, ("Suspended", "suspended")),
         ({"suspend": True}, [ours(0, "Running"), ours(1, "Queued")], 9,
-         ("Suspended", "suspended; 2 runs under way")),
+         ("Suspended", "suspended; 1 run under way; 1 run not started")),
         ({"cancel": True}, [ours(0, "Running")], 9,
          ("Cancelling", "waits for its active runs to end")),
     ],
@@ -412,6 +424,24 @@ def test_it_estimates_its_end_by_the_rate_so_far():
     assert found.wake_at == end
     late = decide(a_backfill(wish, at_minutes(0, 5), at_minutes(1, 10)), end).status
     assert late.estimated_completion_time is None
+
+
+def test_a_long_suspension_is_forgotten_after_a_few_runs():
+    runs = [at_minutes(0, 1), *(at_minutes(n, 1000 + n) for n in range(1, 12))]
+    later = NOW + timedelta(minutes=1011)
+    status = decide(a_backfill(a_wish(15), *runs), later).status
+    assert status.estimated_completion_time == instants.text(later + timedelta(minutes=3))
+
+
+def test_time_before_its_first_run_was_created_does_not_count():
+    created = instants.text(NOW + timedelta(days=7))
+    order = (day(0), created, "run-0")
+    late = 7 * 24 * 60
+    status = decide(
+        a_backfill(a_wish(3), at_minutes(0, late + 5, order=order)),
+        NOW + timedelta(minutes=late + 6),
+    ).status
+    assert status.estimated_completion_time == instants.text(NOW + timedelta(minutes=late + 15))
 
 
 @pytest.mark.parametrize("runs", range(1, 9))

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 
-from kubedag.core import actions, decide_dag
+from kubedag.core import actions, decide_dag, rows
 from kubedag.core.backfill_rows import BackfillStatus
 from kubedag.shell import backfill_view
 from kubedag.shell.store import Store
@@ -126,6 +127,37 @@ def test_a_run_that_has_pods_has_started_whatever_is_stored():
     seen.store.pod_changed(None, a_pod())
     (run,) = backfill_view.of(seen.store, seen.entry()).runs
     assert run.started
+
+
+def says(kind, reason, **fields):
+    told = rows.Condition(kind, "Unknown", reason, "waits")
+    return rows.RunStatus(conditions=(told,), **fields)
+
+
+@pytest.mark.parametrize(
+    ("status", "expected"),
+    [
+        pytest.param(says("Succeeded", "DependsOnPast"), "DependsOnPast: waits", id="not started"),
+        pytest.param(says("Succeeded", "Running", start_time=stamp(0)), "", id="started"),
+        pytest.param(rows.RunStatus(), "", id="not looked at"),
+        pytest.param(a_finished_status(), "", id="over"),
+    ],
+)
+def test_it_is_told_what_a_run_waits_for_that_has_not_started(status, expected):
+    seen = Seen(as_stored(a_backfill(), 3))
+    seen.store.put_run(a_run_of(status=status))
+    snap = backfill_view.of(seen.store, seen.entry())
+    assert [run.held for run in (*snap.runs, *snap.ended)] == [expected]
+
+
+def test_it_is_told_what_a_run_waits_for_before_it_runs_again():
+    over = a_finished_status()
+    waits = rows.Condition(rows.RERUN_PENDING, "True", "Queued", "waits")
+    status = msgspec.structs.replace(over, conditions=(*over.conditions, waits))
+    seen = Seen(as_stored(a_backfill(), 3))
+    seen.store.put_run(a_run_of(status=status, rerun={"id": ID, "scope": "All"}))
+    snap = backfill_view.of(seen.store, seen.entry())
+    assert [run.held for run in snap.ended] == ["Queued: waits"]
 
 
 def test_it_sees_the_dag_and_the_plan_that_it_was_planned_by():
