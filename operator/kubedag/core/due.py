@@ -50,14 +50,23 @@ class Skipped(NamedTuple):
     end: datetime
     intervals: int
     reason: str
-    last_start: datetime
-    """Of the last one of them."""
+
+    def joined(self, start: datetime, end: datetime, reason: str) -> Skipped | None:
+        """With one more that follows for the same reason; None if that is another matter."""
+        if (self.end, self.reason) != (start, reason):
+            return None
+        return Skipped(self.start, end, min(self.intervals + 1, SKIPPED_COUNTED_MAX), reason)
 
 
 class Due(NamedTuple):
-    """What is due: first what is skipped, then what is to get a run, oldest first."""
+    """What is due, oldest first: what is too old for a run, and then what is to get one."""
 
-    skipped: Skipped | None = None
+    missed: tuple[schedules.Interval, ...] = ()
+    """At most SKIPPED_COUNTED_MAX, the newest ones."""
+    reason: str = ""
+    """Why these get no run."""
+    older: Skipped | None = None
+    """And what there is before them, of which only the number is known."""
     wanted: tuple[schedules.Interval, ...] = ()
 
 
@@ -82,20 +91,22 @@ def due(schedule: schedules.Schedule, policy_: Policy, handled: datetime, now: d
     if policy_.most == 1:
         found = schedules.newest_due(schedule, handled, now, 1)
         if found == (first,) and not _late(found, policy_, now):
-            return Due(None, found)  # as a rule, so a thousand DAGs of one moment cost little
+            return Due(wanted=found)  # as a rule, so a thousand DAGs of one moment cost little
     most = policy_.most + SKIPPED_COUNTED_MAX
     found = schedules.newest_due(schedule, handled, now, most)
     candidates = found[-policy_.most :]
     late = _late(candidates, policy_, now)
     wanted = candidates[late:]
-    count = len(found) - len(wanted)
-    if not count:
-        return Due(None, wanted)
+    missed = found[: len(found) - len(wanted)][-SKIPPED_COUNTED_MAX:]
+    if not missed:
+        return Due(wanted=wanted)
     told = late and not (policy_.catchup == "None" and policy_.deadline_seconds is None)
     reason = "StartingDeadline" if told else MISSED[policy_.catchup]
-    last = found[count - 1]
-    count = min(count, SKIPPED_COUNTED_MAX)
-    return Due(Skipped(first.start, last.end, count, reason, last.start), wanted)
+    older, begin = None, missed[0].start
+    if begin > first.start:
+        count = schedules.count_due(schedule, handled, begin, SKIPPED_COUNTED_MAX)
+        older = Skipped(first.start, begin, count, reason)
+    return Due(missed, reason, older, wanted)
 
 
 def _late(found: Sequence[schedules.Interval], policy_: Policy, now: datetime) -> int:

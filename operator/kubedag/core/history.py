@@ -183,6 +183,10 @@ class History:
     def __contains__(self, name: object) -> bool:
         return name in self._runs
 
+    def get(self, name: str) -> RunSummary | None:
+        """The run of that name."""
+        return self._runs.get(name)
+
     def latest_interval(self) -> tuple[str, str] | None:
         """Start and end of the interval that ends last, of the runs that the schedule created."""
         if not self._intervals:

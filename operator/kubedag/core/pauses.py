@@ -25,6 +25,8 @@ class Facts(NamedTuple):
     failures_max: int | None
     ended: bool = False
     """There is no further interval."""
+    empty: bool = False
+    """And there never was one: startTime and endTime leave no room for it."""
     full: bool = False
     """A run is due, and as many wait for their turn as may."""
     trouble: creations.Trouble | None = None
@@ -59,7 +61,11 @@ def _too_many_failures(facts: Facts) -> Pause | None:
 
 
 def _ended(facts: Facts) -> Pause | None:
-    return Pause("Ended", "no interval follows the last one") if facts.ended else None
+    if not facts.ended:
+        return None
+    if facts.empty:
+        return Pause("Ended", "no whole interval lies between startTime and endTime")
+    return Pause("Ended", "no interval follows the last one")
 
 
 def _refused(facts: Facts) -> Pause | None:

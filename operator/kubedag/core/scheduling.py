@@ -148,7 +148,10 @@ def _decide(look: _Look, kept: Word, facts: pauses.Facts) -> Scheduling:
     if following is not None and (moment := instants.parse(following.create_time)) > look.now:
         wakes.append(moment)
     facts = facts._replace(
-        ended=following is None, full=bool(round_.missing) and room <= 0, trouble=trouble
+        ended=following is None,
+        empty=following is None and _is_empty(look.schedule),
+        full=bool(round_.missing) and room <= 0,
+        trouble=trouble,
     )
     word = kept._replace(
         condition=pauses.condition(facts, look.dag.generation),
@@ -198,53 +201,63 @@ def _beginning(look: _Look) -> datetime:
 
 
 def _round(look: _Look, anchor: rows.Interval | None) -> _Round:
-    """What there is, what is to be created, and what gets no run."""
+    """What there is, what is to be created, and what gets no run: one stretch of that at a time.
+
+    So each stretch is in the status once, and is told; the next one is when that is stored.
+    """
     found = due.due(look.schedule, look.policy, _end(look, anchor), look.now)
-    handled, skipped = anchor, found.skipped
-    if skipped is not None:
-        handled = rows.Interval(instants.text(skipped.last_start), instants.text(skipped.end))
+    handled, skipped = anchor, found.older
     missing: list[actions.CreateRun] = []
     existing, places = _Existing(look.snap), _places(look)
-    for interval in found.wanted:
-        create = _create(look, interval, newest=interval is found.wanted[-1])
+    asked = [(interval, found.reason) for interval in found.missed]
+    for interval, missed in (*asked, *((interval, "") for interval in found.wanted)):
+        create = _create(look, interval, newest=interval in found.wanted[-1:])
         exists = create in existing
         if not exists and existing.may_come(create):
             break
-        reason = "" if exists else _why_not(look, create, places)
+        reason = "" if exists else missed or _why_not(look, create, existing, places)
         if (reason and missing) or len(missing) == CREATES_AT_ONCE_MAX:
             break  # what is skipped must not be known before what comes first is there
         if reason:
-            skipped = _joined(skipped, interval, reason)
+            longer = _joined(skipped, interval, reason)
+            if longer is None:
+                break
+            skipped = longer
         elif not exists:
             missing.append(create)
             places -= 1
         if not missing:
             handled = rows.Interval(create.start_time, create.end_time)
-    return _Round(handled, skipped, tuple(missing))
+    return _Round(handled, skipped if handled != anchor else None, tuple(missing))
 
 
 class _Existing:
-    """The runs that there are: by their names, or with longer intervals.
+    """The runs that there are: with the name and the interval of one, or with longer intervals.
 
-    Those are of an earlier schedule, or of a Backfill with several intervals for each run.
+    These are of an earlier schedule, or of a Backfill with several intervals for each run.
     """
 
     __slots__ = ("_coming", "_history", "_intervals", "_names")
 
     def __init__(self, snap: decide_dag.DAGSnapshot) -> None:
         self._history = snap.history
-        self._names = {run.name for run in snap.runs}
+        self._names = {run.name: run for run in snap.runs}
         self._intervals = sorted(
             (run.interval_end, run.interval_start) for run in snap.runs if run.made_for_interval
         )
         self._coming = [(one.start_time, one.end_time) for one in snap.coming]
 
     def __contains__(self, create: actions.CreateRun) -> bool:
-        if create.name in self._names or create.name in self._history:
-            return True
         start, end = create.start_time, create.end_time
+        named = self.named(create)
+        if named is not None and (named.interval_start, named.interval_end) == (start, end):
+            return True
         later = self._intervals[bisect_left(self._intervals, (end, "")) :]
         return any(start_ <= start for _, start_ in later) or self._history.covers(start, end)
+
+    def named(self, create: actions.CreateRun) -> history.RunSummary | None:
+        """What has its name: its run, or one that somebody has made for something else."""
+        return self._names.get(create.name) or self._history.get(create.name)
 
     def may_come(self, create: actions.CreateRun) -> bool:
         """Is a run with a longer interval just being created? What has its very name may be, too."""
@@ -264,9 +277,9 @@ def _create(look: _Look, interval: schedules.Interval, *, newest: bool) -> actio
     )
 
 
-def _why_not(look: _Look, create: actions.CreateRun, places: int) -> str:
+def _why_not(look: _Look, create: actions.CreateRun, existing: _Existing, places: int) -> str:
     """Why an interval gets no run although it is due."""
-    if create.name in look.snap.creations.taken:
+    if create.name in look.snap.creations.taken or existing.named(create) is not None:
         return "NameTaken"
     return "Forbidden" if places <= 0 else ""
 
@@ -298,6 +311,11 @@ def _following(look: _Look, round_: _Round) -> rows.NextRun | None:
     return rows.NextRun(start, end_text, end_text)
 
 
+def _is_empty(schedule: schedules.Schedule) -> bool:
+    """Does no interval lie within its start and end?"""
+    return not schedules.intervals(schedule, schedules.EARLIEST, schedules.LATEST, 1)
+
+
 def _end(look: _Look, handled: rows.Interval | None) -> datetime:
     """Until when nothing is to be done."""
     if handled is not None:
@@ -308,12 +326,13 @@ def _end(look: _Look, handled: rows.Interval | None) -> datetime:
 # --- What was skipped -------------------------------------------------------------------------
 
 
-def _joined(before: due.Skipped | None, interval: schedules.Interval, reason: str) -> due.Skipped:
-    """One more interval that gets no run; the last reason is the one that is told."""
-    if before is None or before.end != interval.start:
-        return due.Skipped(interval.start, interval.end, 1, reason, interval.start)
-    count = before.intervals + 1
-    return due.Skipped(before.start, interval.end, count, reason, interval.start)
+def _joined(
+    before: due.Skipped | None, interval: schedules.Interval, reason: str
+) -> due.Skipped | None:
+    """One more interval that gets no run; None if that is another stretch."""
+    if before is None:
+        return due.Skipped(interval.start, interval.end, 1, reason)
+    return before.joined(interval.start, interval.end, reason)
 
 
 def _said(

@@ -175,6 +175,20 @@ def test_only_intervals_within_start_and_end_get_runs(fields, now, expected, rea
     assert (dag.status.next_run is None) == (reason == "Ended")
 
 
+@pytest.mark.parametrize(
+    ("end", "said"),
+    [
+        ((3, 12), "no whole interval lies between startTime and endTime"),
+        ((4,), "no interval follows the last one"),
+    ],
+    ids=["too short for one", "long enough"],
+)
+def test_of_a_time_too_short_for_any_interval_it_is_said_that_there_is_none(end, said):
+    dag = a_dag(DAILY | {"startTime": stamp(3), "endTime": stamp(*end)})
+    dag.up(day(3), day(9))
+    assert (dag.scheduled.reason, dag.scheduled.message) == ("Ended", said)
+
+
 def test_a_clock_that_is_set_back_makes_no_run_twice():
     dag = worked()
     before = dag.status
@@ -220,6 +234,19 @@ def test_what_is_made_by_hand_with_the_name_of_an_interval_is_its_run():
     dag.add("pipeline-20260108t0000-1d", "Manual", stamp(3), stamp(4), day(3, 12))
     dag.look(day(4, 1))
     assert (len(dag.runs), dag.status.last_interval) == (4, interval((3,), (4,)))
+
+
+@pytest.mark.parametrize("state", ["Running", "Succeeded"])
+@pytest.mark.parametrize("made_for", [("", ""), (stamp(1), stamp(2))], ids=["none", "another"])
+def test_what_is_made_by_hand_with_the_name_of_an_interval_and_not_for_it_takes_the_name(
+    made_for, state
+):
+    dag = worked()
+    dag.add("pipeline-20260108t0000-1d", "Manual", *made_for, day(3, 12), state)
+    dag.look(day(4, 1))
+    skipped = dag.status.last_skipped
+    assert (skipped.start_time, skipped.intervals, skipped.reason) == (stamp(3), 1, "NameTaken")
+    assert dag.status.last_interval == interval((3,), (4,))
 
 
 @pytest.mark.parametrize(
