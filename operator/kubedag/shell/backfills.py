@@ -120,6 +120,7 @@ class Backfills:
             return
         del self.entries[(namespace, name)]
         known.sketch = None
+        self._wake(known.key)
         of_dag = (namespace, known.wish.dag_name)
         del self._by_dag[of_dag][name]
         if not self._by_dag[of_dag]:

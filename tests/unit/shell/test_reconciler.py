@@ -18,7 +18,7 @@ from kubedag.shell.store import Store
 from support import virtual_loop
 from support.answering_api import LoopClock
 from support.builders import a_finished_status, a_ready_status, as_stored
-from support.objects import a_dag, a_run, a_task
+from support.objects import a_backfill, a_dag, a_run, a_task
 
 RUN, DAG = ("run", "ns", "run"), ("dag", "ns", "pipeline")
 A_DAG = a_dag(a_task("a", image="i"))
@@ -41,6 +41,10 @@ class Bench:
     def start(self, entry, *facts_and_wanted):
         self.looks.append((entry.key, asyncio.get_running_loop().time()))
         self.wanted += facts_and_wanted[-1]
+
+    def plan(self, entry, sketch):
+        """Of a Backfill, here always one whose DAG is not there."""
+        assert (entry.planning, sketch) == (False, None)
 
     def run_decided(self, entry, *, urgent):
         self.decided.append((entry.key, urgent))
@@ -196,6 +200,22 @@ def test_all_backfills_together_leave_most_of_the_time_to_others():
     last, after_one_is_over = virtual_loop.run(rests(keys, 0.03))
     assert last == pytest.approx(24 * 0.03 * BACKFILLS_REST_PER_WORK)
     assert after_one_is_over == pytest.approx(23 * 0.03 * BACKFILLS_REST_PER_WORK)
+
+
+def test_a_backfill_that_is_gone_takes_no_time_from_the_others():
+    keys = [("backfill", "ns", name) for name in ("gone", "stays")]
+    spent = iter(range(1000))
+
+    def story(bench):
+        for version, key in enumerate(keys, 3):
+            bench.store.backfills.put(as_stored(a_backfill(key[2]), version))
+        loop = asyncio.get_running_loop()
+        loop.call_later(20, bench.store.backfills.drop, "ns", "gone")
+        loop.call_later(60, bench.pace.wake, keys[1])
+        loop.call_later(61, bench.pace.wake, keys[1])
+
+    bench = on_bench(story, seconds=75, cpu_seconds=lambda: float(next(spent)))
+    assert bench.times(keys[1])[-2:] == pytest.approx([60, 60 + BACKFILLS_REST_PER_WORK])
 
 
 def test_a_status_that_was_never_decided_is_that_which_is_stored():
