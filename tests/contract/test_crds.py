@@ -80,7 +80,7 @@ def test_runs_can_be_listed_by_their_dag():
             "dags.kubedag.dev.yaml",
             [
                 "Ready",
-                "Suspended",
+                "Scheduled",
                 "Schedule",
                 "Next Run",
                 "Active",
@@ -88,7 +88,7 @@ def test_runs_can_be_listed_by_their_dag():
                 "Last State",
                 "Age",
             ],
-            ["Tasks", "Queued", "Revision", "Message"],
+            ["Suspended", "Tasks", "Queued", "Revision", "Message"],
         ),
         (
             "dagruns.kubedag.dev.yaml",

@@ -20,11 +20,11 @@ def test_get_dags_shows_whether_it_is_ready_and_how_its_last_run_ended(examples)
     header, line = columns(namespace.kubectl("get", "dags"))
 
     assert header == [
-        *("NAME", "READY", "SUSPENDED", "SCHEDULE", "NEXT RUN", "ACTIVE"),
+        *("NAME", "READY", "SCHEDULED", "SCHEDULE", "NEXT RUN", "ACTIVE"),
         *("LAST RUN", "LAST STATE", "AGE"),
     ]
-    assert line[:4] == ["hello", "True", "false", "0"]
-    assert line[5] == "Succeeded"
+    assert line[:3] == ["hello", "True", "0"]
+    assert line[4] == "Succeeded"
 
 
 def test_get_dags_shows_when_it_runs_next(namespace):

@@ -187,7 +187,7 @@ def test_a_run_says_in_its_labels_what_it_is_of_and_kubectl_shows_when_the_dag_r
     }
     assert run["metadata"].get("ownerReferences") is None
     columns, row = shown(place)
-    assert columns.split()[:4] == ["NAME", "READY", "SUSPENDED", "SCHEDULE"]
+    assert columns.split()[:4] == ["NAME", "READY", "SCHEDULED", "SCHEDULE"]
     assert "* * * * * Etc/UTC" in row
 
 

@@ -47,13 +47,14 @@ _AGE: Final = Column("Age", ".metadata.creationTimestamp", "How long ago it was 
 
 DAG_COLUMNS: Final = (
     Column("Ready", _condition("Ready", "status"), "Can runs be made of the spec?"),
-    Column("Suspended", ".spec.suspend", "Are new scheduled runs held back?", "boolean"),
+    Column("Scheduled", _condition("Scheduled", "reason"), "Scheduled, or why no run is."),
     Column("Schedule", ".status.schedule", "When it runs by itself."),
     Column("Next Run", ".status.nextRun.createTime", "When the next run is created."),
     Column("Active", ".status.activeRuns", "Runs that have started and not finished.", "integer"),
     Column("Last Run", ".status.lastRun.completionTime", "When a run last finished.", "date"),
     Column("Last State", ".status.lastRun.state", "How that run finished."),
     _AGE,
+    Column("Suspended", ".spec.suspend", "Are new scheduled runs held back?", "boolean", WIDE),
     Column("Tasks", ".status.taskCount", "The number of tasks.", "integer", WIDE),
     Column("Queued", ".status.queuedRuns", "Runs that wait for their turn.", "integer", WIDE),
     Column("Revision", ".status.revision", "The revision that new runs use.", priority=WIDE),
