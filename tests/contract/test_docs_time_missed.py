@@ -68,6 +68,14 @@ def created_on_friday(mode, start=None):
     return dag, ()
 
 
+def replaced(mode, begin, end):
+    dag = working(mode, begin)
+    before = set(dag.runs)
+    dag.status, dag.created = rows.DAGStatus(), stamp(end)
+    dag.up(when(end), NOON)
+    return dag, before
+
+
 def down(mode, begin, end, **fields):
     dag = working(mode, begin, **fields)
     before = set(dag.runs)
@@ -100,6 +108,10 @@ TUESDAY = ("Tuesday 12:00", "Friday 10:00")
 HAPPENINGS = (
     (r"created on Friday 09:00, without `startTime`", created_on_friday),
     (r"created on Friday 09:00, `startTime` is on (\w+ \S+)", created_on_friday),
+    (
+        r"deleted on (\w+ \S+) with its runs left, and created again on (\w+ \S+)",
+        replaced,
+    ),
     (r"the operator was down from (\w+ \S+) to (\w+ \S+)", down),
     (r"suspended from (\w+ \S+) to (\w+ \S+)", suspended),
     (r"suspended since (\w+ \S+)", suspended),
@@ -287,6 +299,25 @@ def test_a_dag_without_a_start_begins_with_the_interval_that_it_was_created_in()
     assert told(dag) == "Fri"
 
 
+@pages.claim(
+    "A DAG that is deleted and created again goes on after the last scheduled run that is left of "
+    "the one before it, so nothing is lost when a tool replaces it."
+)
+def test_a_dag_that_is_created_again_goes_on_after_the_runs_that_are_left():
+    dag, before = replaced(MODES["All"], "Tuesday 12:00", "Friday 09:00")
+    assert told(dag, before) == "Tue Wed Thu"
+
+
+@pages.claim("What has its run already, from a Backfill for example, is not skipped.")
+def test_what_has_its_run_is_not_skipped():
+    dag = working(MODES["Latest"], "Tuesday 12:00")
+    dag.add("x", "Backfill", stamp("Tuesday 00:00"), stamp("Thursday 00:00"), NOON)
+    dag.look(NOON)
+
+    assert (dag.status.last_skipped, list(dag.runs)[-2]) == (None, "x")
+    assert "IntervalsSkipped" not in told_as_events(dag)
+
+
 @pages.claim("A run is created when its interval has ended, and never before.")
 def test_a_run_is_created_when_its_interval_has_ended():
     dag = working(MODES["Latest"], "Wednesday 23:59")
@@ -335,13 +366,21 @@ def test_after_failures_nothing_is_scheduled_until_something_has_changed(mended_
     assert dag.scheduled.status == rows.TRUE
 
 
-@pages.claim("Runs of a Backfill do not count for it.")
-def test_failures_of_a_backfill_do_not_count():
+@pages.claim(
+    "Runs of a Backfill do not count for it, and neither do runs that a Backfill has run again."
+)
+@pytest.mark.parametrize(
+    ("run_type", "rerun_id"),
+    [("Backfill", ""), ("Catchup", "backfill-01234567-89ab-cdef-0123-456789abcdef")],
+    ids=["its own", "run again"],
+)
+def test_failures_of_a_backfill_do_not_count(run_type, rerun_id):
     dag = ScheduledDAG(
         instants.text(SUNDAY), {"cron": "@daily"}, suspendAfterConsecutiveFailures=1
     )
     dag.look(SUNDAY)
-    dag.add("old", "Backfill", "2025-12-01T00:00:00Z", "2025-12-02T00:00:00Z", SUNDAY, "Failed")
+    dag.add("old", run_type, "2025-12-01T00:00:00Z", "2025-12-02T00:00:00Z", SUNDAY, "Failed")
+    dag.runs["old"] = dag.runs["old"]._replace(rerun_id=rerun_id)
     before = set(dag.runs)
 
     dag.look(when("Monday 00:00"))
