@@ -180,9 +180,6 @@ class History:
         index = bisect_left(self._orders, order)
         return self._runs[self._orders[index - 1][2]] if index else None
 
-    def __contains__(self, name: object) -> bool:
-        return name in self._runs
-
     def get(self, name: str) -> RunSummary | None:
         """The run of that name."""
         return self._runs.get(name)
