@@ -102,9 +102,10 @@ def _sorted_out(snap: BackfillSnapshot, made: Picture) -> tuple[list[RunSummary]
             done.append(run)
         elif run.is_to_rerun:
             theirs.append(run)
-            made.others.append(run)
         else:
             over.append(run)
+        if run.is_to_rerun and not (run.deleting or wish.awaits(run)):
+            made.others.append(run)  # whosever it was, it waits for a place
     made.ended = sorted(done, key=_ended, reverse=True)
     mine += made.ended
     over.sort(key=_ended, reverse=True)

@@ -177,17 +177,18 @@ class RunEntry:
             message=rows.clip(condition.message, history.MESSAGE_CHARS_MAX)
             if condition and condition.status == rows.FALSE
             else "",
-            held=self._held(newest),
+            held=held_by(newest),
         )
 
-    def _held(self, newest: rows.RunStatus) -> str:
-        """What it says that it waits for, if it has not started, or not begun to run again."""
-        kind = rows.RERUN_PENDING if newest.finished else rows.SUCCEEDED_CONDITION
-        told = newest.condition(kind)
-        if told is None or (newest.start_time and not newest.finished):
-            return ""
-        text = f"{told.reason}: {told.message}" if told.message else told.reason
-        return rows.clip(text, history.MESSAGE_CHARS_MAX)
+
+def held_by(status: rows.RunStatus) -> str:
+    """What a run says that it waits for, if it has not started, or not begun to run again."""
+    kind = rows.RERUN_PENDING if status.finished else rows.SUCCEEDED_CONDITION
+    told = status.condition(kind)
+    if told is None or (status.start_time and not status.finished):
+        return ""
+    text = f"{told.reason}: {told.message}" if told.message else told.reason
+    return rows.clip(text, history.MESSAGE_CHARS_MAX)
 
 
 @dataclass(slots=True)

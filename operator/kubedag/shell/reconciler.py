@@ -188,6 +188,8 @@ class Reconciler:
         elif entries.waits_for_past(was) != entries.waits_for_past(decision.status):
             for other in self._store.siblings(namespace, entry.facts.dag_name).reruns.values():
                 self._queue.add(other.key)
+        if entries.held_by(was) != entries.held_by(decision.status):
+            self._store.backfills.wake_of(namespace, entry.facts.dag_name)  # they say so, too
         return decision.wake_at
 
     def _pod(self, key: Key) -> None:

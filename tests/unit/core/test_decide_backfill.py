@@ -267,6 +267,10 @@ HELD = a_run_of(90, "Queued")._replace(state="DAGSuspended")
             {}, {"maxActiveRuns": 3}, [a_run_of(90, rerun_wanted="by-hand")], 2,
             id="one that is to run again",
         ),
+        pytest.param(
+            {}, {"maxActiveRuns": 3}, [ours(0, rerun_wanted="by-hand")], 2,
+            id="also one that it has run itself",
+        ),
         pytest.param({}, {"maxActiveRuns": 1}, [a_run_of(90, "Running")], 0, id="no room"),
         pytest.param(
             {}, {"maxActiveRuns": 1}, [HELD], 1,
