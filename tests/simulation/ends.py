@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from kubedag.core import actions, decide_run, states
+from kubedag.core import actions, decide_run, pods, states
 from simulation import oracle, reruns, status_laws
 from simulation.kubelet import TROUBLE
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from simulation.facts import Facts, RunFacts
     from simulation.process import Operator
 
+LABEL = (pods.LABEL_MANAGED_BY, pods.MANAGED_BY)
 REQUESTS_PER_SECOND_MAX = 150
 REQUESTS_PER_MINUTE_MAX = 1500
 UNSTARTED_ENDS = ("Forbidden", "Replaced", "DAGNotFound", "DAGNotReady")
@@ -74,6 +75,8 @@ def left(facts: Facts) -> Iterator[str]:
     objects = facts.cluster.objects
     for plural in ("pods", "dagrunslices"):
         for (_, name), child in objects[plural].items():
+            if plural == "pods" and LABEL not in (child["metadata"].get("labels") or {}).items():
+                continue  # somebody took away what the operator would find it by
             owners = child["metadata"].get("ownerReferences", ())
             for owner in owners:
                 if owner["uid"] not in facts.runs or not facts.runs[owner["uid"]].exists:
