@@ -172,7 +172,10 @@ class Cluster:
         if key in self.objects[plural]:
             self.taken(given, self.objects[plural][key])
             raise ApiError(409, "AlreadyExists", f'{plural} "{key[1]}" already exists')
-        meta["uid"] = f"uid-{next(self._uids)}"
+        number = next(self._uids)
+        meta["uid"] = f"uid-{number}"
+        if plural == "backfills":  # by its form it is known in the ids of its wishes
+            meta["uid"] = f"{number:08x}-0000-4000-8000-{number:012x}"
         meta["resourceVersion"] = self._next_version()
         meta["creationTimestamp"] = stamp(self.time())
         obj.setdefault("kind", KINDS[plural])

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from kubedag.core import actions, decide_run, pods, states
+from kubedag.core import actions, decide_backfill, decide_run, pods, states
+from kubedag.shell import backfill_view
 from simulation import oracle, reruns, status_laws
 from simulation.kubelet import TROUBLE
 
@@ -54,7 +55,7 @@ def _can_end(facts: Facts, run: RunFacts) -> bool:
         return True
     if run.name in facts.world.held:
         return False
-    if dag.get("suspend") and run.spec["runType"] != "Manual":
+    if dag.get("suspend") and run.spec["runType"] in ("Scheduled", "Catchup"):
         return False
     return not dag.get("dependsOnPast") or _past_is_good(facts, run)
 
@@ -85,6 +86,7 @@ def left(facts: Facts) -> Iterator[str]:
     yield from _run_counts(there)
     dag = objects["dags"].get(("ns", "pipe"))
     used = {run.revision for run in there} | {dag["status"].get("revision") if dag else ""}
+    used |= {one.get("status", {}).get("revision") for one in objects["backfills"].values()}
     if not any(run.tampered for run in there):
         for _, name in objects["controllerrevisions"]:
             if name not in used:
@@ -176,6 +178,12 @@ def _logs(facts: Facts, run: RunFacts) -> Iterator[str]:
 def restless(operator: Operator) -> Iterator[str]:
     """A decision that is carried out asks for nothing more, and never looks into the past."""
     store, now = operator.engine.store, operator.clock.now()
+    for told in store.backfills.entries.values():
+        seen = backfill_view.of(store, told)
+        status = decide_backfill.decide(seen, now).status
+        stored = decide_backfill.decide(dataclasses.replace(seen, status=status), now).status
+        if seen.pinned is not None and stored != status:
+            yield f"{told.name}: deciding twice makes {_difference(status, stored)}"
     for entry in store.runs.values():
         if entry.lacks_rows:
             continue
@@ -205,7 +213,7 @@ def restless(operator: Operator) -> Iterator[str]:
             yield f"{entry.facts.name}: creates again {creates}"
 
 
-def _difference(one: rows.RunStatus, other: rows.RunStatus) -> str:
+def _difference(one: rows.Record, other: rows.Record) -> str:
     pairs = [("status", msgspec.to_builtins(one), msgspec.to_builtins(other))]
     while pairs:
         path, a, b = pairs.pop(0)

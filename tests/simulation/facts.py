@@ -235,8 +235,14 @@ class Facts:
             run.exists, run.deleted_at = False, self.cluster.time()
         if run.stopped_at is None and run.condition("Succeeded").get("reason") in STOPS:
             run.stopped_at = self.cluster.time()
-        if not run.revision and run.status.get("revision"):
+        if run.status.get("revision") and (not run.revision or self._begins_anew(run)):
             self.pin(run, run.status["revision"])
+
+    @staticmethod
+    def _begins_anew(run: RunFacts) -> bool:
+        """Nothing is left of what somebody else has deleted before it was stored that it began."""
+        there = any(pod.exists for seen in run.pods.values() for pod in seen)
+        return not (run.before.get("revision") or there)
 
     def _take(self, run: RunFacts, status: Object) -> None:
         run.before, run.status = run.status, status

@@ -39,6 +39,9 @@ class Invariants:
         self.holes = 0
         self.may_be_two: Callable[[], bool] = lambda: False
         """Do two operators act now?"""
+        self.may_change_spec: Callable[[Change], bool] = lambda _change: False
+        self.may_delete: Callable[[RunFacts], bool] = lambda _run: False
+        """What a Backfill lets the operator do to a run."""
         faults = facts.world.faults
         self.blind = bool(faults.kills or faults.watch_expired or faults.watch_lost)
         """The operator may miss how a Pod ended that somebody else then deletes."""
@@ -197,8 +200,11 @@ class Invariants:
         spec = run.dag_spec
         if spec.get("concurrencyPolicy") == "Allow" or sum(map(len, run.pods.values())) > 1:
             return
-        if self.facts.world.faults.applied_late or self.facts.world.faults.watch_lost:
+        given = self.facts.world.faults
+        if given.applied_late or given.watch_lost:
             return  # of a run whose Pod nobody tells of, nobody knows that it has started
+        if given.not_found:
+            return  # a run that is said not to be there is forgotten until it is told of again
         now = self.facts.cluster.time()
         others = [
             other.name
@@ -248,7 +254,7 @@ class Invariants:
 
     def _retired(self, change: Change) -> Iterator[str]:
         run = self.facts.runs[change.obj["metadata"]["uid"]]
-        if not run.finished and not run.tampered:
+        if not run.finished and not run.tampered and not self.may_delete(run):
             yield "deleted by the operator before it had finished"
         if reruns.wished(run) and not run.tampered and not change.obj["metadata"].get(
             "deletionTimestamp"
@@ -259,7 +265,11 @@ class Invariants:
 
     def _status(self, change: Change) -> Iterator[str]:
         run = self.facts.run_of(change)
-        if change.plural == "dagruns" and not same(change.old["spec"], change.obj["spec"]):  # type: ignore[index]
+        if (
+            change.plural == "dagruns"
+            and not same(change.old["spec"], change.obj["spec"])  # type: ignore[index]
+            and not self.may_change_spec(change)
+        ):
             yield "the operator has changed the spec"
         if not run.tampered and run.exists:
             yield from run.reruns.broken

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from kubedag.core import naming
 from kubedag.core import pods as labels
 from kubedag.shell.errors import ApiError
-from simulation import reruns
+from simulation import backfills, reruns
 from simulation import world as worlds
 from simulation.kubelet import GATE
 
@@ -42,6 +42,7 @@ class People:
         self._world: World = facts.world
         self._cluster: Cluster = net.cluster
         self._chance = random.Random(f"{self._world.seed}/people")
+        self._released = False
         self._askers = reruns.Askers(net, facts, tell)
         self._cluster.admit = self._admit
         self._cluster.taken = self._taken
@@ -80,11 +81,15 @@ class People:
                 if (space, act.name) in cluster.objects[plural]:
                     cluster.delete(plural, space, act.name, HUMAN)
             case _:
-                raise AssertionError(act.what)
+                backfills.act(cluster, act)
 
     def release(self) -> None:
         """No run stays suspended but those that are to stay so."""
+        self._released = True
         for (_, name), run in list(self._cluster.objects["dagruns"].items()):
+            uid = run["metadata"]["uid"]
+            if not self._facts.runs[uid].started and backfills.is_called_off(self._cluster, run):
+                continue  # it is to be gone
             if run["spec"].get("suspend") and name not in self._world.held:
                 self.act(worlds.Act(0, "suspend-run", name, value=False))
 
@@ -135,6 +140,8 @@ class People:
             self._later(self._soon(), self._break_labels, name, uid)
 
     def _run_added(self, change: Change) -> None:
+        if labels.LABEL_BACKFILL in (change.obj["metadata"].get("labels") or {}):
+            self._hold(change.obj)
         if self._net.happens("pods_foreign"):
             self._occupy(change.obj)
         if self._net.happens("statuses_broken"):
@@ -180,6 +187,12 @@ class People:
     def _delete_slice(self, name: str, uid: str) -> None:
         if self._there("dagrunslices", name, uid) is not None:
             self._cluster.delete("dagrunslices", worlds.NAMESPACE, name, HUMAN)
+
+    def _hold(self, run: Object) -> None:
+        """Somebody suspends a run of a Backfill, as a rule before it can start."""
+        if not self._released and self._chance.random() < 0.3:
+            held = worlds.Act(0, "suspend-run", run["metadata"]["name"], value=True)
+            self._later(self._chance.choice([0.0, 0.001, 0.02]), self.act, held)
 
     def _occupy(self, run: Object) -> None:
         """Somebody else's Pod has the name that an attempt will have."""

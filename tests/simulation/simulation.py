@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from kubedag.core import slices
-from simulation import ends, oracle, reruns
+from simulation import backfills, ends, oracle, reruns, schedules
 from simulation.cluster import Change, Cluster
 from simulation.facts import Facts
 from simulation.invariants import Invariants
@@ -71,6 +71,8 @@ class Simulation:
         )
         self.facts = Facts(self.cluster, world)
         self.invariants = Invariants(self.facts)
+        self.backfills = backfills.Laws(self.facts, self.invariants)
+        self.schedules = schedules.Laws(self.facts, self.invariants)
         self.kubelet = Kubelet(self.cluster, world.life_of, random.Random(f"{world.seed}/kubelet"))
         self.verdict = Verdict(world.seed)
         self.log = _Log(self._tell)
@@ -115,7 +117,7 @@ class Simulation:
             bound = self.world.busy_seconds * times + SLACK_SECONDS
             bound += self.leaders.skew_seconds * self.world.attempts_max
             bound += max(map(abs, JUMPS_SECONDS)) * self.world.faults.clock_jumps
-            await self._until(self.loop.time() + bound, lambda: ends.all_ended(self.facts))
+            await self._until(self.loop.time() + bound, self._all_ended)
             if not self.invariants.broken:
                 await self._end()
         return self._judged()
@@ -156,18 +158,27 @@ class Simulation:
         self.leaders.calm()
         self.people.release()
 
+    def _all_ended(self) -> bool:
+        told = (self.backfills.unended(), self.schedules.unended())
+        return ends.all_ended(self.facts) and not any(map(any, told))
+
     async def _end(self) -> None:
         """Everything that can end has ended: nothing may move any more."""
         self.invariants.broken += ends.unended(self.facts)
+        self.invariants.broken += self.backfills.unended()
+        self.invariants.broken += self.schedules.unended()
         await self._rest()
         before = self.cluster.version
         self.leaders.replace()
         await self._rest()
         # Pods of a run that has ended are not looked after while its revision is lost.
         lost = any(run.lost_revision for run in self.facts.runs.values())
-        if not self.invariants.broken and not lost and self.cluster.version != before:
-            last = self.cluster.history[-1]
-            self.invariants.broken.append(f"no rest: {_told(last)}")
+        stirred = [
+            change for change in self.cluster.history
+            if change.version > before and not backfills.takes_back_an_estimate(change)
+        ]  # fmt: skip
+        if not self.invariants.broken and not lost and stirred:
+            self.invariants.broken.append(f"no rest: {_told(stirred[-1])}")
         if not self.invariants.broken:
             self.invariants.broken += ends.judged(self.facts)
             self.invariants.broken += ends.left(self.facts)
@@ -230,9 +241,10 @@ def _told(change: Change) -> str:
             for row in status.get("tasks", ())
         )
         said += f" [{conditions.get('Succeeded', {}).get('reason', '')}] {rows}"
-    elif obj["kind"] == "DAG":
+    elif obj["kind"] in ("DAG", "Backfill"):
         conditions = {c["type"]: c for c in status.get("conditions", ())}
-        said += f" g{meta['generation']} [{conditions.get('Ready', {}).get('reason', '')}]"
+        word = conditions.get("Ready") or conditions.get("Succeeded") or {}
+        said += f" g{meta['generation']} [{word.get('reason', '')}] {status.get('progress', '')}"
     return said
 
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import random
 
 import pytest
 
@@ -9,6 +10,8 @@ from simulation import faults, simulation, world
 WORLDS = int(os.environ.get("WORLDS", "2000"))
 FIRST = int(os.environ.get("FIRST", "0"))
 CHUNK = 25
+BACKFILLED = int(os.environ.get("BACKFILLED", "100"))
+SCHEDULED = int(os.environ.get("SCHEDULED", "100"))
 LINES_TOLD_MAX = 200
 
 
@@ -108,6 +111,12 @@ BROKEN_ONCE = [
                  id="a run still said that it waited for one that was no longer the last before it"),
 ]  # fmt: skip
 """Worlds with their faults, so that a new knob changes nothing about them."""
+BACKFILLED_BROKEN_ONCE = {
+    "221": "A dry run whose DAG was away said so, and then what it would do, and then so again.",
+    "357": "A run that was to run again for one Backfill took no place in the eyes of the other.",
+    "1470": "A dry run that was cancelled while its DAG was away was over with intervals planned.",
+}
+"""Worlds with Backfills, and their faults as they are drawn."""
 
 
 def told(seed: str) -> list[str]:
@@ -134,6 +143,28 @@ def test_the_namesake_of_a_world_that_was_broken_once_is_whole(seed: str) -> Non
 @pytest.mark.parametrize(("seed", "given"), BROKEN_ONCE)
 def test_a_world_that_was_broken_once_is_whole(seed: str, given: faults.Faults) -> None:
     assert simulation.simulate(world.draw(seed, given)).broken == []
+
+
+@pytest.mark.parametrize("first", range(0, BACKFILLED, CHUNK))
+def test_every_law_holds_in_worlds_with_backfills_from(first: int) -> None:
+    for seed in map(str, range(FIRST + first, FIRST + min(first + CHUNK, BACKFILLED))):
+        drawn = faults.draw(random.Random(f"{seed}/faults"))
+        verdict = simulation.simulate(world.draw(seed, drawn, backfilled=True))
+        assert (seed, verdict.broken) == (seed, [])
+
+
+@pytest.mark.parametrize("first", range(0, SCHEDULED, CHUNK))
+def test_every_law_holds_in_worlds_with_schedules_from(first: int) -> None:
+    for seed in map(str, range(FIRST + first, FIRST + min(first + CHUNK, SCHEDULED))):
+        drawn = faults.draw(random.Random(f"{seed}/faults"))
+        verdict = simulation.simulate(world.draw(seed, drawn, scheduled=True))
+        assert (seed, verdict.broken) == (seed, [])
+
+
+@pytest.mark.parametrize("seed", BACKFILLED_BROKEN_ONCE)
+def test_a_world_with_backfills_that_was_broken_once_is_whole(seed: str) -> None:
+    drawn = faults.draw(random.Random(f"{seed}/faults"))
+    assert simulation.simulate(world.draw(seed, drawn, backfilled=True)).broken == []
 
 
 def test_one_world(capsys: pytest.CaptureFixture[str]) -> None:

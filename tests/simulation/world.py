@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from kubedag.api import group
 from kubedag.core import pods as labels
+from simulation import backfills, oracle, schedules
 from simulation import faults as knobs
-from simulation import oracle
 from simulation.cluster import Object, stamp
 from simulation.kubelet import CLASS_OF_END, TROUBLE, Life
 
@@ -23,6 +23,10 @@ GATED_SECONDS = (0.0, 0.5, 20.0, 100.0)
 TROUBLE_AT_FIRST = (
     "ErrImagePull", "ImagePullBackOff", "CreateContainerConfigError", "CreateContainerError",
 )  # fmt: skip
+BACKFILLED = 0.15
+"""How many of the worlds have Backfills."""
+SCHEDULED = 0.15
+"""How many of the others have a schedule."""
 POLICIES = ("Queue", "Queue", "Queue", "Allow", "Forbid", "Replace")
 
 
@@ -114,7 +118,13 @@ class World:
         }
 
 
-def draw(seed: str, faults: knobs.Faults | None = None) -> World:
+def draw(
+    seed: str,
+    faults: knobs.Faults | None = None,
+    *,
+    backfilled: bool = False,
+    scheduled: bool = False,
+) -> World:
     """The world of a seed; the faults may be given instead of drawn."""
     chance = random.Random(f"{seed}/world")
     drawn = knobs.draw(random.Random(f"{seed}/faults")) if faults is None else faults
@@ -125,6 +135,11 @@ def draw(seed: str, faults: knobs.Faults | None = None) -> World:
     for number in range(chance.choice([1, 1, 2, 2, 3])):
         _add_run(world, chance, number, spec)
     _add_edits(world, chance, spec)
+    chance = random.Random(f"{seed}/backfills")
+    if backfilled or (faults is None and not scheduled and chance.random() < BACKFILLED):
+        backfills.add(world, chance)
+    elif scheduled or (faults is None and chance.random() < SCHEDULED):
+        schedules.add(world, random.Random(f"{seed}/schedules"))
     world.acts.sort(key=lambda act: act.at)
     ends_at = max(world.faults.ends_at, world.acts[-1].at + 1)
     world.faults = dataclasses.replace(world.faults, ends_at=ends_at)
@@ -153,11 +168,11 @@ def _spec(world: World, chance: random.Random) -> Object:
         spec["retention"][chance.choice(["successfulRuns", "failedRuns"])] = chance.choice([0, 1])
     if chance.random() < 0.1:
         world.denied |= {chance.choice(tasks)["name"]}
-    world.busy_seconds += _busy_seconds(world, spec)
+    world.busy_seconds += busy_seconds(world, spec)
     return spec
 
 
-def _busy_seconds(world: World, spec: Object) -> float:
+def busy_seconds(world: World, spec: Object) -> float:
     """No run of this can take longer, were its attempts one after the other."""
     total = 0.0
     common = spec["taskDefaults"]["retry"]
@@ -221,7 +236,7 @@ def _add_run(world: World, chance: random.Random, number: int, spec: Object) -> 
             "logicalTime": start,
             "dataInterval": {"startTime": start, "endTime": stamp(86_400 * 10)},
         }
-    world.busy_seconds += _busy_seconds(world, spec)
+    world.busy_seconds += busy_seconds(world, spec)
     if chance.random() < 0.15:
         given["suspend"] = True
         world.acts.append(Act(at + chance.uniform(1, 100), "suspend-run", name, value=False))
