@@ -58,7 +58,7 @@ def decide(snap: BackfillSnapshot, now: datetime) -> actions.BackfillDecision:
         return _unplanned(snap, pin, now)
     sketch = _sketch(snap, pin)
     if refused := backfill_words.refused(wish, pin.plan, sketch.plan, pin.start_time):
-        return actions.BackfillDecision(_ended(_told(snap), wish, refused, now))
+        return actions.BackfillDecision(_ended(_fresh(snap), wish, refused, now))
     if sketch.plan is None:
         return _planning(snap, sketch, now)
     made = standings.picture(snap, sketch.plan)
@@ -141,9 +141,7 @@ def _unplanned(
     told, wish = _told(snap), snap.wish
     if word.final:
         return actions.BackfillDecision(_ended(told, wish, word, now))
-    told = backfill_rows.BackfillStatus(
-        observed_generation=wish.generation, conditions=told.conditions
-    )
+    told = _fresh(snap)
     if not wish.cancel:
         return actions.BackfillDecision(_goes_on(told, wish, word, now))
     runs = [*snap.unfinished(), *snap.finished()]
@@ -151,6 +149,13 @@ def _unplanned(
     if back or any(wish.owns(run) and not run.finished for run in runs):
         return actions.BackfillDecision(_goes_on(told, wish, backfill_words.CANCELLING, now), back)
     return actions.BackfillDecision(_ended(told, wish, backfill_words.CANCELLED, now))
+
+
+def _fresh(snap: BackfillSnapshot) -> backfill_rows.BackfillStatus:
+    """Without a plan; one of a dry run says nothing any more."""
+    return backfill_rows.BackfillStatus(
+        observed_generation=snap.wish.generation, conditions=snap.status.conditions
+    )
 
 
 def _told(snap: BackfillSnapshot) -> backfill_rows.BackfillStatus:

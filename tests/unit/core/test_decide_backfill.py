@@ -500,6 +500,14 @@ def test_a_dry_run_is_planned_anew_when_it_becomes_a_real_one():
 GONE = {"dag": None, "current": None}
 
 
+def test_a_dry_run_that_cannot_become_a_real_one_forgets_its_plan():
+    stored = decide(a_backfill(a_wish(dry_run=True))).status
+    strict = daily(dependsOnPast=True)
+    wish = a_wish(order="NewestFirst")
+    over = decide(a_backfill(wish, status=stored, current=strict)).status
+    assert (word(over)[1], over.intervals, over.ranges) == ("OrderNotPossible", None, ())
+
+
 def test_a_dry_run_stays_as_it_is_while_its_dag_is_away():
     stored = decide(a_backfill(a_wish(dry_run=True))).status
     away = decide(a_backfill(a_wish(dry_run=True), status=stored, **GONE))
