@@ -154,9 +154,10 @@ class TestAProcess:
         user.create(chain())
         user.create(a_run())
         until(user.is_ready)
+        begun = user.pod_of("a")
         user.client.patch(user.path("dags", "pipeline"), {"spec": {"description": "new"}})
         user.client.patch(user.path("dagruns", "run"), {"spec": {"suspend": True}})
-        user.end(user.pod_of("a"), "Failed", 3)
+        user.end(begun, "Failed", 3)
         until(lambda: user.condition("dagruns", "run", "Finished") == ("True", "Failed"))
         for kind, name in (("dags", "pipeline"), ("dagruns", "run")):
             metadata = user.get(kind, name)["metadata"]

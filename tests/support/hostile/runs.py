@@ -43,7 +43,7 @@ REFUSED = tuple(
          {**DAG, "runType": "Scheduled"}, {}),
         ("a type in lower case", "spec.runType", {**DAG, "runType": "manual"}, {}),
         ("a field of Airflow", "spec.conf", {**DAG, "conf": {}}, {}),
-        ("a status as a spec", "spec.tasks", {**DAG, "tasks": []}, {}),
+        ("a status as a spec", "spec.counts", {**DAG, "counts": {}}, {}),
         ("a name with a dot", "metadata.name", DAG, {"fixed_name": "run.1"}),
         ("a name that no label holds", "metadata.name", DAG, {"fixed_name": "r" * 64}),
         ("a name in capitals", "metadata.name", DAG, {"fixed_name": "RUN"}),
