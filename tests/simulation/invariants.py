@@ -121,7 +121,7 @@ class Invariants:
         if task in run.reruns.fixed:
             yield f"a Pod of a task that does not run again, and is {run.reruns.fixed[task]}"
         for old in run.reruns.past.get(task, ()):
-            if old.attempt >= pod.attempt and self._unseen(old):
+            if old.attempt >= pod.attempt and (self._unseen(old) or self._came_too_late(old)):
                 self.holes += 1
             elif old.attempt >= pod.attempt or (old.live and old not in run.strays):
                 yield f"attempt {pod.attempt} after {old.name} of before the run ran again"
@@ -155,6 +155,11 @@ class Invariants:
             and not pod.recorded
             and not pod.deleted_by.startswith("operator")
         )
+
+    def _came_too_late(self, pod: PodFacts) -> bool:
+        """It was made when its task had ended without it, and has gone again."""
+        late = self.facts.world.faults.applied_late
+        return bool(late) and not (pod.exists or pod.recorded or pod.held)
 
     def _all_unseen(self, run: RunFacts, pod: PodFacts) -> bool:
         others = [old for seen in run.pods.values() for old in seen if old is not pod]
