@@ -352,6 +352,11 @@ def test_a_pod_of_ours_that_the_cache_does_not_know_is_adopted(api_server, user)
     with_engine(api_server, user, story)
 
 
+def pinned(user, run):
+    """The revision that a run keeps to, once it has started."""
+    return user.get("dagruns", run).get("status", {}).get("revision")
+
+
 def test_runs_share_a_revision_which_goes_after_the_last_of_them(api_server, user):
     async def story(acting):
         user.create(chain(concurrencyPolicy="Allow"))
@@ -361,8 +366,7 @@ def test_runs_share_a_revision_which_goes_after_the_last_of_them(api_server, use
             await asyncio.to_thread(user.pod_of, "a", run)
         (revision,) = user.names("controllerrevisions")
         for run in ("one", "two"):
-            found = await eventually(lambda run=run: user.get("dagruns", run).get("status"))
-            assert found["revision"] == revision
+            assert await eventually(lambda run=run: pinned(user, run)) == revision
         user.client.patch(user.path("dags", "pipeline"), {"spec": {"maxActiveTasks": 7}})
         await eventually(lambda: len(user.names("controllerrevisions")) == 2)
         acting.clock.ahead = timedelta(minutes=5)
