@@ -63,9 +63,11 @@ class Evidence:
 
     @property
     def ended_unasked(self) -> bool:
-        """Is it known that the task's container had ended before the deletion was asked for?"""
-        known = self.terminated is not None and bool(self.terminated.finished_at)
-        return known and self._deletion_asked is not None and not self.told_to_end
+        """Had the task's container surely ended before the deletion was asked for?"""
+        ended, asked = self.terminated, self._deletion_asked
+        if ended is None or not ended.finished_at or asked is None:
+            return False
+        return ended.finished_at < asked
 
     @property
     def _deletion_asked(self) -> str | None:

@@ -59,6 +59,16 @@ DELETIONS = [
         )
         for code in (137, 143)
     ],
+    *[
+        pytest.param(
+            a_pod(status("Failed", containers=[ended(code)]),
+                  metadata={"deletionTimestamp": "2026-01-01T10:49:00Z",
+                            "deletionGracePeriodSeconds": 0}),
+            infra("PodDeleted", "the Pod was deleted while it ran"),
+            id=f"15 deleted by force, and killed with {code} within that second",
+        )
+        for code in (137, 143)
+    ],
     pytest.param(
         a_pod(status("Failed", containers=[ended(1)]),
               metadata={"deletionTimestamp": "2026-01-01T10:49:00Z"}),
