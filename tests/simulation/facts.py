@@ -325,6 +325,7 @@ class Facts:
         run, _, pod = self.pods[meta["uid"]]
         if meta.get("deletionTimestamp") and not pod.deleted_by:
             pod.deleted_by, pod.deleted_at = change.actor, self.cluster.time()
+            self._deleted_after_its_end(pod)
         pod.hidden = any((told or {}).get(key) != value for key, value in pod.labels.items())
         pod.alone = not meta.get("ownerReferences")
         revision = (told or {}).get(labels.LABEL_REVISION, pod.revision)
@@ -362,6 +363,12 @@ class Facts:
             pod.may_count_as.add(USER if code else SUCCESS)
         if pod.asked and SUCCESS not in pod.may_count_as:
             pod.may_count_as.add(pod.asked)
+
+    @staticmethod
+    def _deleted_after_its_end(pod: PodFacts) -> None:
+        """Killed, and then deleted: after a kubelet's own last deletion it looks the same."""
+        if pod.ended_at is not None and not pod.recorded and pod.way not in ("exit", "ok"):
+            pod.may_count_as.add(INFRA)
 
     def _removed(self, pod: PodFacts, actor: str) -> None:
         pod.exists = False

@@ -74,7 +74,7 @@ BROKEN_ONCE = [
     ),
     pytest.param(
         "3003555", faults.Faults(kills=8, pods_deleted=0.3, ends_at=120.0),
-        id="a Pod that something had killed, and that was deleted afterwards, was called deleted",
+        id="a Pod that something had killed was deleted afterwards, which nobody can tell apart",
     ),
     pytest.param(
         "1400",

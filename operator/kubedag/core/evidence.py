@@ -55,27 +55,12 @@ class Evidence:
         The API server adds the grace period to the time of the request (`BeforeDelete`). It gives
         none to a Pod whose end it knows (`CheckGracefulDelete`), so that second is then the Pod's.
         """
-        asked = self._deletion_asked
-        if ended is None or not ended.finished_at or asked is None:
-            return False
-        gracious = bool(self.pod.metadata.deletion_grace_period_seconds)
-        return ended.finished_at > asked or (ended.finished_at == asked and gracious)
-
-    @property
-    def ended_unasked(self) -> bool:
-        """Had the task's container surely ended before the deletion was asked for?"""
-        ended, asked = self.terminated, self._deletion_asked
-        if ended is None or not ended.finished_at or asked is None:
-            return False
-        return ended.finished_at < asked
-
-    @property
-    def _deletion_asked(self) -> str | None:
         meta = self.pod.metadata
         until, grace_seconds = meta.deletion_timestamp, meta.deletion_grace_period_seconds
-        if not until or grace_seconds is None:
-            return None
-        return instants.text(instants.after(until, -grace_seconds))
+        if ended is None or not ended.finished_at or not until or grace_seconds is None:
+            return False
+        asked = instants.text(instants.after(until, -grace_seconds))
+        return ended.finished_at > asked or (ended.finished_at == asked and grace_seconds > 0)
 
     @property
     def exit_code(self) -> int | None:

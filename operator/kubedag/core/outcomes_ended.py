@@ -165,8 +165,6 @@ def deleted(seen: Evidence) -> Outcome | None:
         return failed(seen, reasons.POD_DELETED, words.deleted(seen.exit_code if began else None))
     if not seen.deleted or seen.exit_code not in (None, 0, *KILLED):
         return None
-    if seen.exit_code in KILLED and seen.ended_unasked:
-        return None  # whoever killed it, it was not the deletion
     if seen.status.phase not in ("Succeeded", "Failed"):
         return failed(seen, reasons.POD_DELETED, "the Pod was deleted before it had ended")
     if seen.pod.metadata.deletion_timestamp:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 
-from kubedag.core import words
 from support.pod_json import (
     DELETED,
     DELETED_AFTERWARDS,
@@ -51,24 +50,6 @@ DELETIONS = [
         user("ExitCode", "exit code 1"),
         id="15 deleted by somebody, after it had failed by itself",
     ),
-    *[
-        pytest.param(
-            a_pod(status("Failed", containers=[ended(code)]), metadata=DELETED_AFTERWARDS),
-            user("ExitCode", words.exit_code(code)),
-            id=f"15 deleted by somebody, after something had killed it with {code}",
-        )
-        for code in (137, 143)
-    ],
-    *[
-        pytest.param(
-            a_pod(status("Failed", containers=[ended(code)]),
-                  metadata={"deletionTimestamp": "2026-01-01T10:49:00Z",
-                            "deletionGracePeriodSeconds": 0}),
-            infra("PodDeleted", "the Pod was deleted while it ran"),
-            id=f"15 deleted by force, and killed with {code} within that second",
-        )
-        for code in (137, 143)
-    ],
     pytest.param(
         a_pod(status("Failed", containers=[ended(1)]),
               metadata={"deletionTimestamp": "2026-01-01T10:49:00Z"}),
