@@ -45,13 +45,18 @@ class Creations:
 
 
 def after(
-    before: Trouble | None, run_name: str, answer: refusals.Answer, now: datetime
+    before: Trouble | None,
+    run_name: str,
+    answer: refusals.Answer,
+    now: datetime,
+    *,
+    deed: str = "create the run {!r}",
 ) -> Trouble:
     """What is in the way now that this was answered; many answers of one moment count once."""
     tries = 1 if before is None else before.tries + (not before.holds(now))
     said = words.one_line(answer.message, MESSAGE_CHARS_MAX)
     return Trouble(
-        f"the API server does not create the run {run_name!r}: {said}",
+        f"the API server does not {deed.format(run_name)}: {said}",
         tries,
         now + timedelta(seconds=refusals.wait_seconds(tries)),
         said_no=400 <= answer.status < 500 and answer.status != 429,

@@ -17,7 +17,7 @@ import orjson
 
 from kubedag.core import actions, ending, instants, masks, pods, podspec, refusals, snapshot
 from kubedag.shell import client, event_reader, log_reader, nesting, pod_keeper
-from kubedag.shell.errors import ApiError, ClusterError
+from kubedag.shell.errors import ApiError, ClusterError, answer_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Iterable, Mapping
@@ -184,10 +184,7 @@ class RunActor:
     def _refuse(
         self, entry: RunEntry, task: str, action: actions.CreatePod, error: ClusterError
     ) -> None:
-        answer = refusals.Answer(0, "", str(error))
-        if isinstance(error, ApiError):
-            answer = refusals.Answer(error.status, error.reason, error.message)
-        verdict = refusals.classify(answer)
+        verdict = refusals.classify(answer_of(error))
         tries = entry.refusal_tries[task] = entry.refusal_tries.get(task, 0) + 1
         now = self._clock.now()
         wait = timedelta(seconds=refusals.wait_seconds(tries))

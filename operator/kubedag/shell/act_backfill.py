@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, Any, Final, assert_never
 
 import orjson
 
-from kubedag.core import actions, creations, refusals, words
+from kubedag.core import actions, creations
 from kubedag.shell import client, nesting
 from kubedag.shell.backfill_planner import Planner
 from kubedag.shell.create_run import RunCreator
-from kubedag.shell.errors import ApiError, ClusterError, NotLeader
+from kubedag.shell.errors import ApiError, ClusterError, NotLeader, answer_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Iterable
@@ -144,13 +144,13 @@ class BackfillActor:
             entry.creations.trouble = None
 
     def _refused(self, entry: BackfillEntry, run: str, error: ClusterError) -> None:
-        answer = refusals.Answer(0, "", str(error))
-        if isinstance(error, ApiError):
-            answer = refusals.Answer(error.status, error.reason, error.message)
-        trouble = creations.after(entry.creations.trouble, run, answer, self._clock.now())
-        said = words.one_line(answer.message, creations.MESSAGE_CHARS_MAX)
-        message = f"the API server does not let the run {run!r} run again: {said}"
-        entry.creations.trouble = trouble._replace(message=message)
+        entry.creations.trouble = creations.after(
+            entry.creations.trouble,
+            run,
+            answer_of(error),
+            self._clock.now(),
+            deed="let the run {!r} run again",
+        )
 
     def _requested(self, entry: BackfillEntry, run: str) -> None:
         entry.requesting.pop(run, None)

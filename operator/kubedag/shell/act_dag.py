@@ -13,7 +13,7 @@ import orjson
 from kubedag.core import actions, answers, places, pods, refusals
 from kubedag.shell import client, definitions, nesting
 from kubedag.shell.create_run import RunCreator
-from kubedag.shell.errors import ApiError, ClusterError
+from kubedag.shell.errors import ApiError, ClusterError, answer_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Iterable, Mapping
@@ -127,11 +127,10 @@ class DAGActor:
             await self._api.request(
                 "POST", client.PODS.path(entry.namespace), params=params, body=body
             )
-        except ApiError as error:
-            answer = refusals.Answer(error.status, error.reason, error.message)
-            causes = tuple(places.Cause(cause.field, cause.message) for cause in error.causes)
         except ClusterError as error:
-            answer = refusals.Answer(0, "", str(error))
+            answer = answer_of(error)
+            if isinstance(error, ApiError):
+                causes = tuple(places.Cause(one.field, one.message) for one in error.causes)
         if entry.definition is definition:
             result = answers.Result(self._clock.now(), answer, causes)
             before = entry.trial_results.get(action.key)

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 import orjson
 
-from kubedag.core import creations, refusals, runspec
+from kubedag.core import creations, runspec
 from kubedag.shell import client, nesting
-from kubedag.shell.errors import ApiError, ClusterError, NotLeader
+from kubedag.shell.errors import ApiError, ClusterError, NotLeader, answer_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -53,10 +53,7 @@ class RunCreator:
         except NotLeader:
             raise
         except ClusterError as error:
-            answered = refusals.Answer(0, "", str(error))
-            if isinstance(error, ApiError):
-                answered = refusals.Answer(error.status, error.reason, error.message)
-            now = self._clock.now()
+            answered, now = answer_of(error), self._clock.now()
             known.trouble = creations.after(known.trouble, action.name, answered, now)
             return
         known.trouble = None

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
+from kubedag.core import refusals
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -131,6 +133,13 @@ def api_error(status: int, body: bytes, headers: Mapping[str, str] | None = None
         details.causes or (),
         retry_after_seconds,
     )
+
+
+def answer_of(error: ClusterError) -> refusals.Answer:
+    """What the API server said to a request that failed, as the core judges it."""
+    if isinstance(error, ApiError):
+        return refusals.Answer(error.status, error.reason, error.message)
+    return refusals.Answer(0, "", str(error))
 
 
 def _header_seconds(headers: Mapping[str, str] | None) -> float | None:
