@@ -107,6 +107,11 @@ BROKEN_ONCE = [
         "313", faults.Faults(kills=30, feed_doubled=0.2, feed_lost=0.4),
         id="a task that waits for one of its upstreams could start when the last had ended",
     ),
+    pytest.param(
+        "20094", faults.Faults(feed_late=0.6, feed_doubled=0.2, conflicts=0.05, reruns=1.0,
+                               outages=1, ends_at=60.0),
+        id="late news brought a run back that was deleted, and it ran again",
+    ),
     pytest.param("932", faults.Faults(feed_doubled=0.6),
                  id="a run still said that it waited for one that was no longer the last before it"),
 ]  # fmt: skip
@@ -114,6 +119,7 @@ BROKEN_ONCE = [
 BACKFILLED_BROKEN_ONCE = {
     "221": "A dry run whose DAG was away said so, and then what it would do, and then so again.",
     "357": "A run that was to run again for one Backfill took no place in the eyes of the other.",
+    "1665": "A rerun of nothing was stored with an older generation in one of its conditions.",
     "1470": "A dry run that was cancelled while its DAG was away was over with intervals planned.",
 }
 """Worlds with Backfills, and their faults as they are drawn."""

@@ -81,7 +81,9 @@ def _is_to_run_again(snap: snapshots.RunSnapshot, now: datetime) -> actions.RunD
     assert source is not None
     status = reruns.fulfilled(snap, source, wish, now)
     if status.finished:
-        return actions.RunDecision(status, urgent=True)
+        tidied = _has_finished(replace_(snap, status=status), now)
+        assert tidied is not None
+        return actions.RunDecision(tidied.status, urgent=True)
     # What the next decision will say of this, so that it has nothing to write but what it does.
     plan, revision, generation = source
     begun = _runs(

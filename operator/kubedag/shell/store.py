@@ -14,6 +14,7 @@ from kubedag.api import group
 from kubedag.core import creations, decide_dag, plan, pods, rows, slices, snapshot
 from kubedag.shell import definitions, pod_index, wire
 from kubedag.shell.backfills import Backfills
+from kubedag.shell.departed import Departed
 from kubedag.shell.entries import DAGEntry, RunEntry, Taker
 from kubedag.shell.restrictions import Restrictions
 from kubedag.shell.siblings import Siblings
@@ -40,6 +41,7 @@ class Store:
         self.revisions = definitions.Revisions()
         self._siblings: dict[Name, Siblings] = {}
         self._run_of_uid: dict[str, Name] = {}
+        self._departed = Departed()
         self._restrictions = Restrictions()
         self.backfills = Backfills(wake, self._backfill_gone)
         self.takers: Final[Mapping[str, Taker]] = {
@@ -56,9 +58,9 @@ class Store:
         name = (meta["namespace"], meta["name"])
         known = self.runs.get(name)
         version = meta["resourceVersion"]
-        if known is not None and (
-            known.resource_version == version or wire.older(version, known.resource_version)
-        ):
+        last = known.resource_version if known is not None else ""
+        outlived = self._departed.outlived(meta["uid"], version)
+        if outlived or version == last or wire.older(version, last):
             return  # also if it is of a namesake that was there before
         if known is not None and known.facts.uid != meta["uid"]:
             self.drop_run(*name, known.facts.uid)
@@ -98,6 +100,7 @@ class Store:
             return
         del self.runs[(namespace, name)]
         self._run_of_uid.pop(known.facts.uid, None)
+        self._departed.note(known.facts.uid, known.resource_version)
         for pod in self.pods.held(known.facts.uid):
             self._claim(pod, None)
         self.pods.forget_run(known.facts.uid)

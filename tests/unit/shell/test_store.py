@@ -93,6 +93,21 @@ def test_news_of_a_run_that_was_there_before_come_too_late(woken):
     assert woken.store.runs["ns", "run"].facts.uid == "other"
 
 
+@pytest.mark.parametrize(("version", "believed"), [(5, False), (6, True), (7, True)])
+def test_late_news_of_a_run_that_is_gone_do_not_bring_it_back(woken, version, believed):
+    woken.store.put_run(run(version=6))
+    woken.store.drop_run("ns", "run", "uid-run")
+    woken.store.put_run(run(version=version))
+    assert (("ns", "run") in woken.store.runs) is believed
+
+
+def test_late_news_of_what_is_gone_say_nothing_of_a_namesake(woken):
+    woken.store.put_run(run(version=6))
+    woken.store.drop_run("ns", "run", "uid-run")
+    woken.store.put_run(run(version=5, uid="other"))
+    assert woken.store.runs["ns", "run"].facts.uid == "other"
+
+
 def test_a_run_that_is_gone_leaves_nothing_and_wakes_those_that_waited_for_it(woken):
     woken.store.put_dag(dag())
     woken.store.put_run(run("first"))
