@@ -357,6 +357,10 @@ class Laws:
             if truth.exists and not truth.finished and self._can_end(truth):
                 yield f"{truth.name} is not over: {truth.status.get('conditions')}"
 
+    def may_go_on(self) -> bool:
+        """Is one not over, of which nobody can say that it must be? Then it may move at any time."""
+        return any(truth.exists and not truth.finished for truth in self.known.values())
+
     def _can_end(self, truth: BackfillTruth) -> bool:
         dag = self.facts.dag_spec()
         specs = [act.value for act in self.facts.world.acts if act.what == "apply"]

@@ -177,7 +177,8 @@ class Simulation:
             change for change in self.cluster.history
             if change.version > before and not backfills.takes_back_an_estimate(change)
         ]  # fmt: skip
-        if not self.invariants.broken and not lost and stirred:
+        rests = not (lost or self.backfills.may_go_on())
+        if not self.invariants.broken and rests and stirred:
             self.invariants.broken.append(f"no rest: {_told(stirred[-1])}")
         if not self.invariants.broken:
             self.invariants.broken += ends.judged(self.facts)

@@ -240,7 +240,11 @@ def _actions(
         return ()
     if snap.trouble is not None and snap.trouble.holds(now):
         return ()
-    room = min(backfill_room.room(wish, snap.current, made), ACTIONS_MAX)
+    most = ACTIONS_MAX
+    if snap.current.depends_on_past:
+        # The second of two that are created at once could be there, and start, before the first.
+        most = 0 if snap.creating else 1
+    room = min(backfill_room.room(wish, snap.current, made), most)
     if room <= 0:
         return ()
     wanted: list[tuple[int, range | str]] = [

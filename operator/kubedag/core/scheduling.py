@@ -139,8 +139,11 @@ def _decide(look: _Look, kept: Word, facts: pauses.Facts) -> Scheduling:
     room = _room(look)
     creates = round_.missing[: max(0, min(room, CREATES_AT_ONCE_MAX))]
     wakes = [look.now + timedelta(seconds=WAKE_SECONDS_MAX)]
-    if look.snap.status.last_interval is None:
-        creates = creates[:1]  # nothing tells yet that those between two of them are missing
+    past = look.dag.plan is not None and look.dag.plan.depends_on_past
+    if past or look.snap.status.last_interval is None:
+        # The second of two could be there before the first, and start; or nothing would tell
+        # that those between two of them are missing.
+        creates = creates[:1]
     if trouble is not None and trouble.holds(look.now):
         wakes.append(trouble.retry_at)
         creates = ()

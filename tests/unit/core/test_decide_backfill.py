@@ -500,6 +500,17 @@ def test_a_dry_run_is_planned_anew_when_it_becomes_a_real_one():
 GONE = {"dag": None, "current": None}
 
 
+def test_runs_that_depend_on_the_past_are_created_one_by_one():
+    strict = daily(dependsOnPast=True, maxActiveRuns=3)
+    planned = decide(a_backfill(a_wish(), current=strict, pinned=strict)).status
+    first = decide(a_backfill(a_wish(), status=planned, current=strict, pinned=strict)).actions
+    assert [action.start_time for action in first] == ["2026-03-01T00:00:00Z"]
+    on_its_way = a_backfill(
+        a_wish(), status=planned, current=strict, pinned=strict, creating=first
+    )
+    assert decide(on_its_way).actions == ()
+
+
 def test_a_dry_run_that_cannot_become_a_real_one_forgets_its_plan():
     stored = decide(a_backfill(a_wish(dry_run=True))).status
     strict = daily(dependsOnPast=True)

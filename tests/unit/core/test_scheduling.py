@@ -284,6 +284,11 @@ def test_only_so_many_runs_are_asked_for_at_once():
     assert len(creates(dag.decide(day(60)))) == scheduling.CREATES_AT_ONCE_MAX
 
 
+def test_runs_that_depend_on_the_past_are_asked_for_one_by_one():
+    dag = worked(dependsOnPast=True)
+    assert len(creates(dag.decide(day(60)))) == 1
+
+
 # --- When -------------------------------------------------------------------------------------
 
 
