@@ -167,6 +167,7 @@ class Simulation:
         self.invariants.broken += ends.unended(self.facts)
         self.invariants.broken += self.backfills.unended()
         self.invariants.broken += self.schedules.unended()
+        goes_on = self.backfills.may_go_on()
         await self._rest()
         before = self.cluster.version
         self.leaders.replace()
@@ -177,8 +178,7 @@ class Simulation:
             change for change in self.cluster.history
             if change.version > before and not backfills.takes_back_an_estimate(change)
         ]  # fmt: skip
-        rests = not (lost or self.backfills.may_go_on())
-        if not self.invariants.broken and rests and stirred:
+        if not self.invariants.broken and not (lost or goes_on) and stirred:
             self.invariants.broken.append(f"no rest: {_told(stirred[-1])}")
         if not self.invariants.broken:
             self.invariants.broken += ends.judged(self.facts)
