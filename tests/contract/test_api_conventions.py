@@ -20,7 +20,7 @@ NULL_DEFAULTS = (None, [], {})
 CAMEL = re.compile(r"[a-z][a-zA-Z0-9]*")
 WORD = re.compile(r"[A-Z][A-Za-z0-9]*")
 
-_OURS = "spec.taskDefaults|spec.tasks[]"
+_OURS = "spec.taskDefaults|spec.tasks[]|spec.finally[]"
 
 # The rule, the kind, the field, and why it may. A path may begin with alternatives.
 EXCEPTIONS: tuple[tuple[str, str, str, str], ...] = (
@@ -30,6 +30,8 @@ EXCEPTIONS: tuple[tuple[str, str, str, str], ...] = (
     ("bools_are_rare", "Backfill", "spec.dryRun", "the API and kubectl have it under this name"),
     ("bools_are_rare", "Backfill", "spec.cancel", "it is once and for all"),
     ("bools_are_rare", "DAG", "spec.dependsOnPast", "Airflow users know it as this switch"),
+    ("bools_are_rare", "DAG", "spec.failFast", "Airflow and Argo have it under this name"),
+    ("bools_are_rare", "DAGRun", "spec.rerun.dryRun", "the API and kubectl have it by this name"),
     ("bools_are_rare", "DAG", f"{_OURS}.idempotent", "a promise, which is made or is not"),
     ("bools_are_rare", "DAGRun", "status.tasks[].attempts[].log.truncated", "a fact, no choice"),
     ("bools_are_rare", "DAGRunSlice", "tasks[].attempts[].log.truncated", "a fact, no choice"),
@@ -37,6 +39,8 @@ EXCEPTIONS: tuple[tuple[str, str, str, str], ...] = (
     ("bools_are_rare", "DAG", f"{_OURS}.envFrom[].secretRef.optional", "Kubernetes' own"),
     ("bools_are_rare", "DAG", f"{_OURS}.volumeMounts[].readOnly", "Kubernetes' own"),
     ("durations_say_their_unit", "DAGRun", "status.duration", "for people, such as 3m7s"),
+    ("durations_say_their_unit", "DAG", "spec.tasks[].approval.onDeadline", "what then happens"),
+    ("durations_say_their_unit", "DAG", "spec.finally[].approval.onDeadline", "what then happens"),
     ("maps_are_lists", "DAG", f"{_OURS}.resources.limits", "Kubernetes' own"),
     ("maps_are_lists", "DAG", f"{_OURS}.resources.requests", "Kubernetes' own"),
     ("types_are_said", "DAG", f"{_OURS}.resources.limits{{}}", "a string or any number"),

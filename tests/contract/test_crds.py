@@ -153,6 +153,7 @@ def test_defaults_are_only_where_they_help(name):
                 "spec.concurrencyPolicy": "Queue",
                 "spec.maxActiveRuns": 1,
                 "spec.dependsOnPast": False,
+                "spec.failFast": False,
                 "spec.retention": {
                     "successfulRuns": 50,
                     "failedRuns": 50,
@@ -174,7 +175,9 @@ def test_defaults_are_only_where_they_help(name):
                 "spec.runType": "Manual",
                 "spec.suspend": False,
                 "spec.rerun.scope": "Failed",
+                "spec.rerun.include": "Downstream",
                 "spec.rerun.revision": "Same",
+                "spec.rerun.dryRun": False,
             },
             "backfills.kubedag.dev.yaml": {
                 "spec.reprocess": "None",

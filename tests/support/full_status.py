@@ -25,11 +25,15 @@ def of_a_run() -> rows.RunStatus:
         rows.Attempt, state="Failed", failure_class="User", node_name="node-1", pod_name="pod-1",
         log=full(rows.LogTail, source="PodLog"),
     )  # fmt: skip
-    row = full(rows.TaskRow, name="a", state="Failed", attempts=(attempt,))
+    mark = full(rows.Mark, state="Failed")
+    row = full(
+        rows.TaskRow, name="a", state="Failed", attempts=(attempt,), mark=mark,
+        approval=full(rows.ApprovalRow, decision="Approved"),
+    )  # fmt: skip
     condition = full(rows.Condition, status="True", last_transition_time=stamp(1))
     return full(
         rows.RunStatus, conditions=(condition,), tasks=(row,), counts=full(rows.Counts),
-        revision="pipeline-rev", rerun=full(rows.Rerun, start_time=stamp(1)),
+        revision="pipeline-rev", rerun=full(rows.Rerun, start_time=stamp(1)), mark=mark,
     )  # fmt: skip
 
 

@@ -22,8 +22,9 @@ from kubedag.api.common import (
     Word,
     name_rule,
 )
+from kubedag.api.control import TaskNames
 from kubedag.api.dag import ObjectNameRead
-from kubedag.api.dagrun import Params, TaskNames, never_changes
+from kubedag.api.dagrun import Params, never_changes
 from kubedag.api.enums import BackfillOrder, IntervalState, Reprocess, RerunRevision
 from kubedag.api.lists import atomic_list
 from kubedag.api.rules import Rule, Ruled

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, ClassVar, Final, Literal
 
 from pydantic import Field, StringConstraints
 
@@ -29,6 +29,7 @@ from kubedag.api.rules import Ruled
 from kubedag.api.schedule import Schedule
 from kubedag.api.task import Task, TaskTemplate
 
+FINALLY_MAX: Final = 100
 ObjectNameRead = Annotated[str, StringConstraints(max_length=253)]
 
 
@@ -98,6 +99,17 @@ class DAGSpec(Spec):
     max_active_tasks: Annotated[int, Field(strict=True, ge=1, le=TASKS_MAX)] | None = None
     """maxActiveTasks is how many Pods of one run may exist at once; without one, nothing
     limits them."""
+    max_active_tasks_across_runs: Annotated[int, Field(strict=True, ge=1, le=100_000)] | None = (
+        None
+    )
+    """maxActiveTasksAcrossRuns is how many Pods of all runs of this DAG may exist at once; without
+    one, nothing limits them."""
+    fail_fast: Switch = False
+    """failFast ends a run as soon as one of its tasks has failed for good: its other Pods are ended,
+    and only what is to run at the end of any run still runs."""
+    late_after_seconds: Annotated[int, Field(strict=True, ge=0, le=31_536_000)] | None = None
+    """lateAfterSeconds is how long after the end of its interval a run may take to finish; one that
+    takes longer is late, which its condition Late says. Without one, none is."""
     task_defaults: TaskTemplate | None = None
     """taskDefaults is what holds for every task that does not say otherwise."""
     # Atomic, although tasks have names: as a map list, 5,000 tasks no longer fit in an object, since
@@ -105,6 +117,11 @@ class DAGSpec(Spec):
     # much. The price is that the API server does not see two tasks of one name; `core` does.
     tasks: Annotated[tuple[Task, ...], *atomic_list(least=1, most=TASKS_MAX)]
     """tasks are the nodes of the graph; their dependsOn fields are its edges."""
+    finally_: Annotated[
+        tuple[Task, ...], *atomic_list(most=FINALLY_MAX), Field(alias="finally")
+    ] = ()
+    """finally are tasks that run at the end of every run, once all others are done, have failed or
+    were stopped. They may depend on each other, and on none of tasks."""
     failure_logs: FailureLogs = FailureLogs()
     """failureLogs says what is kept of the logs of attempts that failed."""
     retention: Retention = Retention()

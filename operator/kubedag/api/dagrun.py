@@ -7,6 +7,7 @@ from typing import Annotated, ClassVar, Final, Literal
 
 from pydantic import Field, StringConstraints
 
+from kubedag.api.approval import ApprovalAnswer, ApprovalStatus
 from kubedag.api.common import (
     LABEL_LENGTH_MAX,
     TASKS_MAX,
@@ -25,14 +26,14 @@ from kubedag.api.common import (
     Word,
     name_rule,
 )
+from kubedag.api.control import MarkStatus, Rerun, RunMark, TaskMark, TaskNames
 from kubedag.api.dag import ObjectNameRead
 from kubedag.api.enums import (
     AttemptState,
     FailureClass,
     LogSource,
-    RerunRevision,
-    RerunScope,
     RunType,
+    Shutdown,
     TaskState,
 )
 from kubedag.api.lists import atomic_list, map_list
@@ -88,30 +89,6 @@ class Param(Spec):
 
 
 Params = Annotated[tuple[Param, ...], *map_list("name", most=64)]
-TaskNames = Annotated[tuple[Word, ...], *atomic_list(most=1000)]
-
-
-class Rerun(Ruled, Spec):
-    """The wish that a finished run runs again. What succeeded before what runs again stays done."""
-
-    id: Annotated[str, StringConstraints(min_length=1, max_length=63)]
-    """id tells this wish from earlier ones: one that was fulfilled is not fulfilled again."""
-    scope: RerunScope = RerunScope.FAILED
-    """scope says what runs again: All tasks, those that Failed or did not run because of that, or
-    the Tasks of the list; and in any case all that depend on them."""
-    tasks: TaskNames = ()
-    """tasks are those that scope Tasks is about."""
-    revision: RerunRevision = RerunRevision.SAME
-    """revision is what the run goes by from then on: the Same as before, or the DAG's Newest."""
-
-    rules: ClassVar = (
-        Rule(
-            "name tasks if scope is Tasks, and only then",
-            cel="(self.scope == 'Tasks') == (has(self.tasks) && size(self.tasks) > 0)",
-            holds=lambda rerun: (rerun.scope == RerunScope.TASKS) == bool(rerun.tasks),
-            field="tasks",
-        ),
-    )
 
 
 class DAGRunSpec(Ruled, Spec):
@@ -136,6 +113,16 @@ class DAGRunSpec(Ruled, Spec):
     """params are given to the tasks as KUBEDAG_PARAM_<NAME>."""
     rerun: Rerun | None = None
     """rerun asks that the run, once it has finished, runs again, or that part of it does."""
+    shutdown: Shutdown | None = None
+    """shutdown ends an active run: Stop ends its Pods and then runs what is to run at the end of any
+    run, Terminate ends its Pods and nothing runs any more. Once that has begun, it cannot be taken
+    back; with it, a run does not run again."""
+    mark: RunMark | None = None
+    """mark says by hand how the run ended; what of it is active is ended."""
+    marks: Annotated[tuple[TaskMark, ...], *map_list("task", most=1000)] = ()
+    """marks say by hand how tasks ended, whatever they did; what depends on them follows."""
+    approvals: Annotated[tuple[ApprovalAnswer, ...], *atomic_list(most=1000)] = ()
+    """approvals are the answers to tasks that ask for approval. Only who may approve adds any."""
 
     rules: ClassVar = (
         Rule(
@@ -226,6 +213,10 @@ class TaskStatus(Status):
     earlier_attempts: Amount | None = None
     """earlierAttempts is the number of the last attempt before the run ran again; retry.limit and
     retry.infraLimit are for those after it."""
+    approval: ApprovalStatus | None = None
+    """approval is what became of the question, if the task asks one."""
+    mark: MarkStatus | None = None
+    """mark is the last one that was set by hand."""
     attempts: Annotated[tuple[AttemptStatus, ...], *atomic_list(most=ATTEMPTS_MAX)] = ()
     """attempts lists the attempts, oldest first. Only the last few are kept."""
 
@@ -247,6 +238,8 @@ class Counts(Status):
     """terminating is the number of tasks whose Pod is being ended."""
     awaiting_retry: Amount | None = None
     """awaitingRetry is the number of tasks between two attempts."""
+    awaiting_approval: Amount | None = None
+    """awaitingApproval is the number of tasks that ask a person."""
     succeeded: Amount | None = None
     """succeeded is the number of tasks that succeeded."""
     failed: Amount | None = None
@@ -301,6 +294,8 @@ class DAGRunStatus(Status):
     """retries is how many attempts were not a task's first since the run began, or began again."""
     rerun: RerunStatus | None = None
     """rerun is the last wish to run again that was fulfilled."""
+    mark: MarkStatus | None = None
+    """mark is the last one of the run itself that was set by hand."""
     slices: Amount | None = None
     """slices is how many DAGRunSlices hold the rows of a run that is too large for one object;
     tasks is empty then."""

@@ -75,11 +75,66 @@ class RerunScope(StrEnum):
     TASKS = "Tasks"
 
 
+class RerunInclude(StrEnum):
+    """What runs again beside the tasks of a rerun's scope."""
+
+    DOWNSTREAM = "Downstream"
+    UPSTREAM = "Upstream"
+    BOTH = "Both"
+    NONE = "None"
+
+
 class RerunRevision(StrEnum):
     """Which revision of its DAG a run goes by when it runs again."""
 
     NEWEST = "Newest"
     SAME = "Same"
+
+
+class Shutdown(StrEnum):
+    """How an active run is brought to its end by hand."""
+
+    STOP = "Stop"
+    TERMINATE = "Terminate"
+
+
+class Verdict(StrEnum):
+    """What a person says has become of a task, or, but for Skipped, of a run."""
+
+    SUCCEEDED = "Succeeded"
+    FAILED = "Failed"
+    SKIPPED = "Skipped"
+
+
+class Decision(StrEnum):
+    """What a person answers to a task that asks for approval."""
+
+    APPROVED = "Approved"
+    REJECTED = "Rejected"
+
+
+class OnDeadline(StrEnum):
+    """What becomes of a task that nobody approved of in time."""
+
+    FAIL = "Fail"
+    SKIP = "Skip"
+
+
+class RetryAction(StrEnum):
+    """What a rule makes of a failed attempt."""
+
+    RETRY = "Retry"
+    FAIL = "Fail"
+    SKIP = "Skip"
+    SUCCEED = "Succeed"
+
+
+class AvoidNodes(StrEnum):
+    """Whether another attempt may go where one failed."""
+
+    NEVER = "Never"
+    PREFER = "Prefer"
+    REQUIRE = "Require"
 
 
 class ImagePullPolicy(StrEnum):
@@ -116,6 +171,7 @@ class TaskState(StrEnum):
     RUNNING = "Running"
     TERMINATING = "Terminating"
     AWAITING_RETRY = "AwaitingRetry"
+    AWAITING_APPROVAL = "AwaitingApproval"
     SUCCEEDED = "Succeeded"
     FAILED = "Failed"
     SKIPPED = "Skipped"

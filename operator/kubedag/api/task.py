@@ -12,10 +12,10 @@ from typing import Annotated, ClassVar, Final
 from pydantic import Field, StringConstraints
 
 from kubedag.api import kube
+from kubedag.api.approval import Approval
 from kubedag.api.common import (
     TASKS_MAX,
     Argument,
-    Attempts,
     DNSLabel,
     Markdown,
     ObjectName,
@@ -27,6 +27,8 @@ from kubedag.api.common import (
 )
 from kubedag.api.enums import ImagePullPolicy, TriggerRule
 from kubedag.api.lists import atomic_list, map_list, set_list
+from kubedag.api.pooluse import PoolUse
+from kubedag.api.retry import RetrySpec
 from kubedag.api.rules import Rule, Ruled
 
 Arguments = Annotated[tuple[Argument, ...], *atomic_list(most=1024)]
@@ -50,38 +52,6 @@ class Script(Spec):
     """source is the text of the program."""
 
 
-class RetrySpec(Ruled, Spec):
-    """How often, and when, a task is tried again."""
-
-    limit: Attempts | None = None
-    """limit is how many failures of the task's own program are retried. Without one: 0."""
-    infra_limit: Attempts | None = None
-    """infraLimit is how many failures of the cluster are retried beside them: a lost node, an
-    eviction. Without one: 3."""
-    backoff_seconds: Seconds | None = None
-    """backoffSeconds is the pause before the first retry. Without one: 30."""
-    backoff_factor: Annotated[int, Field(strict=True, ge=1, le=10)] | None = None
-    """backoffFactor is what each further pause is multiplied by. Without one: 2."""
-    backoff_seconds_max: Seconds | None = None
-    """backoffSecondsMax is the longest pause. Without one: 600."""
-
-    rules: ClassVar = (
-        Rule(
-            "be at least backoffSeconds",
-            cel=(
-                "!has(self.backoffSeconds) || !has(self.backoffSecondsMax)"
-                " || self.backoffSeconds <= self.backoffSecondsMax"
-            ),
-            holds=lambda retry: (
-                retry.backoff_seconds is None
-                or retry.backoff_seconds_max is None
-                or retry.backoff_seconds <= retry.backoff_seconds_max
-            ),
-            field="backoffSecondsMax",
-        ),
-    )
-
-
 class _Identity(Spec):
     """What a task says only of itself."""
 
@@ -94,6 +64,13 @@ class _Identity(Spec):
     trigger_rule: TriggerRule = TriggerRule.ALL_SUCCEEDED
     """triggerRule says what must have become of the tasks in dependsOn for this one to run.
     Without one: AllSucceeded."""
+    teardown_of: Upstreams = ()
+    """teardownOf names the tasks, of those in dependsOn or before them, that set up what this one
+    takes down. It runs once all in dependsOn are done, whatever became of them, if all that it
+    names succeeded, also when the run is stopped; a failure of it does not fail the run. What runs
+    again between the two runs again with both of them."""
+    approval: Approval | None = None
+    """approval makes the task a question to a person instead of a Pod."""
 
 
 class TaskTemplate(Ruled, Spec):
@@ -138,6 +115,11 @@ class TaskTemplate(Ruled, Spec):
     missing Secret, ConfigMap or ServiceAccount after 120 seconds. Without one: 900."""
     priority: Annotated[int, Field(strict=True, ge=-1_000_000, le=1_000_000)] | None = None
     """priority decides which tasks go first when a limit lets only some go. Without one: 0."""
+    pool: PoolUse | None = None
+    """pool is the TaskPool that the task takes slots of while its Pod exists."""
+    max_active_across_runs: Annotated[int, Field(strict=True, ge=1, le=10_000)] | None = None
+    """maxActiveAcrossRuns is in how many runs of the DAG the task may have a Pod at once; without
+    one, nothing limits it."""
     pod_template: kube.PodTemplate | None = None
     """podTemplate is a PodTemplateSpec of Kubernetes that the other fields are laid over. Its
     container `main` is the task's own, and the others are its sidecars."""

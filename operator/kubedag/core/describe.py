@@ -152,6 +152,7 @@ def count(tasks: Sequence[rows.TaskRow]) -> rows.Counts:
         running=tally[states.RUNNING],
         terminating=tally[states.TERMINATING],
         awaiting_retry=tally[states.AWAITING_RETRY],
+        awaiting_approval=tally[states.AWAITING_APPROVAL],
         succeeded=tally[states.SUCCEEDED],
         failed=tally[states.FAILED],
         skipped=tally[states.SKIPPED],

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from kubedag.api import defaults
-from kubedag.api.enums import LogCapture
+from kubedag.api.enums import AvoidNodes, LogCapture
 from kubedag.core import graph, masks, podtemplate, schedule
 from kubedag.core.validation import validate
 
@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 
     from kubedag.api.dag import DAGSpec, Retention
     from kubedag.api.enums import ConcurrencyPolicy, TriggerRule
-    from kubedag.api.task import RetrySpec, TaskTemplate
+    from kubedag.api.retry import RetryRule, RetrySpec
+    from kubedag.api.task import TaskTemplate
 
 __all__ = ["Plan", "RetryPolicy", "TaskPlan", "compile_plan", "validate"]
 
@@ -34,6 +35,13 @@ class RetryPolicy:
     backoff_seconds: int = defaults.RETRY_BACKOFF_SECONDS
     backoff_factor: int = defaults.RETRY_BACKOFF_FACTOR
     backoff_seconds_max: int = defaults.RETRY_BACKOFF_SECONDS_MAX
+    avoid_nodes: str = AvoidNodes.NEVER.value
+    memory_factor: str = ""
+    """A decimal number; empty if the memory stays as it is."""
+    memory_max: str = ""
+    """A quantity; empty if nothing but a default bounds it."""
+    on_failure: tuple[RetryRule, ...] = ()
+    """The first that matches decides."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +152,7 @@ class _Retries:
         return RetryPolicy(**(self._common | _said(own))) if own else self._policy
 
 
-def _said(policy: RetrySpec | None) -> dict[str, int]:
+def _said(policy: RetrySpec | None) -> dict[str, Any]:
     """What a policy says, by field."""
     if policy is None:
         return {}

@@ -54,6 +54,28 @@ class Attempt(Record, frozen=True):
     log: LogTail | None = None
 
 
+class ApprovalRow(Record, frozen=True):
+    """What a task asked a person, and what was answered."""
+
+    message: str = ""
+    due_time: str | None = None
+    decision: str = ""
+    by: str = ""
+    comment: str = ""
+    decision_time: str | None = None
+    attempt: int = 0
+
+
+class Mark(Record, frozen=True):
+    """What a person said had become of a task or a run: the last mark that was set."""
+
+    id: str
+    state: str
+    by: str = ""
+    comment: str = ""
+    mark_time: str | None = None
+
+
 class TaskRow(Record, frozen=True):
     """Where one task stands. `attempts` holds the newest; the counters hold all."""
 
@@ -70,6 +92,8 @@ class TaskRow(Record, frozen=True):
     earlier_attempts: int = 0
     """The number of the last attempt before its run was made to run again; of those after it, the
     counters tell, and the budgets of retries are for."""
+    approval: ApprovalRow | None = None
+    mark: Mark | None = None
     attempts: tuple[Attempt, ...] = ()
 
     @property
@@ -122,6 +146,7 @@ class Counts(Record, frozen=True, omit_defaults=False):
     running: int = 0
     terminating: int = 0
     awaiting_retry: int = 0
+    awaiting_approval: int = 0
     succeeded: int = 0
     failed: int = 0
     skipped: int = 0
@@ -151,6 +176,7 @@ class RunStatus(Record, frozen=True):
     retries: int | None = None
     counts: Counts | None = None
     rerun: Rerun | None = None
+    mark: Mark | None = None
     slices: int = 0
     """How many further objects hold the rows; 0 if they are stored in here."""
     tasks: tuple[TaskRow, ...] = ()

@@ -25,6 +25,25 @@ class RerunRequest(NamedTuple):
     scope: str = "Failed"
     tasks: tuple[str, ...] = ()
     revision: str = "Same"
+    include: str = "Downstream"
+    dry_run: bool = False
+
+
+class MarkRequest(NamedTuple):
+    """What a person says has become of a task or a run; each id is set once."""
+
+    id: str
+    state: str
+    by: str = ""
+    comment: str = ""
+
+
+class Answer(NamedTuple):
+    """What a person answered when a task asked for approval for the `attempt`-th time."""
+
+    decision: str
+    by: str = ""
+    comment: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +67,14 @@ class RunFacts:
     params: tuple[tuple[str, str], ...] = ()
     """Names and values."""
     rerun: RerunRequest | None = None
+    shutdown: str = ""
+    """Stop or Terminate, if that is asked for."""
+    mark: MarkRequest | None = None
+    """Of the run itself."""
+    marks: Mapping[str, MarkRequest] = field(default_factory=dict)
+    """By task name."""
+    answers: Mapping[tuple[str, int], Answer] = field(default_factory=dict)
+    """By task name and which time of asking they are for."""
     backfill_uid: str = ""
     """Of the Backfill that created it; empty if none did."""
 

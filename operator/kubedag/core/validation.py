@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from kubedag.api.dag import DAGSpec
-    from kubedag.api.task import RetrySpec, Task, TaskTemplate
+    from kubedag.api.retry import RetrySpec
+    from kubedag.api.task import Task, TaskTemplate
 
 SPEC_BYTES_MAX: Final = 900 * 1024
 """As JSON: an object of the API is at most 1.5 MiB, and managedFields repeat part of it."""

@@ -9,7 +9,7 @@ import msgspec
 import orjson
 
 from kubedag.api import dag as api
-from kubedag.api import enums, parse, problems
+from kubedag.api import parse, problems
 from kubedag.core import (
     backfill_facts,
     decide_dag,
@@ -21,6 +21,7 @@ from kubedag.core import (
     trials,
 )
 from kubedag.core import plan as plans
+from kubedag.shell import wishes
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -114,9 +115,13 @@ def run_facts(raw: Mapping[str, Any]) -> snapshot.RunFacts:
         logical_time=_in_utc(spec.get("logicalTime")),
         interval_start=_in_utc(interval.get("startTime")),
         interval_end=_in_utc(interval.get("endTime")),
-        tasks=_names(spec.get("tasks")),
+        tasks=wishes.names(spec.get("tasks")),
         params=_params(spec.get("params")),
-        rerun=_rerun(spec.get("rerun")),
+        rerun=wishes.rerun(spec.get("rerun")),
+        shutdown=wishes.shutdown(spec.get("shutdown")),
+        mark=wishes.mark(spec.get("mark")),
+        marks=wishes.marks(spec.get("marks")),
+        answers=wishes.answers(spec.get("approvals")),
         backfill_uid=labels.get(pods.LABEL_BACKFILL_UID, ""),
     )
 
@@ -137,7 +142,7 @@ def wish_of(raw: Mapping[str, Any]) -> backfill_facts.Wish:
         max_active_runs=spec.get("maxActiveRuns"),
         order=spec.get("order", backfill_facts.OLDEST_FIRST),
         intervals_per_run=spec.get("intervalsPerRun", 1),
-        tasks=_names(spec.get("tasks")),
+        tasks=wishes.names(spec.get("tasks")),
         params=_params(spec.get("params")),
         dry_run=bool(spec.get("dryRun", False)),
         suspend=bool(spec.get("suspend", False)),
@@ -155,30 +160,11 @@ def status_of(raw: Mapping[str, Any], kind: type[Any]) -> Any:
         return kind()
 
 
-def _names(given: object) -> tuple[str, ...]:
-    """Whatever of a list is a name; the API server holds everybody to the CRD, but for bugs."""
-    if not isinstance(given, list):
-        return ()
-    return tuple(name for name in given if isinstance(name, str))
-
-
 def _params(given: object) -> tuple[tuple[str, str], ...]:
     if not isinstance(given, list):
         return ()
     found = ((one.get("name"), one.get("value", "")) for one in given if isinstance(one, dict))
     return tuple((str(name), str(value)) for name, value in found if name)
-
-
-def _rerun(given: object) -> snapshot.RerunRequest | None:
-    """A wish that cannot be understood in full is none: half of it might be the wrong half."""
-    if not isinstance(given, dict) or not isinstance(given.get("id"), str) or not given["id"]:
-        return None
-    scope, revision = given.get("scope", "Failed"), given.get("revision", "Same")
-    tasks = _names(given.get("tasks"))
-    known = scope in list(enums.RerunScope) and revision in list(enums.RerunRevision)
-    if not known or (scope == enums.RerunScope.TASKS) != bool(tasks):
-        return None
-    return snapshot.RerunRequest(given["id"], str(scope), tasks, str(revision))
 
 
 def _in_utc(stamp: str | None) -> str | None:
