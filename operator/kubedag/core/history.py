@@ -205,6 +205,11 @@ class History:
         """How many of the last runs in a row failed, of those that ended later than that."""
         return len(self._counted[False]) - self._streak_index(since)
 
+    def succeeded_since(self, stamp: str) -> bool:
+        """Has a run that counts ended well then or later?"""
+        succeeded = self._counted[True]
+        return bool(succeeded) and _ended(succeeded[-1]) >= stamp
+
     def in_streak(self, run: RunSummary, since: str, most: int) -> bool:
         """Is it one of the newest of these?"""
         failed = self._counted[False]

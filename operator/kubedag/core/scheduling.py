@@ -52,7 +52,7 @@ def decide(
 ) -> Scheduling:
     """What to create, what to say, and when to look again; `ready` is the condition to be."""
     since = failures_since(snap, dag, now)
-    failures = snap.history.failures(since or "")
+    failures = max(snap.history.failures(since or ""), _kept_failures(snap, dag))
     old = snap.status
     if not dag.scheduled:
         word = Word(
@@ -91,6 +91,16 @@ def failures_since(
     ):
         return instants.text(now)
     return snap.status.failures_start_time
+
+
+def _kept_failures(snap: decide_dag.DAGSnapshot, dag: decide_dag.Definition) -> int:
+    """As many as were too many, until a run succeeds: one may be deleted, or run again."""
+    told = snap.status.condition(rows.SCHEDULED)
+    if told is None or told.reason != "TooManyFailures" or dag.failures_max is None:
+        return 0
+    if told.observed_generation != dag.generation:
+        return 0
+    return 0 if snap.history.succeeded_since(told.last_transition_time) else dag.failures_max
 
 
 def needs(

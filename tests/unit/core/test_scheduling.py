@@ -319,6 +319,24 @@ def failing(**spec):
     return dag
 
 
+def test_after_too_many_failures_it_does_not_help_that_a_failed_run_is_deleted():
+    dag = failing()
+    del dag.runs[max(dag.runs)]
+    dag.look(day(9))
+    assert dag.scheduled.reason == "TooManyFailures"
+
+
+def test_after_too_many_failures_the_schedule_goes_on_when_a_run_succeeds():
+    dag = failing()
+    name = max(dag.runs)
+    dag.runs[name] = dag.runs[name]._replace(
+        state="Succeeded", succeeded=True, completion_time=stamp(7)
+    )
+    dag.run_state = "Succeeded"
+    dag.look(day(9))
+    assert dag.scheduled.status == "True"
+
+
 def test_failures_before_a_change_are_forgiven_and_those_after_it_are_not():
     dag = failing()
     dag.edit(DAILY, suspendAfterConsecutiveFailures=2)
