@@ -7,8 +7,9 @@ import sys
 from pathlib import Path
 
 from kubedag.api import crds
+from kubedag.cli import main as commands
 
-from . import apidocs, crdcopies, reasonsdocs, valuesdocs
+from . import apidocs, clidocs, crdcopies, reasonsdocs, valuesdocs
 
 ROOT = Path(__file__).resolve().parents[2]
 CHART = Path("charts/kubedag")
@@ -25,6 +26,7 @@ def outputs() -> dict[Path, str]:
         | {copies / name: crdcopies.template(text) for name, text in texts.items()}
         | {
             reference / "api.md": apidocs.render(list(texts.values())),
+            reference / "cli.md": clidocs.render(commands.parser()),
             reference / "chart.md": valuesdocs.render(values),
             reference / "reasons.md": reasonsdocs.render(),
         }

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import kubedag
+from kubedag.cli import verbs
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,8 +22,8 @@ MISUSED = 2
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command; the result is the exit code: 0, 1 for "no", 2 for misuse."""
-    arguments = _parser().parse_args(argv)
+    """Run one command; the exit code: 0, 1 for "no", 2 for misuse, 3 for a cluster out of reach."""
+    arguments = parser().parse_args(argv)
     try:
         code: int = arguments.run(arguments)
     except BrokenPipeError:
@@ -32,9 +33,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     return code
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="kubedag", description=kubedag.__doc__)
-    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+def parser() -> argparse.ArgumentParser:
+    """All commands, with what they take."""
+    made = argparse.ArgumentParser(prog="kubedag", description=kubedag.__doc__)
+    commands = made.add_subparsers(dest="command", required=True, metavar="COMMAND")
 
     operator = commands.add_parser("operator", help="run the operator until it is told to stop")
     operator.set_defaults(run=_operator)
@@ -78,7 +80,9 @@ def _parser() -> argparse.ArgumentParser:
 
     version = commands.add_parser("version", help="print the version")
     version.set_defaults(run=_version)
-    return parser
+
+    verbs.add(commands)
+    return made
 
 
 def _operator(_: argparse.Namespace) -> int:

@@ -48,6 +48,8 @@ class Access:
     tls: Tls = Tls()
     proxy_url: str = ""
     namespace: str = "default"
+    impersonate: str = ""
+    """The user whom to act as, if not as oneself."""
     expires_at: datetime | None = None
 
 

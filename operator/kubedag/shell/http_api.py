@@ -255,6 +255,8 @@ class HttpApi:
         headers = {"Content-Type": call.content_type} if call.body is not None else {}
         if access.token:
             headers["Authorization"] = f"Bearer {access.token}"
+        if access.impersonate:
+            headers["Impersonate-User"] = access.impersonate
         query = f"?{urlencode(call.params)}" if call.params else ""
         return await self._session(watch=watch).request(
             call.method,

@@ -40,6 +40,24 @@ def test_a_request_carries_token_body_and_parameters_and_asks_for_no_compression
     assert seen["Accept-Encoding"] == "identity"
     assert seen["path"] == f"{PODS}?a=b%2Fc%3Dd"
     assert seen["body"] == b"{}"
+    assert "Impersonate-User" not in seen
+
+
+def test_who_acts_as_somebody_else_says_so_with_each_request():
+    seen = {}
+
+    async def handler(request: web.Request) -> web.Response:
+        seen.update(request.headers)
+        return web.Response(body=b"{}")
+
+    async def scenario() -> None:
+        async with serving(handler) as url:
+            source = Said(Access(server=url, impersonate="ann"))
+            async with HttpApi(Credentials(source)) as api:
+                await api.request("GET", PODS)
+
+    run(scenario)
+    assert seen["Impersonate-User"] == "ann"
 
 
 def test_an_error_is_told_with_what_the_server_said():
