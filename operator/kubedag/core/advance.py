@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from kubedag.core import (
+    approvals,
     attempts,
     ending,
     expiry,
@@ -41,6 +42,7 @@ def advance(
         expiry.stop(step)
     else:
         starting.start(step)
+    approvals.expire(step)
     ending.end_pods(step)
     pod_events.ask(step)
     return step

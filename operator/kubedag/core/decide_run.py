@@ -16,6 +16,7 @@ import msgspec
 from kubedag.core import (
     actions,
     admission,
+    approvals,
     describe,
     ending,
     fit,
@@ -269,6 +270,8 @@ def _upstreams_ended(step: step_.Step, index: int, started: str) -> str:
         row = step.tasks[above]
         if row.begun:
             met = max(met, row.attempts[-1].finish_time or met)
+        elif answered := approvals.ended(row):
+            met = max(met, answered)
         else:
             open_ += step.plan.tasks[above].upstream
     return met
@@ -306,9 +309,9 @@ def _urgent(old: rows.RunStatus, new: rows.RunStatus) -> bool:
     """A person, a pending deletion, or a status that is too large waits for this."""
     if new.finished or new.slices != old.slices:
         return True
-    before = old.counts.terminating if old.counts else 0
-    after = new.counts.terminating if new.counts else 0
-    return after > before
+    before, after = old.counts or rows.Counts(), new.counts or rows.Counts()
+    asks = after.awaiting_approval != before.awaiting_approval
+    return asks or after.terminating > before.terminating
 
 
 FAILURES_TOLD_AT_ONCE_MAX: Final = 5

@@ -7,7 +7,18 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from kubedag.core import instants, logs, outcomes, reasons, refusals, result, rows, states, words
+from kubedag.core import (
+    approvals,
+    instants,
+    logs,
+    outcomes,
+    reasons,
+    refusals,
+    result,
+    rows,
+    states,
+    words,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -67,8 +78,9 @@ def described(
     elif snap.run.suspend:
         reason, message = "Suspended", f"spec.suspend is true; {running} tasks go on to their end"
     else:
-        reason = "Running"
+        reason = approvals.run_reason(counts)
         message = f"{running} active, {done} of {total} done" + _failed(tasks) + _stuck(tasks)
+        message += approvals.open_questions(counts, tasks)
     return conclude(snap, base, rows.UNKNOWN, reason, message, now)
 
 

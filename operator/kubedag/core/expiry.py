@@ -115,6 +115,10 @@ def stop(step: Step) -> None:
             step.tasks[index] = replace(
                 row, state=states.FAILED, next_attempt_time=None, wait_time=None
             )
+        elif row.state == states.AWAITING_APPROVAL:  # it has asked: its number is taken
+            step.tasks[index] = replace(
+                row, state=states.SKIPPED, reason=step.stop_reason, message=message
+            )
         elif row.state in (states.WAITING, states.QUEUED):
             step.tasks[index] = rows.unbegun(row, states.SKIPPED, step.stop_reason, message)
         step.stopped |= row.state not in states.TERMINAL

@@ -152,6 +152,18 @@ def _messages_in_brief(row: rows.TaskRow) -> rows.TaskRow:
     return replace(row, attempts=tuple(brief))
 
 
+def _approval_in_brief(row: rows.TaskRow) -> rows.TaskRow:
+    if row.approval is None:
+        return row
+    asked, why = row.approval.message, row.approval.comment
+    brief = replace(
+        row.approval,
+        message=rows.clip(asked, BRIEF_CHARS_MAX),
+        comment=rows.clip(why, BRIEF_CHARS_MAX),
+    )
+    return replace(row, message=rows.clip(row.message, BRIEF_CHARS_MAX), approval=brief)
+
+
 def _success_in_brief(row: rows.TaskRow) -> rows.TaskRow:
     return replace(row, attempts=()) if row.state == states.SUCCEEDED and row.attempts else row
 
@@ -172,6 +184,7 @@ def _last_attempt_only(row: rows.TaskRow) -> rows.TaskRow:
 TRIMS: Final[tuple[Callable[[rows.TaskRow], rows.TaskRow], ...]] = (
     _without_logs,
     _messages_in_brief,
+    _approval_in_brief,
     _success_in_brief,
     _without_reason,
     _last_attempt_only,

@@ -36,6 +36,8 @@ def problems(spec: DAGSpec) -> Iterator[Problem]:
     below = (levels.defaults(spec.task_defaults),) if spec.task_defaults is not None else ()
     plain_image: bool | None = None
     for index, task in enumerate(spec.tasks):
+        if task.approval is not None:
+            continue  # it has no Pod
         if _is_plain(task) and plain_image is not None:
             if not (plain_image or task.image):
                 yield _no_image(index)

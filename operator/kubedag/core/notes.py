@@ -9,7 +9,7 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
-from kubedag.core import actions, rows, schedule_notes, states, words
+from kubedag.core import actions, approvals, rows, schedule_notes, states, words
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -103,6 +103,9 @@ def _tasks(old: rows.RunStatus, new: rows.RunStatus) -> Iterator[actions.Note]:
         if was is row:
             continue
         yield from _retries(was, row)
+        if asked := approvals.told(was, row):
+            yield asked
+            continue
         moved = was is None or (was.attempt, was.state) != (row.attempt, row.state)
         if row.state == states.AWAITING_RETRY and moved:
             yield actions.Note(

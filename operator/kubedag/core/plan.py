@@ -18,6 +18,7 @@ from kubedag.core.validation import validate
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from kubedag.api.approval import Approval
     from kubedag.api.dag import DAGSpec, Retention
     from kubedag.api.enums import ConcurrencyPolicy, TriggerRule
     from kubedag.api.retry import RetryRule, RetrySpec
@@ -58,6 +59,8 @@ class TaskPlan:
     priority: int
     idempotent: bool
     """May it run a second time although it may have run once?"""
+    approval: Approval | None
+    """What it asks, if it asks a person; then it has no Pod."""
     template: TaskTemplate
     """What the task says of its Pods; `Plan.layers` lays it over what all tasks have in common."""
 
@@ -132,6 +135,7 @@ def _tasks(spec: DAGSpec, upstream: graph.Edges) -> tuple[TaskPlan, ...]:
             pending_timeout_seconds=task.pending_timeout_seconds or pending,
             priority=priority if task.priority is None else task.priority,
             idempotent=idempotent if task.idempotent is None else task.idempotent,
+            approval=task.approval,
             template=task,
         )
         for index, task in enumerate(spec.tasks)

@@ -6,7 +6,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from kubedag.api.enums import TriggerRule
-from kubedag.core import rows, states, triggers
+from kubedag.core import approvals, rows, states, triggers
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,8 +23,13 @@ def propagate(step: Step) -> None:
         if row.state in states.TERMINAL or row.begun:
             continue
         task = step.plan.tasks[index]
+        if row.state == states.AWAITING_APPROVAL and task.approval is not None:
+            tasks[index] = approvals.heard(step, task, row)
+            continue
         verdict, open_upstreams = _verdict(task, tasks)
-        if verdict is triggers.Verdict.RUN:
+        if verdict is triggers.Verdict.RUN and task.approval is not None:
+            tasks[index] = approvals.asked(step, task, row)
+        elif verdict is triggers.Verdict.RUN:
             step.ready.append(index)
         elif verdict is triggers.Verdict.SKIP:
             message = f"{task.rule} can no longer hold"

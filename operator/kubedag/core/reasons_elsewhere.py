@@ -15,6 +15,10 @@ def _task(name: str, means: str, remedy: str = "") -> Reason:
     return Reason(name, means, remedy, said_of=(TASK,))
 
 
+def _answer(name: str, means: str, remedy: str = "") -> Reason:
+    return Reason(name, means, remedy, said_of=(TASK, EVENT))
+
+
 def _run(name: str, means: str, remedy: str = "") -> Reason:
     return Reason(name, means, remedy, said_of=(RUN,))
 
@@ -77,6 +81,20 @@ TRIGGER_RULE: Final = _task(
 )
 UPSTREAM_FAILED: Final = _task(
     "UpstreamFailed", "a task that it depends on did not succeed, so it never ran"
+)
+AWAITING_APPROVAL: Final = Reason(
+    "AwaitingApproval",
+    "the task asks a person, or the run goes on only once one has answered",
+    "answer in spec.approvals, if you may",
+    said_of=(TASK, RUN),
+)
+APPROVED: Final = _answer("Approved", "a person approved; the message says who and why")
+REJECTED: Final = _answer("Rejected", "a person rejected; the message says who and why")
+APPROVAL_TIMED_OUT: Final = _answer(
+    "ApprovalTimedOut",
+    "nobody answered within approval.deadlineSeconds; the task failed, or was skipped if onDeadline "
+    "says so",
+    "run it again, and it asks again",
 )
 
 # --- Runs ------------------------------------------------------------------------------------
@@ -239,6 +257,7 @@ TASK_WAITING: Final = _event(
     "TaskWaiting", "a person may have to do something for a task to start"
 )
 TASK_FAILED: Final = _event("TaskFailed", "a task failed for good; with the end of its log")
+APPROVAL_WANTED: Final = _event("ApprovalWanted", "a task asks a person for approval")
 MORE_EVENTS: Final = _event("MoreEvents", "more changed at once than is told one by one")
 POD_LABELS_RESTORED: Final = _event(
     "PodLabelsRestored",

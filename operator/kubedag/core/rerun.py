@@ -187,7 +187,7 @@ def _failed(row: rows.TaskRow, status: rows.RunStatus, _wish: snapshot.RerunRequ
     """Failed, or without a chance to run: a rule that skipped a task has judged, an end has not."""
     if row.state in (states.FAILED, states.UPSTREAM_FAILED):
         return True
-    if row.state != states.SKIPPED or row.reason == reasons_elsewhere.TRIGGER_RULE.name:
+    if row.state != states.SKIPPED or row.reason in _JUDGED:
         return False
     if row.reason:
         return True
@@ -196,6 +196,10 @@ def _failed(row: rows.TaskRow, status: rows.RunStatus, _wish: snapshot.RerunRequ
     return ended is not None and ended.reason not in _ENDED_BY_ITSELF
 
 
+_JUDGED: Final = frozenset(
+    {reasons_elsewhere.TRIGGER_RULE.name, reasons_elsewhere.APPROVAL_TIMED_OUT.name}
+)
+"""Why a task was skipped as it should be."""
 _ENDED_BY_ITSELF: Final = (reasons_elsewhere.SUCCEEDED.name, reasons_elsewhere.FAILED.name)
 
 

@@ -28,6 +28,8 @@ class Step:
     """The tasks that have Pods and are not recorded as ended: all that can change by itself."""
     actions: list[actions.RunAction] = field(default_factory=list)
     wakes: list[datetime] = field(default_factory=list)
+    overdue: list[int] = field(default_factory=list)
+    """The tasks that asked a person whose time for an answer is over."""
     ready: list[int] = field(default_factory=list)
     active: int = 0
     stopped: bool = False

@@ -67,6 +67,8 @@ def trials(
     found: dict[str, Trial] = {}
     plain: set[bool] = set()
     for task in plan.tasks:
+        if task.approval is not None:
+            continue
         said = task.template.model_fields_set
         if said <= _PLAIN:
             scripted = "script" in said

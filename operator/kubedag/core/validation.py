@@ -15,7 +15,7 @@ import orjson
 
 from kubedag.api import defaults
 from kubedag.api.problems import PROBLEMS_MAX, Problem
-from kubedag.core import graph, levels, masks, mergechecks, schedule
+from kubedag.core import approvalchecks, graph, levels, masks, mergechecks, schedule
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -200,6 +200,7 @@ CHECKS: Final[tuple[Callable[[DAGSpec], Iterator[Problem]], ...]] = (
     _graph,
     _retries,
     _pods,
+    approvalchecks.problems,
     _masks,
     _schedule,
     _size,
