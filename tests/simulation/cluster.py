@@ -33,8 +33,9 @@ KINDS = {
     "dagruns": "DAGRun",
     "dagrunslices": "DAGRunSlice",
     "backfills": "Backfill",
+    "taskpools": "TaskPool",
 }
-HAVE_GENERATIONS = ("dags", "dagruns", "backfills")
+HAVE_GENERATIONS = ("dags", "dagruns", "backfills", "taskpools")
 FIELDS = ("status.phase", "involvedObject.uid", "type")
 """By which objects can be selected, as far as anybody does."""
 HISTORY_KEPT = 400

@@ -50,7 +50,7 @@ def unended(facts: Facts) -> Iterator[str]:
 
 def _can_end(facts: Facts, run: RunFacts) -> bool:
     """Only a DAG that is suspended, or a past that failed, may hold a run for ever."""
-    dag = facts.dag_spec()
+    dag = facts.dag_spec(run.dag)
     if run.remembered or dag is None:
         return True
     if run.name in facts.world.held:
@@ -61,7 +61,11 @@ def _can_end(facts: Facts, run: RunFacts) -> bool:
 
 
 def _past_is_good(facts: Facts, run: RunFacts) -> bool:
-    before = [other for other in facts.runs.values() if other.exists and other.order < run.order]
+    before = [
+        other
+        for other in facts.runs.values()
+        if other.exists and other.order < run.order and other.dag == run.dag
+    ]
     if not before:
         return True
     last = max(before, key=lambda other: other.order)
@@ -84,15 +88,16 @@ def left(facts: Facts) -> Iterator[str]:
                     yield f"{plural} {name} is left of a run that is gone"
     there = [run for run in facts.runs.values() if run.exists]
     yield from _run_counts(there)
-    dag = objects["dags"].get(("ns", "pipe"))
-    used = {run.revision for run in there} | {dag["status"].get("revision") if dag else ""}
+    dags = objects["dags"].values()
+    used = {run.revision for run in there} | {dag["status"].get("revision") for dag in dags}
     used |= {one.get("status", {}).get("revision") for one in objects["backfills"].values()}
     if not any(run.tampered for run in there):
         for _, name in objects["controllerrevisions"]:
             if name not in used:
                 yield f"revision {name} is left, and nobody uses it"
-    if dag is not None and not any(run.tampered for run in there):
-        yield from _dag_counts(dag["status"], there)
+    for dag in dags if not any(run.tampered for run in there) else ():
+        its = [run for run in there if run.dag == dag["metadata"]["name"]]
+        yield from _dag_counts(dag["status"], its)
 
 
 def _run_counts(there: list[RunFacts]) -> Iterator[str]:
@@ -147,7 +152,7 @@ def _ended_well(facts: Facts, run: RunFacts) -> Iterator[str]:
         return
     before = {row["name"]: row.get("earlierAttempts", 0) for row in run.status["tasks"]}
     expected = oracle.may_end(
-        run.tasks, lambda node: facts.world.result_of(run.name, node, before[node.name])
+        run.tasks, lambda node: {facts.world.result_of(run.name, node, before[node.name])}
     )
     given = facts.world.faults
     for row in run.status["tasks"]:
@@ -196,7 +201,8 @@ def restless(operator: Operator) -> Iterator[str]:
             for action in first.actions
             if isinstance(action, actions.CreatePod) and snap.plan is not None
         }
-        again = decide_run.decide(_applied(snap, first, creating), now)
+        then = _applied(snap, first, creating)
+        again = decide_run.decide(then, now)
         ended = first.status.finished and not snap.status.finished
         if again.status != first.status and not (ended and entry.facts.rerun):
             changed = _difference(first.status, again.status)
@@ -206,8 +212,8 @@ def restless(operator: Operator) -> Iterator[str]:
         creates = [
             action
             for action in again.actions
-            if isinstance(action, actions.CreatePod) and snap.plan is not None
-            and snap.plan.tasks[action.task_index].name not in waited - set(creating)
+            if isinstance(action, actions.CreatePod) and then.plan is not None
+            and then.plan.tasks[action.task_index].name not in waited - set(creating)
         ]  # fmt: skip
         if creates and creating:
             yield f"{entry.facts.name}: creates again {creates}"

@@ -9,17 +9,18 @@ import orjson
 
 from kubedag.core import naming, slices
 from kubedag.core import pods as labels
-from simulation import oracle, reruns
+from simulation import control_facts, oracle, reruns
 from simulation.cluster import ENDED, Change, Cluster, Object, stamp
 from simulation.kubelet import CLASS_OF_END, CONFIG, INFRA, TOLD_TO_END, USER
+from simulation.pod_facts import SUCCESS, PodFacts
 
 if TYPE_CHECKING:
     from simulation.world import World
 
-SUCCESS = "S"
-STOPS = ("TimedOut", "Replaced")
 ASKS = {
     "TaskTimedOut": USER, "PendingTimedOut": USER, "RunTimedOut": USER, "RunReplaced": USER,
+    "RunStopped": USER, "RunTerminated": USER, "RunFailedFast": USER, "RunMarked": USER,
+    "Marked": USER,
     "InvalidImageName": CONFIG, "ErrImageNeverPull": CONFIG, "ImagePullBackOff": CONFIG,
     "CreateContainerConfigError": CONFIG,
 }  # fmt: skip
@@ -29,50 +30,6 @@ ASKS = {
 KNOWN_BY = (
     labels.LABEL_MANAGED_BY, labels.LABEL_RUN_UID, labels.LABEL_TASK, labels.LABEL_ATTEMPT,
 )  # fmt: skip
-
-
-@dataclass
-class PodFacts:
-    """One Pod, from its creation to its end."""
-
-    name: str
-    uid: str
-    attempt: int
-    created_at: float
-    revision: str
-    way: str
-    """How it ends by itself."""
-    phase: str = "Pending"
-    exists: bool = True
-    ended_at: float | None = None
-    """When it ended, or went without having ended."""
-    may_count_as: set[str] = field(default_factory=set)
-    """`S` or a class of failure; more than one where it depends on what was seen first."""
-    asked: str = ""
-    """The class of failure of a stored wish to end it."""
-    held: bool = False
-    """A finalizer keeps it until its end is stored."""
-    began: bool = False
-    hidden: bool = False
-    """Somebody has broken the labels that it is known by."""
-    alone: bool = False
-    """Somebody has taken its owner away: it stays if its run goes before it has that again."""
-    labels: Object = field(default_factory=dict)
-    unplaced: bool = False
-    """Deleted before it had a node: it is only there until its finalizers are off."""
-    recorded: bool = False
-    """Its end is in the stored status."""
-    deleted_by: str = ""
-    deleted_at: float | None = None
-
-    @property
-    def only_once(self) -> bool:
-        """Has something begun that must not begin twice?"""
-        return self.held and self.began
-
-    @property
-    def live(self) -> bool:
-        return self.exists and self.phase not in ENDED and not self.unplaced
 
 
 @dataclass
@@ -106,9 +63,12 @@ class RunFacts:
     tampered: bool = False
     """Somebody has edited its status: from then on it only has to end."""
     clocks_jump: bool = False
+    controlled: bool = False
+    """People may say what has become of it, and of its tasks."""
     stopped_at: float | None = None
     """When it was stored that it ends before its tasks have."""
     reruns: reruns.Reruns = field(default_factory=reruns.Reruns)
+    control: control_facts.Control = field(default_factory=control_facts.Control)
 
     def condition(self, type_: str) -> Object:
         for condition in self.status.get("conditions", ()):
@@ -147,6 +107,9 @@ class RunFacts:
     def task_state(self, name: str) -> set[str] | None:
         """The states that a task which has had a Pod may be in; None for the others."""
         seen = self.pods.get(name)
+        said = control_facts.said(self, name) if self.controlled else None
+        if said is not None:
+            return said
         if name in self.reruns.fixed:
             return {self.reruns.fixed[name]}
         if name in self.denied:
@@ -155,7 +118,12 @@ class RunFacts:
             return None
         if seen[-1].ended_at is None:
             return {"-"}
-        node, ends = self.tasks[name], seen[-1].may_count_as
+        return self._after(self.tasks[name], seen)
+
+    @staticmethod
+    def _after(node: oracle.Node, seen: list[PodFacts]) -> set[str]:
+        """What may follow on the last of these Pods, which has ended."""
+        ends = seen[-1].may_count_as
         found = {"S"} if SUCCESS in ends else set()
         if CONFIG in ends:
             found.add("F")
@@ -166,10 +134,19 @@ class RunFacts:
                 most = sum(cls in pod.may_count_as for pod in seen)
                 least = sum(pod.may_count_as == {cls} and pod.recorded for pod in seen[:-1]) + 1
                 found |= ({"F"} if most > limit else set()) | ({"-"} if least <= limit else set())
+        if node.on_failure and ends - {SUCCESS}:
+            found |= {"-", "F", *control_facts.follows(node)}
         return found
 
     def states(self) -> dict[str, set[str]]:
-        return oracle.may_be(self.tasks, self.task_state)
+        if not self.controlled:
+            return oracle.may_be(self.tasks, self.task_state)
+        return oracle.may_be(
+            self.tasks,
+            self.task_state,
+            lambda name: control_facts.begun(self, name),
+            lambda name: control_facts.also(self, name),
+        )
 
     def may_be_over(self, now: float) -> bool:
         """Could every task have ended for good by now?"""
@@ -225,15 +202,21 @@ class Facts:
             run = self.runs[meta["uid"]] = RunFacts(
                 meta["name"], meta["uid"], spec["dagName"], spec, meta["creationTimestamp"],
                 clocks_jump=bool(self.world.faults.clock_jumps),
+                controlled=self.world.controlled,
             )  # fmt: skip
         run.spec = change.obj["spec"]
+        if run.controlled:
+            run.control.told(run.spec, self.cluster.time())
         said = change.obj.get("status") or {}
         if not isinstance(said.get("tasks", []), list):
             said = {}  # somebody wrote nonsense into it
         self._take(run, said)
         if change.type == "DELETED":
             run.exists, run.deleted_at = False, self.cluster.time()
-        if run.stopped_at is None and run.condition("Succeeded").get("reason") in STOPS:
+        if (
+            run.stopped_at is None
+            and run.condition("Succeeded").get("reason") in control_facts.STOPS
+        ):
             run.stopped_at = self.cluster.time()
         if run.status.get("revision") and (not run.revision or self._begins_anew(run)):
             self.pin(run, run.status["revision"])
@@ -384,9 +367,9 @@ class Facts:
             by_operator = pod.deleted_by.startswith("operator")
             pod.may_count_as.add(pod.asked if by_operator and pod.asked else INFRA)
 
-    def dag_spec(self) -> Object | None:
+    def dag_spec(self, name: str = "pipe") -> Object | None:
         """The DAG as it is now."""
-        dag = self.cluster.objects["dags"].get(("ns", "pipe"))
+        dag = self.cluster.objects["dags"].get(("ns", name))
         spec: Object | None = dag["spec"] if dag is not None else None
         return spec
 

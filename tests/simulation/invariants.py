@@ -10,10 +10,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from simulation import oracle, reruns, status_laws
+from simulation import control_facts, oracle, reruns, status_laws
 from simulation.cluster import ENDED
-from simulation.facts import SUCCESS, PodFacts, RunFacts, same
+from simulation.facts import RunFacts, same
 from simulation.kubelet import CONFIG, INFRA, USER
+from simulation.pod_facts import SUCCESS, PodFacts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -75,8 +76,10 @@ class Invariants:
             run.strays.append(pod)
             self.holes += 1
             return  # it has to go again, but could not be held back
-        over = list(self._created_after_the_end(run, pod))
-        if over or run.tampered or not run.exists or run.stopped_at is not None:
+        tidies = control_facts.tidies(run, task)
+        over = list(self._created_after_the_end(run, pod, tidies=tidies))
+        stopped = run.stopped_at is not None and not tidies
+        if over or run.tampered or not run.exists or stopped:
             yield from over
             return
         if not run.tasks:
@@ -93,7 +96,8 @@ class Invariants:
 
     @staticmethod
     def _is_stray(run: RunFacts, task: str, pod: PodFacts) -> bool:
-        over = not run.exists or run.finished or run.stopped_at is not None
+        stopped = run.stopped_at is not None and not control_facts.tidies(run, task)
+        over = not run.exists or run.finished or stopped
         ended = _row(run.status, task).get("state") in TERMINAL
         overtaken = any(
             old.attempt > pod.attempt or (old.attempt == pod.attempt and old.recorded)
@@ -101,14 +105,16 @@ class Invariants:
         )
         return over or ended or overtaken
 
-    def _created_after_the_end(self, run: RunFacts, pod: PodFacts) -> Iterator[str]:
+    def _created_after_the_end(
+        self, run: RunFacts, pod: PodFacts, *, tidies: bool
+    ) -> Iterator[str]:
         if run.tampered:
             return
         if not run.exists:
             assert run.deleted_at is not None
             if pod.created_at - run.deleted_at > GRACE_AFTER_DELETION_SECONDS:
                 yield "a Pod of a run that is long gone"
-        elif run.stopped_at is not None:
+        elif run.stopped_at is not None and not tidies:
             if pod.created_at - run.stopped_at > IN_FLIGHT_SECONDS_MAX:
                 yield "a Pod of a run that was ended before"
         elif run.finished:
@@ -177,18 +183,24 @@ class Invariants:
         node, earlier = run.tasks[task], run.pods[task][:-1]
         for cls, limit in ((USER, node.limit), (INFRA, node.infra_limit), (CONFIG, 0)):
             last_of_each = {old.attempt: old for old in earlier}.values()
-            failed = sum(old.may_count_as == {cls} for old in last_of_each)
+            if cls == CONFIG and node.on_failure:
+                continue  # a rule may retry it
+            # Of a Pod without its labels, the failure may be forgotten before it was stored.
+            failed = sum(old.may_count_as == {cls} and not old.hidden for old in last_of_each)
             if failed > limit:
                 yield f"attempt {pod.attempt} after {failed} failures of class {cls}"
         known = (earlier[-1].ended_at, earlier[-1].deleted_at)
         ended_at = min((at for at in known if at is not None), default=None)
-        pause = 0.9 * node.backoff_seconds - 1.0  # stamps are cut to seconds
+        pauses = (rule.get("delaySeconds", node.backoff_seconds) for rule in node.on_failure)
+        pause = 0.9 * min([node.backoff_seconds, *pauses]) - 1.0  # stamps are cut to seconds
         if self.clocks_agree and ended_at is not None and pod.created_at < ended_at + pause:
             yield f"attempt {pod.attempt} {pod.created_at - ended_at:.2f} s after the one before"
 
     def _may_start(self, run: RunFacts, task: str, pod: PodFacts) -> Iterator[str]:
         if len(run.pods[task]) > 1:
             return
+        if run.tasks[task].tidies and control_facts.may_be_stopping(run):
+            return  # `control_laws` judges it
         states = run.states()
         if not oracle.may_start(run.tasks, states, task):
             node = run.tasks[task]
@@ -215,6 +227,7 @@ class Invariants:
             other.name
             for other in self.facts.runs.values()
             if other is not run
+            and other.dag == run.dag
             and other.exists
             and not other.tampered
             and other.remembered
@@ -261,7 +274,8 @@ class Invariants:
         run = self.facts.runs[change.obj["metadata"]["uid"]]
         if not run.finished and not run.tampered and not self.may_delete(run):
             yield "deleted by the operator before it had finished"
-        if reruns.wished(run) and not run.tampered and not change.obj["metadata"].get(
+        # One that never started, a Backfill may call back, whatever is wished for it.
+        if reruns.wished(run) and run.started and not run.tampered and not change.obj["metadata"].get(
             "deletionTimestamp"
         ):  # fmt: skip
             yield "deleted by the operator although it is to run again"

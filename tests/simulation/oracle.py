@@ -33,13 +33,36 @@ class Node(NamedTuple):
     backoff_seconds: int
     priority: int
     idempotent: bool
+    last: bool = False
+    """It runs at the end of the run, when all that are not `last` are done."""
+    setups: tuple[str, ...] = ()
+    """It takes down what these have set up."""
+    asks: Mapping[str, Any] | None = None
+    """It asks a person, and has no Pod."""
+    on_failure: tuple[Mapping[str, Any], ...] = ()
+
+    @property
+    def tidies(self) -> bool:
+        """Does it run also when its run is stopped?"""
+        return self.last or bool(self.setups)
 
 
 def nodes(spec: Mapping[str, Any]) -> dict[str, Node]:
-    """The tasks of a spec, each after all that it depends on."""
-    given = {task["name"]: task for task in spec["tasks"]}
-    placed: dict[str, Node] = {}
-    while len(placed) < len(given):
+    """The tasks of a spec, each after all that it depends on; those of `finally` are the last."""
+    placed = _placed({}, spec["tasks"], spec)
+    return _placed(placed, spec.get("finally", ()), spec, last=True)
+
+
+def _placed(
+    placed: dict[str, Node],
+    tasks: Iterable[Mapping[str, Any]],
+    spec: Mapping[str, Any],
+    *,
+    last: bool = False,
+) -> dict[str, Node]:
+    given = {task["name"]: task for task in tasks}
+    goal = len(placed) + len(given)
+    while len(placed) < goal:
         for name, task in given.items():
             if name not in placed and all(up in placed for up in task.get("dependsOn", ())):
                 retry = (spec.get("taskDefaults") or {}).get("retry", {}) | task.get("retry", {})
@@ -52,6 +75,10 @@ def nodes(spec: Mapping[str, Any]) -> dict[str, Node]:
                     retry.get("backoffSeconds", 30),
                     task.get("priority", 0),
                     task.get("idempotent", True),
+                    last,
+                    tuple(task.get("teardownOf", ())),
+                    task.get("approval"),
+                    tuple(retry.get("onFailure", ())),
                 )
     return placed
 
@@ -100,50 +127,74 @@ def _answer(  # noqa: C901, PLR0911, PLR0912  # a table
     raise ValueError(rule)
 
 
+def ruled(tasks: Mapping[str, Node], states: Mapping[str, set[str]], name: str) -> set[str]:
+    """What may be said of a task whose upstreams may be in these states."""
+    node = tasks[name]
+    if node.setups:
+        return _taken_down(node, states)
+    found: set[str] = set()
+    others = [states[one.name] for one in tasks.values() if not one.last] if node.last else []
+    if any(WAIT in seen for seen in others):
+        found.add(WAIT)
+    if all(seen != {WAIT} for seen in others):
+        for seen in itertools.product(*(sorted(states[up]) for up in node.upstream)):
+            found |= answers(node.rule, seen)
+    return found
+
+
+def _taken_down(node: Node, states: Mapping[str, set[str]]) -> set[str]:
+    """Once all above are done, and if what it takes down was set up."""
+    above = [states[up] for up in node.upstream]
+    found = {WAIT} if any(WAIT in seen for seen in above) else set()
+    if all(seen != {WAIT} for seen in above):
+        found |= {RUN} if all("S" in states[setup] for setup in node.setups) else set()
+        found |= {SKIP} if any(states[setup] - {"S", WAIT} for setup in node.setups) else set()
+    return found
+
+
 def may_be(
-    tasks: Mapping[str, Node], facts: Callable[[str], set[str] | None]
+    tasks: Mapping[str, Node],
+    facts: Callable[[str], set[str] | None],
+    begun: Callable[[str], set[str]] = lambda _name: {WAIT},
+    also: Callable[[str], set[str]] = lambda _name: set(),
 ) -> dict[str, set[str]]:
-    """The states that each task may be in; `facts` knows those that have had Pods."""
+    """The states that each task may be in; `facts` knows those that have had Pods.
+
+    `begun` says what may have become of those that need none, and `also` what people have said.
+    """
     found: dict[str, set[str]] = {}
-    for name, node in tasks.items():
+    for name in tasks:
         known = facts(name)
-        if known is not None:
-            found[name] = known
-            continue
-        found[name] = {
-            WAIT if answer == RUN else answer
-            for seen in itertools.product(*(sorted(found[up]) for up in node.upstream))
-            for answer in answers(node.rule, seen)
-        }
+        if known is None:
+            said = ruled(tasks, found, name)
+            known = said - {RUN} | (begun(name) if RUN in said else set())
+        found[name] = known | also(name)
     return found
 
 
 def may_start(tasks: Mapping[str, Node], states: Mapping[str, set[str]], name: str) -> bool:
     """May the rule of a task have said that it runs?"""
-    node = tasks[name]
-    return any(
-        RUN in answers(node.rule, seen)
-        for seen in itertools.product(*(sorted(states[up]) for up in node.upstream))
-    )
+    return RUN in ruled(tasks, states, name)
 
 
-def may_end(tasks: Mapping[str, Node], result_of: Callable[[Node], str]) -> dict[str, set[str]]:
+def may_end(
+    tasks: Mapping[str, Node], result_of: Callable[[Node], set[str]]
+) -> dict[str, set[str]]:
     """The states that each task may have at the end of a run that nothing disturbs."""
     found: dict[str, set[str]] = {}
     for name, node in tasks.items():
-        found[name] = {
-            result_of(node) if answer == RUN else answer
-            for seen in itertools.product(*(sorted(found[up]) for up in node.upstream))
-            for answer in answers(node.rule, seen)
-        }
+        said = ruled(tasks, found, name)
+        found[name] = said - {RUN} | (result_of(node) if RUN in said else set())
     return found
 
 
 def succeeds(tasks: Mapping[str, Node], states: Mapping[str, str]) -> bool:
     """Is a run with these ends green? Yes, unless some failure was not handled."""
-    for name in tasks:
-        if states[name] != "F":
+    for name, node in tasks.items():
+        if states[name] != "F" or node.setups:
             continue
+        if node.last:
+            return False
         below = [node for node in tasks.values() if name in node.upstream]
         blocked = any(states[node.name] == "U" for node in below)
         handled = any(states[node.name] == "S" and node.rule in HANDLERS for node in below)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from kubedag.core import naming
 from kubedag.core import pods as labels
 from kubedag.shell.errors import ApiError
-from simulation import backfills, reruns
+from simulation import backfills, control, pools, reruns
 from simulation import world as worlds
 from simulation.kubelet import GATE
 
@@ -44,6 +44,7 @@ class People:
         self._chance = random.Random(f"{self._world.seed}/people")
         self._released = False
         self._askers = reruns.Askers(net, facts, tell)
+        self._meddlers = control.Meddlers(net, facts, tell)
         self._cluster.admit = self._admit
         self._cluster.taken = self._taken
         self._cluster.observers.append(self._observe)
@@ -61,10 +62,10 @@ class People:
         """One act of the script."""
         self._tell(f"human: {act.what} {act.name} {act.value if act.what != 'apply' else ''}")
         space, cluster = worlds.NAMESPACE, self._cluster
-        plural = "dags" if act.name == worlds.DAG else "dagruns"
+        plural = "dags" if act.name in worlds.DAGS else "dagruns"
         match act.what:
             case "apply":
-                manifest = self._world.dag(act.value)
+                manifest = self._world.dag(act.value, act.name)
                 if not cluster.edit(
                     "dags", space, act.name, lambda dag: dag.update(spec=act.value), HUMAN
                 ):
@@ -81,11 +82,13 @@ class People:
                 if (space, act.name) in cluster.objects[plural]:
                     cluster.delete(plural, space, act.name, HUMAN)
             case _:
-                backfills.act(cluster, act)
+                if not (control.act(cluster, act) or pools.act(cluster, act)):
+                    backfills.act(cluster, act)
 
     def release(self) -> None:
         """No run stays suspended but those that are to stay so."""
         self._released = True
+        pools.release(self._cluster, self._world)
         for (_, name), run in list(self._cluster.objects["dagruns"].items()):
             uid = run["metadata"]["uid"]
             if not self._facts.runs[uid].started and backfills.is_called_off(self._cluster, run):
@@ -149,6 +152,7 @@ class People:
 
     def _run_changed(self, change: Change) -> None:
         self._askers.run_changed(change, self._later)
+        self._meddlers.run_changed(change, self._later)
         if change.actor != HUMAN and self._net.happens("runs_deleted"):
             self._later(self._soon(), self._delete_run, change.obj["metadata"])
 

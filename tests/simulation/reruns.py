@@ -18,8 +18,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from simulation.cluster import Change, Cluster, Object
-    from simulation.facts import Facts, PodFacts, RunFacts
+    from simulation.facts import Facts, RunFacts
     from simulation.network import Network
+    from simulation.pod_facts import PodFacts
 
 HUMAN = "human"
 ASKED_MAX = 3
@@ -50,12 +51,12 @@ class Askers:
         if asked > ASKED_MAX:
             return
         soon = chance.choice([0.001, 0.05, 1.0, chance.uniform(0, 60)])
-        wish = self._wish(asked)
+        wish = self._wish(asked, change.obj["spec"]["dagName"])
         later(soon, self._ask, meta, wish)
         if chance.random() < 0.25:
             later(soon + chance.choice([0.001, 0.1, 2.0, 30.0]), self._ask, meta, None)
 
-    def _wish(self, asked: int) -> Object:
+    def _wish(self, asked: int, dag: str) -> Object:
         chance = self._chance
         number = asked - 1 if chance.random() < 0.1 else asked
         wish: Object = {
@@ -64,12 +65,12 @@ class Askers:
             "revision": chance.choice(["Same", "Same", "Newest"]),
         }
         if wish["scope"] == "Tasks":
-            names = [f"t{n}" for n in range(8)] if chance.random() < 0.1 else self._names()
+            names = [f"t{n}" for n in range(8)] if chance.random() < 0.1 else self._names(dag)
             wish["tasks"] = chance.sample(names, min(len(names), chance.choice([1, 1, 2])))
         return wish
 
-    def _names(self) -> list[str]:
-        dag = self._facts.dag_spec()
+    def _names(self, name: str) -> list[str]:
+        dag = self._facts.dag_spec(name)
         return [task["name"] for task in dag["tasks"]] if dag else ["t0"]
 
     def _ask(self, meta: Object, wish: Object | None) -> None:
@@ -237,7 +238,7 @@ def is_finished(status: Object) -> bool:
 
 def may_never(facts: Facts, run: RunFacts, wish: Object, past_is_good: bool) -> bool:
     """Is there something that keeps a run from running again for ever?"""
-    dag = facts.dag_spec()
+    dag = facts.dag_spec(run.dag)
     by_dag = wish["revision"] == "Newest" or not run.status.get("revision")
     if run.spec.get("suspend") or run.tampered or (by_dag and dag is None):
         return True

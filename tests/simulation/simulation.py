@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from kubedag.core import slices
-from simulation import backfills, ends, oracle, reruns, schedules
+from simulation import backfills, control, control_laws, ends, oracle, pools, reruns, schedules
 from simulation.cluster import Change, Cluster
 from simulation.facts import Facts
 from simulation.invariants import Invariants
@@ -73,6 +73,8 @@ class Simulation:
         self.invariants = Invariants(self.facts)
         self.backfills = backfills.Laws(self.facts, self.invariants)
         self.schedules = schedules.Laws(self.facts, self.invariants)
+        self.control = control_laws.Laws(self.facts, self.invariants)
+        self.pools = pools.Laws(self.facts, self.invariants)
         self.kubelet = Kubelet(self.cluster, world.life_of, random.Random(f"{world.seed}/kubelet"))
         self.verdict = Verdict(world.seed)
         self.log = _Log(self._tell)
@@ -114,6 +116,7 @@ class Simulation:
             await self._until(self.calm_at)
             self._calm()
             times = 1 + reruns.ASKED_MAX * bool(self.world.faults.reruns)
+            times += control.MARKED_MAX * self.world.controlled
             bound = self.world.busy_seconds * times + SLACK_SECONDS
             bound += self.leaders.skew_seconds * self.world.attempts_max
             bound += max(map(abs, JUMPS_SECONDS)) * self.world.faults.clock_jumps
@@ -159,7 +162,7 @@ class Simulation:
         self.people.release()
 
     def _all_ended(self) -> bool:
-        told = (self.backfills.unended(), self.schedules.unended())
+        told = (self.backfills.unended(), self.schedules.unended(), self.control.unended())
         return ends.all_ended(self.facts) and not any(map(any, told))
 
     async def _end(self) -> None:
@@ -167,6 +170,7 @@ class Simulation:
         self.invariants.broken += ends.unended(self.facts)
         self.invariants.broken += self.backfills.unended()
         self.invariants.broken += self.schedules.unended()
+        self.invariants.broken += self.control.unended()
         goes_on = self.backfills.may_go_on()
         await self._rest()
         before = self.cluster.version
@@ -183,6 +187,7 @@ class Simulation:
         if not self.invariants.broken:
             self.invariants.broken += ends.judged(self.facts)
             self.invariants.broken += ends.left(self.facts)
+            self.invariants.broken += self.pools.left()
 
     def _judged(self) -> Verdict:
         verdict = self.verdict

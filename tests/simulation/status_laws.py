@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING
 
 from simulation import oracle, reruns
 from simulation.cluster import ENDED
-from simulation.facts import SUCCESS, PodFacts, RunFacts
+from simulation.pod_facts import SUCCESS, PodFacts
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from simulation.cluster import Object
+    from simulation.facts import RunFacts
 
 TERMINAL = tuple(oracle.WORDS)
 TIMES = ("depsMetTime", "createTime", "scheduleTime", "startTime", "finishTime")

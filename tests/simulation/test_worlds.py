@@ -12,6 +12,7 @@ FIRST = int(os.environ.get("FIRST", "0"))
 CHUNK = 25
 BACKFILLED = int(os.environ.get("BACKFILLED", "100"))
 SCHEDULED = int(os.environ.get("SCHEDULED", "100"))
+CONTROLLED = int(os.environ.get("CONTROLLED", "100"))
 LINES_TOLD_MAX = 200
 
 
@@ -164,6 +165,14 @@ def test_every_law_holds_in_worlds_with_schedules_from(first: int) -> None:
     for seed in map(str, range(FIRST + first, FIRST + min(first + CHUNK, SCHEDULED))):
         drawn = faults.draw(random.Random(f"{seed}/faults"))
         verdict = simulation.simulate(world.draw(seed, drawn, scheduled=True))
+        assert (seed, verdict.broken) == (seed, [])
+
+
+@pytest.mark.parametrize("first", range(0, CONTROLLED, CHUNK))
+def test_every_law_holds_in_worlds_that_people_control_from(first: int) -> None:
+    for seed in map(str, range(FIRST + first, FIRST + min(first + CHUNK, CONTROLLED))):
+        drawn = faults.draw(random.Random(f"{seed}/faults"))
+        verdict = simulation.simulate(world.draw(seed, drawn, controlled=True))
         assert (seed, verdict.broken) == (seed, [])
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from kubedag.api import group
 from kubedag.core import pods as labels
-from simulation import backfills, oracle, schedules
+from simulation import backfills, control, oracle, pools, schedules
 from simulation import faults as knobs
 from simulation.cluster import Object, stamp
 from simulation.kubelet import CLASS_OF_END, TROUBLE, Life
@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
 NAMESPACE = "ns"
 DAG = "pipe"
+SIDE = "side"
+"""A second DAG, in some worlds that are controlled."""
+DAGS = (DAG, SIDE)
 GATED_SECONDS = (0.0, 0.5, 20.0, 100.0)
 TROUBLE_AT_FIRST = (
     "ErrImagePull", "ImagePullBackOff", "CreateContainerConfigError", "CreateContainerError",
@@ -58,6 +61,8 @@ class World:
     """Tasks whose Pods are created with a scheduling gate."""
     may_miss_images: set[str] = field(default_factory=set)
     attempts_max: int = 1
+    controlled: bool = False
+    """People meddle with the runs, and pools and other limits hold them back."""
     busy_seconds: float = 0.0
     """A bound on how long all attempts of all runs could take in a row."""
 
@@ -103,10 +108,10 @@ class World:
             attempt += 1
             yield CLASS_OF_END.get(self.life(run, task, attempt).end, "S")
 
-    def dag(self, spec: Object) -> Object:
+    def dag(self, spec: Object, name: str = DAG) -> Object:
         return {
             "apiVersion": group.API_VERSION,
-            "metadata": {"name": DAG, "namespace": NAMESPACE},
+            "metadata": {"name": name, "namespace": NAMESPACE},
             "spec": spec,
         }
 
@@ -124,6 +129,7 @@ def draw(
     *,
     backfilled: bool = False,
     scheduled: bool = False,
+    controlled: bool = False,
 ) -> World:
     """The world of a seed; the faults may be given instead of drawn."""
     chance = random.Random(f"{seed}/world")
@@ -136,7 +142,10 @@ def draw(
         _add_run(world, chance, number, spec)
     _add_edits(world, chance, spec)
     chance = random.Random(f"{seed}/backfills")
-    if backfilled or (faults is None and not scheduled and chance.random() < BACKFILLED):
+    if controlled:
+        pools.add(world, random.Random(f"{seed}/pools"))
+        control.add(world, random.Random(f"{seed}/control"))
+    elif backfilled or (faults is None and not scheduled and chance.random() < BACKFILLED):
         backfills.add(world, chance)
     elif scheduled or (faults is None and chance.random() < SCHEDULED):
         schedules.add(world, random.Random(f"{seed}/schedules"))
@@ -176,7 +185,10 @@ def busy_seconds(world: World, spec: Object) -> float:
     """No run of this can take longer, were its attempts one after the other."""
     total = 0.0
     common = spec["taskDefaults"]["retry"]
-    for task in spec["tasks"]:
+    for task in (*spec["tasks"], *spec.get("finally", ())):
+        if "approval" in task:
+            total += control.ANSWER_SECONDS_MAX + task["approval"].get("deadlineSeconds", 0)
+            continue
         retry = common | task.get("retry", {})
         attempts = 1 + retry.get("limit", 0) + retry.get("infraLimit", 3)
         world.attempts_max += attempts

@@ -1,0 +1,57 @@
+"""What truly happened to one Pod."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from simulation.cluster import ENDED
+
+if TYPE_CHECKING:
+    from simulation.cluster import Object
+
+SUCCESS = "S"
+
+
+@dataclass
+class PodFacts:
+    """One Pod, from its creation to its end."""
+
+    name: str
+    uid: str
+    attempt: int
+    created_at: float
+    revision: str
+    way: str
+    """How it ends by itself."""
+    phase: str = "Pending"
+    exists: bool = True
+    ended_at: float | None = None
+    """When it ended, or went without having ended."""
+    may_count_as: set[str] = field(default_factory=set)
+    """`S` or a class of failure; more than one where it depends on what was seen first."""
+    asked: str = ""
+    """The class of failure of a stored wish to end it."""
+    held: bool = False
+    """A finalizer keeps it until its end is stored."""
+    began: bool = False
+    hidden: bool = False
+    """Somebody has broken the labels that it is known by."""
+    alone: bool = False
+    """Somebody has taken its owner away: it stays if its run goes before it has that again."""
+    labels: Object = field(default_factory=dict)
+    unplaced: bool = False
+    """Deleted before it had a node: it is only there until its finalizers are off."""
+    recorded: bool = False
+    """Its end is in the stored status."""
+    deleted_by: str = ""
+    deleted_at: float | None = None
+
+    @property
+    def only_once(self) -> bool:
+        """Has something begun that must not begin twice?"""
+        return self.held and self.began
+
+    @property
+    def live(self) -> bool:
+        return self.exists and self.phase not in ENDED and not self.unplaced
