@@ -14,10 +14,11 @@ import argparse
 import shlex
 import subprocess
 import sys
+import threading
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import IO, NamedTuple
 from xml.etree import ElementTree as ET
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -55,6 +56,7 @@ class Stage:
     steps: tuple[Step, ...]
     go_on: bool = False
     leaves: str = ""  # what is still there afterwards, so that the next time is quicker
+    beside: str = ""  # the stage with which it may begin: both wait more than they work
 
 
 @dataclass(frozen=True)
@@ -136,7 +138,7 @@ STAGES = (
         (_python("-m", "dev.demo", output="demo.txt"), _pytest("demo", "tests/demo")),
         leaves=CLUSTER_STAYS,
     ),
-    Stage("cluster", (_pytest("cluster", "--maxfail=2", "tests/cluster"),)),
+    Stage("cluster", (_pytest("cluster", "--maxfail=2", "tests/cluster"),), beside="e2e"),
 )
 
 
@@ -163,16 +165,19 @@ def judge(step: Step, code: int) -> Count:
     return seen
 
 
-def run_step(step: Step) -> Count:
+def run_step(step: Step, into: IO[str] | None = None) -> Count:
     """Run one program in the repository's root, with its output where people can see it."""
     shown = shlex.join(word.replace(f"{ROOT}/", "") for word in step.argv)
-    print(f"$ {shown}", flush=True)
+    print(f"$ {shown}", file=into, flush=True)
     if step.report:
         (REPORTS / step.report).unlink(missing_ok=True)
     try:
-        code = _keep(step) if step.output else subprocess.call(step.argv, cwd=ROOT)
+        if step.output:
+            code = _keep(step)
+        else:
+            code = subprocess.call(step.argv, cwd=ROOT, stdout=into, stderr=into)
     except OSError as error:
-        print(f"{step.argv[0]}: {error.strerror}", flush=True)
+        print(f"{step.argv[0]}: {error.strerror}", file=into, flush=True)
         code = 127
     return judge(step, code)
 
@@ -196,16 +201,37 @@ def _keep(step: Step) -> int:
     return program.returncode
 
 
-def run_stage(stage: Stage, place: str) -> Result:
+def run_stage(stage: Stage, place: str, into: IO[str] | None = None) -> Result:
     """Run the steps of a stage in their order."""
-    print(f"\n{LINE}\n[{place}] {stage.name}\n{LINE}", flush=True)
+    print(f"\n{LINE}\n[{place}] {stage.name}\n{LINE}", file=into, flush=True)
     began = time.monotonic()
     count = Count()
     for step in stage.steps:
-        count = count.plus(run_step(step))
+        count = count.plus(run_step(step, into))
         if count.failed and not stage.go_on:
             break
     return Result(stage.name, count, time.monotonic() - began)
+
+
+class Beside:
+    """A stage in the background: what it prints is shown when it is over, and in one piece."""
+
+    def __init__(self, stage: Stage, place: str) -> None:
+        self._output = REPORTS / f"{stage.name}.out"
+        self._results: list[Result] = []
+        self._thread = threading.Thread(target=self._run, args=(stage, place))
+        print(f"[{place}] {stage.name} begins beside it, and is shown when it is over", flush=True)
+        self._thread.start()
+
+    def _run(self, stage: Stage, place: str) -> None:
+        with self._output.open("w", encoding="utf-8") as into:
+            self._results.append(run_stage(stage, place, into))
+
+    def result(self) -> Result:
+        """Wait for its end."""
+        self._thread.join()
+        print(self._output.read_text(encoding="utf-8", errors="replace"), flush=True)
+        return self._results[0]
 
 
 def tell(results: list[Result], left: tuple[Stage, ...]) -> bool:
@@ -232,15 +258,24 @@ def run(stages: tuple[Stage, ...]) -> int:
     """Run stages until one fails; return the exit code."""
     REPORTS.mkdir(parents=True, exist_ok=True)
     results: list[Result] = []
+    places = {stage.name: f"{n}/{len(stages)}" for n, stage in enumerate(stages, start=1)}
+    beside: dict[str, Beside] = {}
+    interrupted = False
     try:
-        for number, stage in enumerate(stages, start=1):
-            results.append(run_stage(stage, f"{number}/{len(stages)}"))
+        for stage in stages:
+            for other in stages:
+                if other.beside == stage.name:
+                    beside[other.name] = Beside(other, places[other.name])
+            known = beside.pop(stage.name, None)
+            results.append(known.result() if known else run_stage(stage, places[stage.name]))
             if results[-1].count.failed:
                 break
     except KeyboardInterrupt:
-        tell(results, stages[len(results) :])
-        return 130
-    return 0 if tell(results, stages[len(results) :]) else 1
+        interrupted = True
+    results += [one.result() for one in beside.values()]
+    ran = {result.name for result in results}
+    fine = tell(results, tuple(stage for stage in stages if stage.name not in ran))
+    return 130 if interrupted else int(not fine)
 
 
 def main() -> int:

@@ -66,6 +66,44 @@ def test_a_run_stops_at_the_first_stage_that_fails_and_still_adds_up(reports, ca
     assert "three        not run" in lines
 
 
+def _says(text, code=0):
+    return runner.Step((sys.executable, "-c", f"print({text!r}); raise SystemExit({code})"))
+
+
+@pytest.mark.usefixtures("reports")
+def test_a_stage_beside_another_is_shown_in_one_piece_at_its_own_place(capfd):
+    stages = (
+        runner.Stage("long", (_says("first"), _says("second"))),
+        runner.Stage("next", (_says("third"),)),
+        runner.Stage("quiet", (_says("beside"), _says("beside too")), beside="long"),
+    )
+    assert runner.run(stages) == 0
+    said = capfd.readouterr().out.splitlines()
+    order = ["first", "second", "third", "beside", "beside too"]
+    assert [line for line in said if line in order] == order
+    assert said[-1] == "5 passed, 0 failed"
+
+
+@pytest.mark.usefixtures("reports")
+def test_a_stage_that_had_begun_is_told_of_although_the_one_beside_it_failed(capfd):
+    stages = (
+        runner.Stage("long", (_exits(1),)),
+        runner.Stage("next", (_exits(0),)),
+        runner.Stage("quiet", (_exits(1),), beside="long"),
+    )
+    assert runner.run(stages) == 1
+    said = capfd.readouterr().out.splitlines()
+    assert said[-1] == "0 passed, 2 failed"
+    assert "next         not run" in said
+
+
+@pytest.mark.usefixtures("reports")
+def test_a_stage_that_is_alone_runs_at_its_own_place(capfd):
+    stages = (runner.Stage("quiet", (_says("alone"),), beside="long"),)
+    assert runner.run(stages) == 0
+    assert "alone" in capfd.readouterr().out
+
+
 @pytest.mark.usefixtures("reports")
 def test_one_linter_that_fails_does_not_hide_the_next(capfd):
     stage = runner.Stage("lint", (_exits(1), _exits(0), _exits(3)), go_on=True)
