@@ -48,7 +48,7 @@ class Shell:
 
     def __call__(self, *argv: object) -> int:
         arguments = main.parser().parse_args([str(word) for word in argv])
-        control._check(arguments)
+        control.check(arguments)
         out, err = io.StringIO(), io.StringIO()
         found = cluster.Cluster(self.api, "ns")
         code = asyncio.run(control.run(arguments, found, out, err))

@@ -37,7 +37,7 @@ RUNS_MAX: Final = 1000
 
 def main(arguments: argparse.Namespace) -> int:
     """Run one verb; the result is the exit code."""
-    _check(arguments)
+    check(arguments)
     try:
         return asyncio.run(_main(arguments))
     except ApiError as error:
@@ -130,7 +130,7 @@ class Job:
 # --- Which arguments go together -------------------------------------------------------------
 
 
-def _check(arguments: argparse.Namespace) -> None:
+def check(arguments: argparse.Namespace) -> None:
     """What no single argument tells; ends the program where it was misused."""
     for verb, holds, must in _TOGETHER:
         if arguments.command == verb and not holds(arguments):
