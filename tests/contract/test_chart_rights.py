@@ -85,6 +85,7 @@ def test_people_who_may_edit_a_namespace_may_run_pipelines_in_it():
         for role in chart.kind("defaults", "ClusterRole")
         for label in role["metadata"]["labels"]
         if label.startswith("rbac.authorization.k8s.io/")
+        and not role["metadata"]["name"].endswith("-approver")
     }
     assert set(roles) == {"admin", "edit", "view"}
     assert roles["view"][("kubedag.dev", "dagruns")] == {"get", "list", "watch"}
@@ -97,6 +98,75 @@ def test_people_who_may_edit_a_namespace_may_run_pipelines_in_it():
             "dagrunslices",
         }
         assert role[("kubedag.dev", "dagrunslices")] == {"get", "list", "watch"}
+
+
+def _who_may(verb: str, case: str) -> dict[str, list[str]]:
+    """The roles that have a verb on DAGs, and what they are added to."""
+    aggregated = "rbac.authorization.k8s.io/aggregate-to-"
+    return {
+        role["metadata"]["name"]: [
+            label.removeprefix(aggregated)
+            for label in role["metadata"]["labels"]
+            if label.startswith(aggregated)
+        ]
+        for role in chart.kind(case, "Role", "ClusterRole")
+        if verb in _granted([role]).get(("kubedag.dev", "dags"), ())
+    }
+
+
+@ALL
+def test_who_may_edit_a_namespace_may_not_approve_in_it_but_its_admins_may(case):
+    name = chart.kind(case, "Deployment")[0]["metadata"]["name"]
+    bound_by_hand = case in {"namespaced", "guarded", "bare"}
+    expected = {} if bound_by_hand else {f"ops-{name}-approver": ["admin"]}
+    assert _who_may("approve", case) == expected
+
+
+def test_an_approver_can_answer_and_no_more():
+    (role,) = [
+        role
+        for role in chart.kind("defaults", "ClusterRole")
+        if role["metadata"]["name"].endswith("-approver")
+    ]
+    assert _granted([role]) == {
+        ("kubedag.dev", "dags"): {"get", "list", "watch", "approve"},
+        ("kubedag.dev", "dagruns"): {"get", "list", "watch", "patch"},
+        ("kubedag.dev", "dagrunslices"): {"get", "list", "watch"},
+    }
+
+
+@ALL
+def test_whose_words_are_in_a_run_is_held_against_who_writes_them(case):
+    policies = chart.kind(case, "ValidatingAdmissionPolicy")
+    bindings = chart.kind(case, "ValidatingAdmissionPolicyBinding")
+    if case == "namespaced":
+        assert policies + bindings == []
+        return
+    (policy,), (binding,) = policies, bindings
+    assert binding["spec"]["policyName"] == policy["metadata"]["name"]
+    assert binding["spec"]["validationActions"] == ["Deny"]
+    assert policy["spec"]["failurePolicy"] == "Fail"
+    assert policy["spec"]["matchConstraints"]["resourceRules"] == [
+        {
+            "apiGroups": ["kubedag.dev"],
+            "apiVersions": ["*"],
+            "operations": ["CREATE", "UPDATE"],
+            "resources": ["dagruns"],
+        }
+    ]
+    assert all(one["message"].startswith("must ") for one in policy["spec"]["validations"])
+
+
+def test_the_policy_holds_where_pipelines_are_run():
+    (binding,) = chart.kind("guarded", "ValidatingAdmissionPolicyBinding")
+    (expression,) = binding["spec"]["matchResources"]["namespaceSelector"]["matchExpressions"]
+    assert expression == {
+        "key": "kubernetes.io/metadata.name",
+        "operator": "In",
+        "values": ["team-a"],
+    }
+    (everywhere,) = chart.kind("defaults", "ValidatingAdmissionPolicyBinding")
+    assert "matchResources" not in everywhere["spec"]
 
 
 def test_the_operator_may_use_the_lease_that_it_is_told():

@@ -15,7 +15,8 @@ from dev.cluster import tools
 
 ROOT = Path(__file__).resolve().parents[2]
 FOLDER = ROOT / "charts" / "kubedag"
-CLUSTER_SCOPED = {"ClusterRole", "ClusterRoleBinding", "CustomResourceDefinition"}
+POLICIES = {"ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding"}
+CLUSTER_SCOPED = {"ClusterRole", "ClusterRoleBinding", "CustomResourceDefinition", *POLICIES}
 
 CASES: dict[str, dict[str, Any]] = {
     "defaults": {},
@@ -26,7 +27,12 @@ CASES: dict[str, dict[str, Any]] = {
             {"maxSkew": 1, "topologyKey": "zone", "whenUnsatisfiable": "ScheduleAnyway"}
         ],
     },
-    "namespaced": {"watchNamespaces": ["team-a", "team-b"], "crds": {"install": False}},
+    "namespaced": {
+        "watchNamespaces": ["team-a", "team-b"],
+        "crds": {"install": False},
+        "admissionPolicies": {"enabled": False},
+    },
+    "guarded": {"watchNamespaces": ["team-a"]},
     "everything": {
         "nameOverride": "pipelines",
         "commonLabels": {"team": "data"},
