@@ -86,6 +86,8 @@ class Backfills:
         self._gone = gone
         self.entries: dict[Name, BackfillEntry] = {}
         self._by_dag: dict[Name, dict[str, BackfillEntry]] = {}
+        self._leaving: list[BackfillEntry] = []
+        """Those that are gone, and of which runs were being created."""
         self.listed = False
         """All have been listed once, so that one which is not here is nowhere."""
 
@@ -120,6 +122,7 @@ class Backfills:
             return
         del self.entries[(namespace, name)]
         known.sketch = None
+        self._leaving = [one for one in (*self._leaving, known) if one.creating]
         self._wake(known.key)
         of_dag = (namespace, known.wish.dag_name)
         del self._by_dag[of_dag][name]
@@ -145,8 +148,13 @@ class Backfills:
 
     def creating(self, namespace: str, dag: str) -> tuple[actions.CreateRun, ...]:
         """The runs that are being created for those of a DAG."""
+        leaving = (
+            one for one in self._leaving if (one.namespace, one.wish.dag_name) == (namespace, dag)
+        )
         return tuple(
-            create for entry in self.of(namespace, dag) for create in entry.creating.values()
+            create
+            for entry in (*self.of(namespace, dag), *leaving)
+            for create in entry.creating.values()
         )
 
     def requesting(self, namespace: str, dag: str) -> dict[str, str]:

@@ -119,6 +119,17 @@ def test_what_is_under_way_for_others_of_the_dag_is_known_to_each():
     assert (snap.creating, snap.requesting) == ((coming,), {"run": ID})
 
 
+def test_a_run_that_was_being_created_for_one_that_is_gone_is_known_until_it_is_there():
+    seen = Seen(as_stored(a_backfill(), 3), as_stored(a_backfill("other"), 4))
+    other = seen.store.backfills.entries[NAMESPACE, "other"]
+    coming = actions.CreateRun("new", "Backfill", stamp(0), stamp(86_400), "other", "uid-other")
+    other.creating["new"] = coming
+    seen.store.backfills.drop(NAMESPACE, "other")
+    assert backfill_view.of(seen.store, seen.entry()).creating == (coming,)
+    other.creating.clear()
+    assert backfill_view.of(seen.store, seen.entry()).creating == ()
+
+
 def test_a_run_that_has_pods_has_started_whatever_is_stored():
     seen = Seen(as_stored(a_backfill(), 3))
     seen.store.put_run(a_run_of())
