@@ -100,7 +100,8 @@ class Invariants:
         over = not run.exists or run.finished or stopped
         ended = _row(run.status, task).get("state") in TERMINAL
         overtaken = any(
-            old.attempt > pod.attempt or (old.attempt == pod.attempt and old.recorded)
+            old.attempt > pod.attempt
+            or (old.attempt == pod.attempt and (old.recorded or not old.exists))
             for old in (*run.reruns.past.get(task, ()), *run.pods[task][:-1])
         )
         return over or ended or overtaken
