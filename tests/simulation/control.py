@@ -25,7 +25,7 @@ VERDICTS = ("Succeeded", "Succeeded", "Failed", "Skipped")
 MARKED_MAX = 2
 """Marks of finished tasks, of one run; what depends on each of them may run again."""
 ANSWER_SECONDS_MAX = 60.0
-FEATURES: frozenset[str] = frozenset()
+FEATURES: frozenset[str] = frozenset({"approvals"})
 """What the operator can do already."""
 
 
@@ -112,8 +112,8 @@ def _asks(chance: random.Random, spec: Object) -> None:
         question: Object = {"message": f"May {task['name']} be?"}
         if chance.random() < 0.6:
             question["deadlineSeconds"] = chance.choice([2, 10, 40])
-        if chance.random() < 0.5:
-            question["onDeadline"] = chance.choice(["Fail", "Skip"])
+            if chance.random() < 0.7:
+                question["onDeadline"] = chance.choice(["Fail", "Skip"])
         kept = {key: task[key] for key in ("name", "dependsOn", "triggerRule") if key in task}
         task.clear()
         task.update(kept, approval=question)

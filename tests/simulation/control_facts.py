@@ -95,6 +95,29 @@ def said(run: RunFacts, task: str) -> set[str] | None:
     return {oracle.WORDS[row["state"]]} if by_word or by_rule else None
 
 
+def newly_marked(old: Object, new: Object) -> set[str]:
+    """The tasks whose marks were set between two statuses; an empty name for the run itself."""
+    before = {row["name"]: row.get("mark") for row in old.get("tasks", ())}
+    found = {
+        row["name"] for row in new.get("tasks", ()) if row.get("mark") != before.get(row["name"])
+    }
+    return found | ({""} if old.get("mark") != new.get("mark") else set())
+
+
+def could_not_run(row: Object, ended: str) -> bool:
+    """Was it an end of the run, or of what is before it, and nothing of its own?"""
+    if row["state"] == "UpstreamFailed":
+        return True
+    made = row.get("attempts") or [{"number": 0}]
+    begun = made[-1]["number"] > row.get("earlierAttempts", 0)
+    if row["state"] != "Skipped" or begun:
+        return False
+    if row.get("reason"):
+        return row["reason"] not in ("TriggerRule", "ApprovalTimedOut", MARKED)
+    by_hand = (row.get("mark") or {}).get("state") == row["state"]
+    return not by_hand and ended not in ("Succeeded", "Failed", "")
+
+
 def follows(node: oracle.Node) -> set[str]:
     """What the rules about a task's failures may make of it."""
     return {ACTIONS[rule["action"]] for rule in node.on_failure if rule["action"] in ACTIONS}

@@ -9,7 +9,7 @@ import msgspec
 
 from kubedag.core import actions, decide_backfill, decide_run, pods, states
 from kubedag.shell import backfill_view
-from simulation import oracle, reruns, status_laws
+from simulation import control_facts, control_laws, oracle, reruns, status_laws
 from simulation.kubelet import TROUBLE
 
 if TYPE_CHECKING:
@@ -40,6 +40,8 @@ def unended(facts: Facts) -> Iterator[str]:
             reason = run.condition("Succeeded").get("reason", "no status")
             yield f"{run.name} has not ended: {reason}, {run.states() if run.tasks else ''}"
         wish = reruns.wished(run) if run.exists and run.finished else None
+        if wish and run.controlled and _is_held_by_question(facts, run):
+            wish = None
         if wish and not reruns.may_never(facts, run, wish, _past_is_good(facts, run)):
             yield f"{run.name} has not run again for {wish}: {[*reruns.waits(run)]}"
         seen = (pod for pods in (*run.pods.values(), run.strays) for pod in pods)
@@ -51,6 +53,8 @@ def unended(facts: Facts) -> Iterator[str]:
 def _can_end(facts: Facts, run: RunFacts) -> bool:
     """Only a DAG that is suspended, or a past that failed, may hold a run for ever."""
     dag = facts.dag_spec(run.dag)
+    if run.controlled and _is_held_by_question(facts, run):
+        return False
     if run.remembered or dag is None:
         return True
     if run.name in facts.world.held:
@@ -58,6 +62,16 @@ def _can_end(facts: Facts, run: RunFacts) -> bool:
     if dag.get("suspend") and run.spec["runType"] in ("Scheduled", "Catchup"):
         return False
     return not dag.get("dependsOnPast") or _past_is_good(facts, run)
+
+
+def _is_held_by_question(facts: Facts, run: RunFacts) -> bool:
+    """Does it wait for an answer that nobody gives, or for the end of a run that does?"""
+    others = facts.runs.values() if not run.remembered or run.finished else (run,)
+    return any(
+        not other.finished and other.exists and control_laws.waits_for_answer(other)
+        for other in others
+        if other.dag == run.dag
+    )
 
 
 def _past_is_good(facts: Facts, run: RunFacts) -> bool:
@@ -152,7 +166,7 @@ def _ended_well(facts: Facts, run: RunFacts) -> Iterator[str]:
         return
     before = {row["name"]: row.get("earlierAttempts", 0) for row in run.status["tasks"]}
     expected = oracle.may_end(
-        run.tasks, lambda node: {facts.world.result_of(run.name, node, before[node.name])}
+        run.tasks, lambda node: facts.world.results_of(run.name, node, before[node.name])
     )
     given = facts.world.faults
     for row in run.status["tasks"]:
@@ -203,6 +217,8 @@ def restless(operator: Operator) -> Iterator[str]:
         }
         then = _applied(snap, first, creating)
         again = decide_run.decide(then, now)
+        if stores_first(snap.status, first.status):
+            continue  # and what follows from that is for the look after it
         ended = first.status.finished and not snap.status.finished
         if again.status != first.status and not (ended and entry.facts.rerun):
             changed = _difference(first.status, again.status)
@@ -217,6 +233,23 @@ def restless(operator: Operator) -> Iterator[str]:
         ]  # fmt: skip
         if creates and creating:
             yield f"{entry.facts.name}: creates again {creates}"
+
+
+STORED_FIRST = ("ApprovalTimedOut", "Marked", "RunFailedFast")
+
+
+def stores_first(old: rows.RunStatus, new: rows.RunStatus) -> bool:
+    """Is it decided that time is up, what a person has said, or that the run is stopped?"""
+    before = {row.name: (row.reason, row.mark) for row in old.tasks}
+    if any(
+        row.reason in STORED_FIRST and before.get(row.name) != (row.reason, row.mark)
+        for row in new.tasks
+    ):
+        return True
+    said = new.condition("Succeeded")
+    was = old.condition("Succeeded")
+    stopped = said is not None and said.reason in control_facts.STOPS
+    return stopped and (was is None or was.reason != said.reason)
 
 
 def _difference(one: rows.Record, other: rows.Record) -> str:

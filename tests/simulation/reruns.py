@@ -10,7 +10,7 @@ import random
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from simulation import oracle
+from simulation import control, control_facts, oracle
 from simulation import world as worlds
 from simulation.kubelet import INFRA
 
@@ -40,6 +40,7 @@ class Askers:
         self._tell = tell
         self._cluster: Cluster = net.cluster
         self._chance = random.Random(f"{facts.world.seed}/reruns")
+        self._odd = random.Random(f"{facts.world.seed}/inclusions")
         self._asked: dict[str, int] = {}
 
     def run_changed(self, change: Change, later: Callable[..., None]) -> None:
@@ -59,7 +60,7 @@ class Askers:
     def _wish(self, asked: int, dag: str) -> Object:
         chance = self._chance
         number = asked - 1 if chance.random() < 0.1 else asked
-        wish: Object = {
+        wish: Object = self._included() | {
             "id": f"wish-{number}",
             "scope": chance.choice(["All", "Failed", "Failed", "Tasks"]),
             "revision": chance.choice(["Same", "Same", "Newest"]),
@@ -67,6 +68,16 @@ class Askers:
         if wish["scope"] == "Tasks":
             names = [f"t{n}" for n in range(8)] if chance.random() < 0.1 else self._names(dag)
             wish["tasks"] = chance.sample(names, min(len(names), chance.choice([1, 1, 2])))
+        return wish
+
+    def _included(self) -> Object:
+        """What else runs again, and whether that is only asked; not in worlds of long ago."""
+        chance, wish = self._odd, {}
+        if "include" in control.FEATURES and self._facts.world.controlled:
+            if chance.random() < 0.6:
+                wish["include"] = chance.choice(["Downstream", "Upstream", "Both", "None", "None"])
+            if chance.random() < 0.2:
+                wish["dryRun"] = True
         return wish
 
     def _names(self, name: str) -> list[str]:
@@ -118,6 +129,8 @@ def number(status: Object) -> int:
 def wished(run: RunFacts) -> Object | None:
     """The wish that is still to be fulfilled."""
     wish: Object | None = run.spec.get("rerun")
+    if wish is not None and wish.get("dryRun"):
+        return None
     done = (run.status.get("rerun") or {}).get("id")
     return wish if wish is not None and wish["id"] != done else None
 
@@ -126,27 +139,83 @@ def runs_again(tasks: dict[str, oracle.Node], status: Object, wish: Object) -> s
     """The tasks that run again, worked out naively."""
     rows = {row["name"]: row for row in status.get("tasks", ())}
     ended = {c["type"]: c["reason"] for c in status.get("conditions", ())}.get("Succeeded")
-    found = set()
+    meant = {name for name in tasks if _is_meant(name, rows.get(name), wish, ended or "")}
+    found = meant | {
+        name for name in tasks if name not in rows or rows[name]["state"] not in TERMINAL
+    }
+    include = wish.get("include", "Downstream")
+    if include in ("Upstream", "Both"):
+        meant = set(meant)
+        for name in reversed(tasks):
+            meant |= set(tasks[name].upstream) if name in meant else set()
     for name, node in tasks.items():
-        row = rows.get(name)
-        again = row is None or row["state"] not in TERMINAL or wish["scope"] == "All"
-        if wish["scope"] == "Tasks":
-            again |= name in wish["tasks"]
-        if wish["scope"] == "Failed" and row is not None:
-            again |= row["state"] in ("Failed", "UpstreamFailed")
-            by_rule = row.get("reason") == "TriggerRule"
-            silent = not row.get("reason") and ended in ("Succeeded", "Failed")
-            again |= row["state"] == "Skipped" and not (by_rule or silent)
-        if again or any(above in found for above in node.upstream):
+        below = any(above in found for above in node.upstream)
+        if below and include in ("Downstream", "Both"):
             found.add(name)
-    return found
+    found |= meant if include in ("Upstream", "Both") else set()
+    for name, node in tasks.items():
+        below = any(above in found for above in node.upstream)
+        if below and name in rows and control_facts.could_not_run(rows[name], ended or ""):
+            found.add(name)
+    return _with_ends(tasks, found)
+
+
+def _is_meant(name: str, row: Object | None, wish: Object, ended: str) -> bool:
+    if wish["scope"] == "Tasks":
+        return name in wish["tasks"]
+    if wish["scope"] == "All":
+        return True
+    failed = row is not None and row["state"] == "Failed"
+    return failed or (row is not None and control_facts.could_not_run(row, ended))
+
+
+def _with_ends(tasks: dict[str, oracle.Node], found: set[str]) -> set[str]:
+    """With the setups and teardowns around any of these, and with what comes last."""
+    below: dict[str, set[str]] = {name: set() for name in tasks}
+    for name in reversed(tasks):
+        for up in tasks[name].upstream:
+            below[up] |= {name} | below[name]
+    grown = True
+    while grown:
+        before = len(found)
+        for name, node in tasks.items():
+            for setup in node.setups:
+                inner = {one for one in below[setup] if name in below[one]}
+                if found & inner:
+                    found |= {setup, name}
+        grown = len(found) > before
+    return found | {name for name, node in tasks.items() if node.last and found}
+
+
+def _follows_marks(run: RunFacts, old: Object, new: Object, marked: set[str]) -> Iterator[str]:
+    """A run that had ended goes on, because of what people have said of its tasks."""
+    run.reruns.again = {row["name"] for row in new["tasks"] if row["state"] not in TERMINAL}
+    if not is_finished(old):
+        yield "goes on for a mark before it has ended"
+    ended = {c["type"]: c["reason"] for c in old.get("conditions", ())}.get("Succeeded", "")
+    before = {row["name"]: row for row in old.get("tasks", ())}
+    below = set(marked)
+    for name, node in run.tasks.items():
+        below |= {name} if below.intersection(node.upstream) else set()
+    for row in new.get("tasks", ()):
+        was = before.get(row["name"], row)
+        by_rule = was.get("reason") == "TriggerRule"
+        open_to_it = row["name"] in below and (by_rule or control_facts.could_not_run(was, ended))
+        if row["state"] != was["state"] and row["name"] not in marked and not open_to_it:
+            last = run.tasks[row["name"]].last
+            if not last or not run.reruns.again:
+                yield f"{row['name']} was {was['state']}, and follows no mark"
 
 
 def begin_again(run: RunFacts, now: float, *, unaware: bool) -> None:
     """A rerun is stored: what there was is history, and what does not run again is as it is."""
     told, old, new = run.reruns, run.before, run.status
     told.began_at = now
-    told.broken = list(_judge(run, old, new, unaware=unaware))
+    marked = control_facts.newly_marked(old, new) if run.controlled else set()
+    if marked:
+        told.broken = list(_follows_marks(run, old, new, marked))
+    else:
+        told.broken = list(_judge(run, old, new, unaware=unaware))
     rows = {row["name"]: row for row in old.get("tasks", ())}
     if not told.again and rows.keys() <= run.tasks.keys():
         return
@@ -217,7 +286,8 @@ def _rows(run: RunFacts, old: Object, new: Object) -> Iterator[str]:
             continue
         if row.get("attempt", 0) < was.get("attempt", 0):
             yield f"{row['name']}: attempts begin at {row.get('attempt', 0)} again"
-        if row.get("earlierAttempts", 0) != row.get("attempt", 0):
+        asks = row["state"] == "AwaitingApproval"  # which nothing has to be created for
+        if row.get("earlierAttempts", 0) != row.get("attempt", 0) - asks:
             yield f"{row['name']} has begun before that was stored"
         if row.get("userFailures") or row.get("infraFailures"):
             yield f"{row['name']}: the budgets go on"

@@ -8,7 +8,7 @@ from __future__ import annotations
 import itertools
 from typing import TYPE_CHECKING
 
-from simulation import oracle, reruns
+from simulation import control_facts, oracle, reruns
 from simulation.cluster import ENDED
 from simulation.pod_facts import SUCCESS, PodFacts
 
@@ -36,13 +36,14 @@ def _gone_on(run: RunFacts, clocks_agree: bool, *, whole: bool) -> Iterator[str]
         yield f"revision {old['revision']!r} became {new.get('revision')!r}"
     if old.get("startTime") and old["startTime"] != new.get("startTime"):
         yield f"startTime {old['startTime']!r} became {new.get('startTime')!r}"
-    if is_finished(old):
+    marked = control_facts.newly_marked(old, new) if run.controlled else set()
+    if is_finished(old) and not marked:
         yield from _absorbed(old, new)
     before = {row["name"]: row for row in old.get("tasks", ())}
     if before and list(before) != [row["name"] for row in new.get("tasks", ())]:
         yield "rows came, went or moved"
     for row in new.get("tasks", ()):
-        yield from _row(before.get(row["name"], {}), row)
+        yield from _row(before.get(row["name"], {}), row, marked)
         yield from _true(run, row)
         if clocks_agree:
             yield from _in_order(row)
@@ -114,8 +115,11 @@ def counted(new: Object) -> Iterator[str]:
             yield f"counts.{state.lower()} is {said}"
 
 
-def _row(old: Object, new: Object) -> Iterator[str]:
-    if old.get("state") in TERMINAL and old["state"] != new["state"]:
+def _row(old: Object, new: Object, marked: set[str]) -> Iterator[str]:
+    follows = marked and (
+        new["name"] in marked or old.get("state") in ("UpstreamFailed", "Skipped")
+    )
+    if old.get("state") in TERMINAL and old["state"] != new["state"] and not follows:
         yield f"task {new['name']}: {old['state']} became {new['state']}"
     if new.get("attempt", 0) < old.get("attempt", 0):
         yield f"task {new['name']}: attempt {old['attempt']} became {new.get('attempt', 0)}"
@@ -152,7 +156,8 @@ def _true(run: RunFacts, row: Object) -> Iterator[str]:
         elif attempt["state"] in ENDED:
             yield from _ended_so(row, attempt, seen)
     last = (row.get("attempts") or [{"state": ""}])[-1]
-    if row["state"] == "Succeeded" and last["state"] != "Succeeded":
+    by_pod = not (run.controlled and control_facts.said(run, row["name"]))
+    if row["state"] == "Succeeded" and last["state"] != "Succeeded" and by_pod:
         yield f"task {row['name']} succeeded without a Pod that did"
 
 

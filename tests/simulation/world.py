@@ -102,6 +102,12 @@ class World:
             return "F"
         return oracle.last_result(node, self._ends(run, node.name, before))
 
+    def results_of(self, run: str, node: oracle.Node, before: int) -> set[str]:
+        """How it may end: with rules about its failures, or people to answer, in many ways."""
+        if node.asks is not None or node.on_failure:
+            return {"S", "F", "K"}
+        return {self.result_of(run, node, before)}
+
     def _ends(self, run: str, task: str, before: int) -> Iterator[str]:
         attempt = before
         while True:
