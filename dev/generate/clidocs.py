@@ -27,6 +27,7 @@ Nothing ever asks back.
 | 1 | of something the answer is no; standard error says of what, and why; the rest is done |
 | 2 | misuse: nothing was asked |
 | 3 | the cluster, or the way to it, could not be found or did not answer |
+| 130 | it was interrupted; a verb that was may be given again |
 
 Runs are named as `NAME`, or as `dagrun/NAME` or `dagrun.kubedag.dev/NAME`, the way `kubectl get -o name` writes them.
 Times are RFC 3339, or a date; without a zone they are in UTC.

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 OK = 0
 FAILED = 1
 MISUSED = 2
+INTERRUPTED = 130
+"""What shells say of a program that Ctrl-C has ended."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -30,6 +32,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         # The reader, such as `head`, has seen enough. What is still buffered has nowhere to go.
         sys.stdout = None
         return OK
+    except KeyboardInterrupt:
+        return INTERRUPTED
     return code
 
 
