@@ -206,6 +206,9 @@ class TaskStatus(Status):
     """userFailures is how many attempts failed by the task itself, which retry.limit bounds."""
     infra_failures: Amount | None = None
     """infraFailures is how many attempts the cluster ended, which retry.infraLimit bounds."""
+    out_of_memory: Amount | None = None
+    """outOfMemory is how many attempts used more memory than they had, which retry.memoryFactor
+    counts."""
     next_attempt_time: Time | None = None
     """nextAttemptTime is when a task that awaits its retry is tried again."""
     wait_time: Time | None = None

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from kubedag.core import backfill_plan, backfill_rows, rows
+    from kubedag.core import backfill_plan, backfill_rows, podretry, rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +22,8 @@ class CreatePod:
     name: str
     task_index: int
     attempt: int
+    amendment: podretry.Amendment | None = None
+    """By what it differs from that of the first attempt."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,13 +12,11 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from kubedag.core import (
-    idempotence,
-    instants,
+    aftermath,
     outcomes,
     pod_events,
     pods,
     reasons,
-    retries,
     rows,
     snapshot,
     states,
@@ -69,7 +67,7 @@ def fold(
     ordered = tuple(fresh[number] for number in sorted(fresh))
     if len(ordered) == len(row.attempts) and all(map(operator.is_, ordered, row.attempts)):
         return row  # nothing has changed, which is so for most tasks at most times
-    return _summarise(row, recorded, ordered, task, seen)
+    return _summarise(row, recorded, ordered, task, seen, snap)
 
 
 def complete(
@@ -239,18 +237,20 @@ def _summarise(
     ordered: tuple[rows.Attempt, ...],
     task: plans.TaskPlan,
     seen: Sequence[pods.Pod],
+    snap: snapshot.RunSnapshot,
 ) -> rows.TaskRow:
     last, kept = ordered[-1], ordered[-rows.ATTEMPTS_KEPT_MAX :]
     before = recorded.get(last.number)
-    decided = before is not None and before.state == states.FAILED
+    decided = before is not None and before.state == states.FAILED and not aftermath.is_open(row)
     if decided or last.number <= row.earlier_attempts:
         return replace(row, attempts=kept)  # what follows from it has been decided
-    user, infra = row.user_failures, row.infra_failures
+    user, infra, out_of_memory = row.user_failures, row.infra_failures, row.out_of_memory
     for attempt in ordered:
         before = recorded.get(attempt.number)
         if attempt.state == states.FAILED and (before is None or before.state != states.FAILED):
             user += attempt.failure_class != outcomes.INFRA
             infra += attempt.failure_class == outcomes.INFRA
+            out_of_memory += attempt.reason == reasons.OOM_KILLED.name
     fresh = rows.TaskRow(
         name=row.name,
         state=last.state,
@@ -259,37 +259,13 @@ def _summarise(
         attempt=last.number,
         user_failures=user,
         infra_failures=infra,
+        out_of_memory=out_of_memory,
         earlier_attempts=row.earlier_attempts,
         attempts=kept,
     )
-    return _after_failure(fresh, last, task, seen) if last.state == states.FAILED else fresh
-
-
-def _after_failure(
-    row: rows.TaskRow, last: rows.Attempt, task: plans.TaskPlan, seen: Sequence[pods.Pod]
-) -> rows.TaskRow:
-    """Retry later, or failed for good: by the class of the failure, its budget, and what has run."""
-    finished = last.finish_time or last.create_time
-    if last.reason in NEVER_RETRIED or finished is None:
-        return row
-    wait = retries.next_delay_seconds(
-        task.retry,
-        failure_class=last.failure_class,
-        user_failures=row.user_failures,
-        infra_failures=row.infra_failures,
-        key=last.pod_name or task.name,
-    )
-    if wait is None:
-        return row
-    if last.failure_class == outcomes.INFRA and not task.idempotent:
-        pod = next((pod for pod in seen if pod.metadata.name == last.pod_name), None)
-        if idempotence.may_have_started(last, pod):
-            return replace(row, message=idempotence.not_retried(row.message))
-    when = instants.text(instants.after(finished, wait))
-    return replace(row, state=states.AWAITING_RETRY, next_attempt_time=when)
-
-
-NEVER_RETRIED: Final = frozenset({outcomes.RUN_TIMED_OUT, outcomes.RUN_REPLACED})
+    if last.state != states.FAILED:
+        return fresh
+    return aftermath.follow(fresh, last, task, seen, snap)
 
 
 def _scheduled(pod: pods.Pod) -> str | None:

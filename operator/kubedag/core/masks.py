@@ -35,6 +35,7 @@ KUBELET_CUTS_FROM_BYTES: Final = 2000
 KUBELET_CUTS_FROM_LINES: Final = 79
 """A termination message of this size is the end of something longer: the kubelet takes the last 2048
 bytes or 80 lines of a log, and the last 4096 bytes of a file."""
+MATCHES_NOTHING: Final = "must not match the empty text"
 _SHARE_NOT_SHOWN: Final = 4
 _MEMORY_BYTES_MAX: Final = 4 * 1024 * 1024
 
@@ -47,7 +48,7 @@ class Masks:
     __slots__ = ("_patterns",)
 
     def __init__(self, patterns: Sequence[str] = ()) -> None:
-        self._patterns = tuple(map(_compiled, patterns))
+        self._patterns = tuple(map(compiled, patterns))
 
     def __bool__(self) -> bool:
         return bool(self._patterns)
@@ -101,16 +102,13 @@ def problems(patterns: Sequence[str]) -> Iterator[tuple[int, str]]:
     """The patterns that cannot be used, by their position, and what each of them must be."""
     size = 0
     for index, pattern in enumerate(patterns):
-        try:
-            compiled = _compiled(pattern)
-        except re2.error as error:
-            said = error.args[0]
-            text = said.decode("utf-8", "replace") if isinstance(said, bytes) else str(said)
-            yield index, f"must be a regular expression as RE2 knows them; it says: {text}"
+        found = judged(pattern)
+        if isinstance(found, str):
+            yield index, found
             continue
-        if compiled.search(b"") is not None:
-            yield index, "must not match the empty text"
-        size += compiled.programsize
+        if found.search(b"") is not None:
+            yield index, MATCHES_NOTHING
+        size += found.programsize
         if size > PROGRAM_SIZE_MAX:
             yield (
                 index,
@@ -119,11 +117,22 @@ def problems(patterns: Sequence[str]) -> Iterator[tuple[int, str]]:
             return
 
 
+def judged(pattern: str) -> re2._Regexp | str:
+    """The pattern compiled, or what it must be."""
+    try:
+        return compiled(pattern)
+    except re2.error as error:
+        said = error.args[0]
+        text = said.decode("utf-8", "replace") if isinstance(said, bytes) else str(said)
+        return f"must be a regular expression as RE2 knows them; it says: {text}"
+
+
 def _too_large(size: int) -> str:
     return f"with those before it, it takes {size} steps of at most {PROGRAM_SIZE_MAX}"
 
 
-def _compiled(pattern: str) -> re2._Regexp:
+def compiled(pattern: str) -> re2._Regexp:
+    """A pattern as RE2 has it, within the memory that it may take; raises `re2.error`."""
     options = re2.Options()
     options.log_errors = False
     options.never_capture = True

@@ -10,7 +10,7 @@ import difflib
 from typing import TYPE_CHECKING, Any, Final
 
 from kubedag.api.problems import Problem
-from kubedag.core import levels, podtemplate, quantities
+from kubedag.core import levels, podtemplate, quantities, retry_checks
 from kubedag.core.pods import MAIN_CONTAINER
 
 if TYPE_CHECKING:
@@ -53,6 +53,8 @@ def problems(spec: DAGSpec) -> Iterator[Problem]:
 
 
 def _is_plain(task: TaskTemplate) -> bool:
+    if task.retry is not None and (task.retry.memory_factor or task.retry.memory_max):
+        return False
     return not (task.pod_template or task.volume_mounts or task.resources or task.script)
 
 
@@ -124,6 +126,7 @@ CHECKS: Final[tuple[Callable[[Levels, Mapping[str, Any]], Iterator[Problem]], ..
     _known_volumes,
     _within_limits,
     _annotations_fit,
+    retry_checks.of_memory,
 )
 
 

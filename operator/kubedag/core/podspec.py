@@ -14,7 +14,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
 from kubedag.api.group import API_VERSION, DAG_RUN
-from kubedag.core import instants, naming, pods
+from kubedag.core import instants, naming, podretry, pods
 
 if TYPE_CHECKING:
     from kubedag.core.plan import Plan, TaskPlan
@@ -42,7 +42,12 @@ class RunIdentity:
 
 
 def build(
-    plan: Plan, task: TaskPlan, run: RunIdentity, attempt: int, map_index: int | None = None
+    plan: Plan,
+    task: TaskPlan,
+    run: RunIdentity,
+    attempt: int,
+    map_index: int | None = None,
+    amendment: podretry.Amendment | None = None,
 ) -> dict[str, Any]:
     """The manifest of the Pod. It shares parts with the plan, so encode it and change nothing."""
     template = plan.layers.under(task.template)
@@ -54,6 +59,8 @@ def build(
                 {**container, "env": [*env, *(container.get("env") or ())]}
                 for container in spec[key]
             ]
+    if amendment is not None:
+        podretry.amend(spec, task.retry, amendment)
     ours = _telling_labels(run) | labels_of(plan, task, run, attempt, map_index)
     labels = metadata.get("labels", {}) | ours
     found: dict[str, Any] = {

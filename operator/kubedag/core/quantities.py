@@ -9,6 +9,7 @@ from __future__ import annotations
 import difflib
 import re
 from decimal import Decimal
+from fractions import Fraction
 from typing import TYPE_CHECKING, Any, Final
 
 from kubedag.api.kube import is_quantity
@@ -23,7 +24,7 @@ _SUFFIXES: Final[Mapping[str, Decimal]] = {
     **{suffix: Decimal(10) ** (3 * power) for power, suffix in enumerate("kMGTPE", 1)},
     **{f"{suffix}i": Decimal(1024) ** power for power, suffix in enumerate("KMGTPE", 1)},
 }
-_PARTS: Final = re.compile(r"([-+]?[0-9.]+(?:[eE][-+]?[0-9]{1,2})?)([numkMGTPE]?i?)", re.ASCII)
+_PARTS: Final = re.compile(r"([-+]?[0-9.]+(?:[eE][-+]?[0-9]{1,2})?)([numkKMGTPE]?i?)", re.ASCII)
 _WHOLE_NUMBER_MAX: Final = 2**63
 _LENGTH_MAX: Final = 64
 
@@ -38,6 +39,15 @@ def parse(value: Any) -> Decimal | None:
     text = str(value)
     parts = _PARTS.fullmatch(text) if len(text) <= _LENGTH_MAX else None
     return Decimal(parts[1]) * _SUFFIXES[parts[2]] if parts else None
+
+
+def exact(value: Any) -> Fraction | None:
+    """The amount, exactly, to be multiplied; None if `parse` knows none."""
+    if parse(value) is None:
+        return None
+    parts = _PARTS.fullmatch(str(value))
+    assert parts is not None
+    return Fraction(parts[1]) * Fraction(_SUFFIXES[parts[2]])
 
 
 def problems(path: str, resources: Mapping[str, Any]) -> Iterator[Problem]:

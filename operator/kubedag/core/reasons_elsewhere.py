@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from kubedag.core import reasons, reasons_backfill
+from kubedag.core import reasons, reasons_backfill, reasons_retry
 from kubedag.core.reasons import BACKFILL, DAG, EVENT, RUN, TASK, Reason
 
 
@@ -224,7 +224,10 @@ _MISTAKES: Final = (
     ("InvalidImage", "the image's name is not a valid reference"),
     ("InvalidLabel", "the value of a label is not one"),
     ("InvalidName", "the name of a label, an annotation or a part of the Pod is not one"),
-    ("InvalidPattern", "a pattern of failureLogs is no regular expression that kubedag takes"),
+    (
+        "InvalidPattern",
+        "a pattern is no regular expression that kubedag takes, or too large a one",
+    ),
     ("InvalidPodTemplate", "the API server takes no Pod of this podTemplate"),
     ("InvalidQuantity", "a quantity is not one, or is negative"),
     ("NoImage", "a task has no image, and taskDefaults has none"),
@@ -277,7 +280,8 @@ ENDS_OF_RUNS: Final = (
 
 ELSEWHERE: Final[tuple[Reason, ...]] = (
     *(value for value in tuple(globals().values()) if isinstance(value, Reason)),
-    *(_dag(name, means) for name, means in _MISTAKES),
+    *(_dag(name, means) for name, means in (*_MISTAKES, *reasons_retry.MISTAKES)),
+    *reasons_retry.OF_RULES,
     *(Reason(name, f"in lastSkipped: {means}", said_of=(DAG,)) for name, means in _SKIPS),
     *(_event(f"Run{end.name}", f"the run has ended as {end.name}") for end in ENDS_OF_RUNS),
     *reasons_backfill.OF_BACKFILLS,

@@ -86,6 +86,8 @@ class TaskRow(Record, frozen=True):
     attempt: int = 0
     user_failures: int = 0
     infra_failures: int = 0
+    out_of_memory: int = 0
+    """How many of these attempts used more memory than they had."""
     next_attempt_time: str | None = None
     wait_time: str | None = None
     """Since when the API does not take the Pod, for what `reason` says."""
@@ -120,6 +122,7 @@ def unbegun(
         message=message,
         user_failures=0,
         infra_failures=0,
+        out_of_memory=0,
         next_attempt_time=None,
         wait_time=wait_time,
     )

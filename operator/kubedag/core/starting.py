@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from kubedag.core import actions, instants, naming, pods, rows, states, vanished, waits
+from kubedag.core import actions, instants, naming, podretry, pods, rows, states, vanished, waits
 from kubedag.core import snapshot as snapshots
 
 if TYPE_CHECKING:
@@ -132,6 +132,7 @@ def _queued(
 
 
 def _create(step: Step, index: int, number: int) -> actions.CreatePod:
-    run = step.snap.run
-    name = naming.pod_name(run.name, run.uid, step.plan.tasks[index].name, None, number)
-    return actions.CreatePod(name, index, number)
+    run, task = step.snap.run, step.plan.tasks[index]
+    name = naming.pod_name(run.name, run.uid, task.name, None, number)
+    amendment = podretry.of(task.retry, step.tasks[index])
+    return actions.CreatePod(name, index, number, amendment)

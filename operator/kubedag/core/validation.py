@@ -15,7 +15,7 @@ import orjson
 
 from kubedag.api import defaults
 from kubedag.api.problems import PROBLEMS_MAX, Problem
-from kubedag.core import approvalchecks, graph, levels, masks, mergechecks, schedule
+from kubedag.core import approvalchecks, graph, levels, masks, mergechecks, retry_checks, schedule
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -199,6 +199,7 @@ def _size(spec: DAGSpec) -> Iterator[Problem]:
 CHECKS: Final[tuple[Callable[[DAGSpec], Iterator[Problem]], ...]] = (
     _graph,
     _retries,
+    retry_checks.problems,
     _pods,
     approvalchecks.problems,
     _masks,

@@ -134,7 +134,8 @@ class RunActor:
         action: actions.CreatePod,
     ) -> None:
         path = client.PODS.path(identity.namespace)
-        body = orjson.dumps(podspec.build(plan, task, identity, action.attempt))
+        manifest = podspec.build(plan, task, identity, action.attempt, amendment=action.amendment)
+        body = orjson.dumps(manifest)
         try:
             async with self._creates:
                 answer = await self._api.request("POST", path, body=body)

@@ -18,6 +18,7 @@ from kubedag.core import quantities
         pytest.param("500m", "0.5", id="thousandths"),
         pytest.param("250n", "0.00000025", id="thousand-millionths"),
         pytest.param("1.5Gi", "1610612736", id="powers of 1024"),
+        pytest.param("1.5Ki", "1536", id="the first of them, whose K is no suffix alone"),
         pytest.param("1.5G", "1500000000", id="powers of 1000"),
         pytest.param("2k", "2000", id="the only small letter among them"),
         pytest.param("1E", "1000000000000000000", id="an E alone is a suffix"),
