@@ -114,13 +114,20 @@ class Cluster:
         return name
 
     async def change(
-        self, target: Target, wanted: Callable[[Object, list[Object]], wishes.Wish]
+        self,
+        target: Target,
+        wanted: Callable[[Object, list[Object]], wishes.Wish],
+        *,
+        by_rows: bool = False,
     ) -> tuple[wishes.Wish, Object]:
-        """Change an object as it is wanted; what was wanted, and the object as it is now."""
+        """Change an object as it is wanted; what was wanted, and the object as it is now.
+
+        Rows are read only where that is decided by them: those of a large run are many objects.
+        """
         path = _RESOURCES[target.plural].path(self.namespace, target.name)
         for _ in range(TRIES_MAX):
             found = await self._get(path)
-            rows = await self.rows(found) if target.plural == client.DAG_RUNS.plural else []
+            rows = await self.rows(found) if by_rows else []
             wish = wanted(found, rows)
             if not isinstance(wish, wishes.Change):
                 return wish, found

@@ -103,11 +103,13 @@ class Job:
     cluster: cluster.Cluster
     report: Report
 
-    async def change(self, targets: Iterable[Target], wanted: Decided) -> None:
+    async def change(
+        self, targets: Iterable[Target], wanted: Decided, *, by_rows: bool = False
+    ) -> None:
         """Change each of the objects as it is wanted."""
         for target in targets:
             try:
-                wish, found = await self.cluster.change(target, wanted)
+                wish, found = await self.cluster.change(target, wanted, by_rows=by_rows)
             except ApiError as error:
                 self.failed(target, error)
                 continue
@@ -183,7 +185,11 @@ async def _rerun(job: Job) -> None:
     if arguments.dry_run:
         await _rehearse(job, targets, wish)
     else:
-        await job.change(targets, lambda run, rows: wishes.rerun(run, rows, wish))
+        await job.change(
+            targets,
+            lambda run, rows: wishes.rerun(run, rows, wish),
+            by_rows=bool(wish.tasks) and not arguments.newest,
+        )
 
 
 def _scope(arguments: argparse.Namespace) -> RerunScope:
@@ -245,7 +251,7 @@ async def _mark(job: Job) -> None:
             return wishes.mark_run(mark)
         return wishes.mark_tasks(run, rows, arguments.tasks, mark)
 
-    await job.change(arguments.runs, wanted)
+    await job.change(arguments.runs, wanted, by_rows=bool(arguments.tasks))
 
 
 def _shutdown(how: Shutdown) -> Callable[[Job], Awaitable[None]]:
@@ -266,7 +272,9 @@ def _answer(decision: Decision) -> Callable[[Job], Awaitable[None]]:
     async def verb(job: Job) -> None:
         task, said = job.arguments.task, await job.signed(decision=str(decision))
         await job.change(
-            job.arguments.runs, lambda run, rows: wishes.answer(run, rows, task, said)
+            job.arguments.runs,
+            lambda run, rows: wishes.answer(run, rows, task, said),
+            by_rows=True,
         )
 
     return verb

@@ -116,6 +116,9 @@ def test_rows_that_are_in_slices_are_read_where_they_are():
     shell.server.put({"metadata": {"name": name}, "tasks": [ASKING]}, "dagrunslices")
     assert shell("approve", "run", "ask") == 0
     assert shell.spec()["approvals"][0]["attempt"] == 2
+    assert shell.verbs == ["POST", "GET", "GET", "PATCH"]
+    assert shell("stop", "run") == 0
+    assert shell.verbs[4:] == ["GET", "PATCH"]
 
 
 # --- What cannot be --------------------------------------------------------------------------
