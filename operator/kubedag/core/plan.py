@@ -160,4 +160,5 @@ def _said(policy: RetrySpec | None) -> dict[str, Any]:
     """What a policy says, by field."""
     if policy is None:
         return {}
-    return {field: value for field, value in policy if value is not None}
+    said = policy.model_fields_set  # an empty list that is written says something, too
+    return {field: value for field, value in policy if value is not None and field in said}

@@ -100,6 +100,20 @@ def test_a_retry_policy_is_put_together_field_by_field(common, own, policy):
     )
 
 
+@pytest.mark.parametrize(
+    ("own", "actions"),
+    [
+        pytest.param({"limit": 2}, ["Fail"], id="who says nothing of rules has the common ones"),
+        pytest.param({"onFailure": [{"action": "Skip"}]}, ["Skip"], id="its own instead"),
+        pytest.param({"onFailure": []}, [], id="none, if that is what is written"),
+    ],
+)
+def test_the_rules_of_a_task_take_the_place_of_the_common_ones(own, actions):
+    defaults = {"retry": {"onFailure": [{"action": "Fail"}]}}
+    rules = compiled(("a", {"retry": own}), defaults=defaults).tasks[0].retry.on_failure
+    assert [str(rule.action) for rule in rules] == actions
+
+
 def test_what_holds_for_the_whole_run_is_taken_over():
     found = compiled(
         ("a", {}),
