@@ -79,7 +79,7 @@ _SAID_BY_OTHERS: Final = (evidence.NOT_FOUND, *evidence.NOT_STARTABLE)
 
 
 def lacks_log(row: rows.TaskRow) -> bool:
-    """Is the log of a failed attempt still to be read? Also of one that a retry made good."""
-    if len(row.attempts) < 2 and row.state != states.FAILED:
+    """Is the log of a failed attempt still to be read? Also of one that something made good."""
+    if len(row.attempts) < 2 and row.state not in states.TERMINAL:
         return False
     return any(map(lacks, row.attempts))

@@ -178,6 +178,13 @@ def test_a_recorded_failure_whose_log_is_missing_is_looked_at_again():
             a_row(state="AwaitingRetry", attempts=(an_attempt(1, "Failed"),)), False,
             id="not over yet",
         ),
+        pytest.param(
+            a_row(state="Succeeded", reason="RetryRule", attempts=(an_attempt(1, "Failed"),)), True,
+            id="a rule takes it as succeeded",
+        ),
+        pytest.param(
+            a_row(state="Succeeded", attempts=(an_attempt(1, "Succeeded"),)), False, id="succeeded",
+        ),
         pytest.param(a_row(state="UpstreamFailed"), False, id="never tried"),
     ],
 )  # fmt: skip
