@@ -27,6 +27,24 @@ def test_a_run_created_suspended_starts_when_it_is_let_go(examples, recorder):
     assert kube.states(ended) == {"first": "Succeeded", "second": "Succeeded"}
 
 
+def test_a_run_that_asks_goes_on_once_it_is_answered(examples, recorder):
+    namespace, run = examples["approval"]
+    asks = 'jsonpath={.status.conditions[?(@.type=="Succeeded")].reason}=AwaitingApproval'
+    namespace.wait(f"dagrun/{run}", asks)
+    before = kube.states(namespace.run(run))
+    made = recorder.of_run(namespace.kubectl.namespace, run)
+
+    me = namespace.kubectl("auth", "whoami", "-o", "jsonpath={.status.userInfo.username}")
+    answer = {"task": "sign-off", "decision": "Approved", "by": me}
+    namespace.patch(f"dagrun/{run}", approvals=[answer])
+    ended = namespace.finish(run)
+
+    assert before == {"build": "Succeeded", "sign-off": "AwaitingApproval", "send": "Waiting"}
+    assert {kube.task_of(event) for event in made} == {"build"}
+    assert kube.states(ended) == dict.fromkeys(["build", "sign-off", "send"], "Succeeded")
+    assert kube.row(ended, "sign-off")["approval"]["by"] == me
+
+
 def test_a_suspended_dag_still_runs_by_hand(namespace):
     ended = namespace.finish(namespace.start(kube.dag("held", kube.task("only"), suspend=True)))
 

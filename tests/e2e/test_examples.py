@@ -48,7 +48,7 @@ EXPECTED = {
         ),
     ),
 }
-BY_HAND = {"suspend"}  # its run waits for somebody: test_suspend
+BY_HAND = {"suspend", "approval"}  # their runs wait for somebody: test_control
 
 
 @pytest.mark.parametrize(("name", "expected"), EXPECTED.items(), ids=EXPECTED)
