@@ -31,6 +31,16 @@ EXPECTED = {
         },
     ),
     "retries": ("True", {"flaky": SUCCEEDED, "after": SUCCEEDED}),
+    "retry-rules": (
+        "True",
+        {
+            "nothing-new": SKIPPED,
+            "rate-limited": SUCCEEDED,
+            "good-enough": SUCCEEDED,
+            "hungry": SUCCEEDED,
+            "report": SUCCEEDED,
+        },
+    ),
     "failing-log": (
         "False",
         {"extract": SUCCEEDED, "parse": FAILED, "report": BLOCKED, "clean-up": SUCCEEDED},

@@ -189,7 +189,7 @@ class AttemptState(StrEnum):
 
 
 class FailureClass(StrEnum):
-    """Whose failure an attempt was, which decides what retries it: nothing retries Config."""
+    """Whose failure an attempt was, which decides what retries it: only a rule retries Config."""
 
     USER = "User"
     INFRA = "Infra"
