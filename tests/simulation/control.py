@@ -25,7 +25,7 @@ VERDICTS = ("Succeeded", "Succeeded", "Failed", "Skipped")
 MARKED_MAX = 2
 """Marks of finished tasks, of one run; what depends on each of them may run again."""
 ANSWER_SECONDS_MAX = 60.0
-FEATURES: frozenset[str] = frozenset({"approvals"})
+FEATURES: frozenset[str] = frozenset({"approvals", "rules"})
 """What the operator can do already."""
 
 
@@ -82,7 +82,7 @@ def _rule(chance: random.Random) -> Object:
             {"exitCodes": [127, 255, 3]},
             {"exitCodes": [137]},
             {"reasons": ["OOMKilled"]},
-            {"reasons": ["Evicted", "NodeShutdown"]},
+            {"reasons": ["EvictedByLimit", "NodeShutdown"]},
             {"classes": ["Infra"]},
             {"classes": ["User", "Config"], "exitCodes": [1]},
             {"classes": ["User"]},

@@ -104,6 +104,12 @@ def newly_marked(old: Object, new: Object) -> set[str]:
     return found | ({""} if old.get("mark") != new.get("mark") else set())
 
 
+def by_itself(run: RunFacts) -> bool:
+    """Has all of it ended as it would have, had nobody meddled?"""
+    rows = run.status.get("tasks", ())
+    return not any(row.get("reason") in BY_HAND or "mark" in row for row in rows)
+
+
 def could_not_run(row: Object, ended: str) -> bool:
     """Was it an end of the run, or of what is before it, and nothing of its own?"""
     if row["state"] == "UpstreamFailed":
@@ -120,7 +126,8 @@ def could_not_run(row: Object, ended: str) -> bool:
 
 def follows(node: oracle.Node) -> set[str]:
     """What the rules about a task's failures may make of it."""
-    return {ACTIONS[rule["action"]] for rule in node.on_failure if rule["action"] in ACTIONS}
+    said = {rule["action"] for rule in node.on_failure}
+    return {ACTIONS.get(action, oracle.WAIT) for action in said}
 
 
 def begun(run: RunFacts, task: str) -> set[str]:

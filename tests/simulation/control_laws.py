@@ -166,7 +166,8 @@ class Laws:
             return
         last = row["attempts"][-1]
         for attempt in ended:
-            if attempt["number"] <= row.get("earlierAttempts", 0):
+            by_hand = attempt.get("reason") in (*truth.BY_HAND, truth.MARKED)
+            if by_hand or attempt["number"] <= row.get("earlierAttempts", 0):
                 continue
             action = first_match(node.on_failure, attempt)
             if action in truth.ACTIONS and attempt is not last:

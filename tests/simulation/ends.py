@@ -145,7 +145,7 @@ def judged(facts: Facts) -> Iterator[str]:
             yield from _logs(facts, run)
         elif reason == "RevisionNotFound" and facts.world.faults.revisions_deleted:
             continue
-        elif reason not in ("TimedOut", "Replaced"):
+        elif reason not in (*control_facts.STOPS, control_facts.MARKED):
             yield f"{run.name} ended as {reason}"
 
 
@@ -169,6 +169,8 @@ def _ended_well(facts: Facts, run: RunFacts) -> Iterator[str]:
         run.tasks, lambda node: facts.world.results_of(run.name, node, before[node.name])
     )
     given = facts.world.faults
+    if run.controlled and not control_facts.by_itself(run):
+        return
     for row in run.status["tasks"]:
         if facts.world.gated and (given.kills or given.outages or given.overlaps):
             return  # that a Pod had a gate is known only to who saw it closed

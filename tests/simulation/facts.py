@@ -113,7 +113,7 @@ class RunFacts:
         if name in self.reruns.fixed:
             return {self.reruns.fixed[name]}
         if name in self.denied:
-            return {"F"}
+            return {"F"} | control_facts.follows(self.tasks[name])
         if not seen:
             return None
         if seen[-1].ended_at is None:
@@ -135,7 +135,7 @@ class RunFacts:
                 least = sum(pod.may_count_as == {cls} and pod.recorded for pod in seen[:-1]) + 1
                 found |= ({"F"} if most > limit else set()) | ({"-"} if least <= limit else set())
         if node.on_failure and ends - {SUCCESS}:
-            found |= {"-", "F", *control_facts.follows(node)}
+            found |= {"-", "F"} | control_facts.follows(node)
         return found
 
     def states(self) -> dict[str, set[str]]:

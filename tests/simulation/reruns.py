@@ -274,9 +274,9 @@ def _judge(run: RunFacts, old: Object, new: Object, *, unaware: bool) -> Iterato
 
 
 def _rows(run: RunFacts, old: Object, new: Object) -> Iterator[str]:
-    told, order = run.reruns, [task["name"] for task in run.dag_spec.get("tasks", ())]
+    told, order = run.reruns, [*run.dag_spec.get("tasks", ()), *run.dag_spec.get("finally", ())]
     before = {row["name"]: row for row in old.get("tasks", ())}
-    if told.again and [row["name"] for row in new["tasks"]] != order:
+    if told.again and [row["name"] for row in new["tasks"]] != [task["name"] for task in order]:
         yield "the rows are not those of the revision"
     for row in new.get("tasks", ()):
         was = before.get(row["name"], {})
@@ -286,7 +286,8 @@ def _rows(run: RunFacts, old: Object, new: Object) -> Iterator[str]:
             continue
         if row.get("attempt", 0) < was.get("attempt", 0):
             yield f"{row['name']}: attempts begin at {row.get('attempt', 0)} again"
-        asks = row["state"] == "AwaitingApproval"  # which nothing has to be created for
+        # For a question nothing has to be created, and its answer may be there.
+        asks = "approval" in row and row["approval"].get("attempt") == row.get("attempt")
         if row.get("earlierAttempts", 0) != row.get("attempt", 0) - asks:
             yield f"{row['name']} has begun before that was stored"
         if row.get("userFailures") or row.get("infraFailures"):
