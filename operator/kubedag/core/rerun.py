@@ -12,17 +12,18 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 import msgspec
 
-from kubedag.api.enums import RerunRevision, RerunScope
+from kubedag.api.enums import RerunRevision
 from kubedag.core import (
     actions,
     admission,
     attempts,
     describe,
-    graph,
     instants,
+    marks,
     pods,
     reasons,
     reasons_elsewhere,
+    rerun_choice,
     restrict,
     rows,
     snapshot,
@@ -32,13 +33,15 @@ from kubedag.core import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
     from datetime import datetime
 
     from kubedag.core import plan as plans
 
 replace = msgspec.structs.replace
 
+NAMED_MAX: Final = 20
+"""Of the tasks that would run again; a message has an end."""
 GIVEN_UP_MESSAGE: Final = "its run was given up before it had ended"
 
 
@@ -47,6 +50,17 @@ class Wait(NamedTuple):
 
     reason: str
     message: str
+
+
+def is_wanted(run: snapshot.RunFacts, status: rows.RunStatus) -> bool:
+    """Is it to run again as soon as it may? A dry run asks only what that would be."""
+    wish = pending(run, status)
+    return wish is not None and not wish.dry_run
+
+
+def wanted_id(run: snapshot.RunFacts) -> str:
+    """The id of the wish that is there, fulfilled or not, unless it asks for a dry run."""
+    return run.rerun.id if run.rerun is not None and not run.rerun.dry_run else ""
 
 
 def pending(run: snapshot.RunFacts, status: rows.RunStatus) -> snapshot.RerunRequest | None:
@@ -80,11 +94,28 @@ def hindrance(
             return Wait(reasons_elsewhere.TASK_NOT_FOUND.name, words.no_such_tasks(field, missing))
     if not _changes(chosen(goes_by.plan, snap.status, wish), goes_by.plan, snap.status):
         return None  # nothing starts, so nothing holds it back
-    return _not_yet(snap, goes_by.plan)
+    return None if wish.dry_run else not_yet(snap, goes_by.plan)
 
 
-def _not_yet(snap: snapshot.RunSnapshot, plan: plans.Plan) -> Wait | None:
-    """What will pass."""
+def rehearsed(
+    snap: snapshot.RunSnapshot, goes_by: snapshot.Source, wish: snapshot.RerunRequest
+) -> Wait | None:
+    """What a run says that is asked what would run again; nothing new without its rows."""
+    if snap.status.start_time and not snap.status.tasks:
+        return None
+    again = sorted(chosen(goes_by.plan, snap.status, wish))
+    names = ", ".join(goes_by.plan.tasks[index].name for index in again[:NAMED_MAX])
+    more = " …" if len(again) > NAMED_MAX else ""
+    tasks = "1 task" if len(again) == 1 else f"{len(again)} tasks"
+    said = f"would run {tasks} again: {names}{more}" if again else "would run no task again"
+    return Wait(reasons_elsewhere.DRY_RUN.name, said)
+
+
+def not_yet(snap: snapshot.RunSnapshot, plan: plans.Plan) -> Wait | None:
+    """What keeps a run that is to go on, and may, from doing so now; None if nothing does."""
+    if snap.run.shutdown:
+        message = f"spec.shutdown is {snap.run.shutdown}: take it out to let the run go on"
+        return Wait(reasons_elsewhere.SHUTDOWN_ASKED.name, message)
     if snap.run.suspend:
         return Wait(reasons_elsewhere.SUSPENDED.name, "spec.suspend of the run is true")
     living = [pod for seen in snap.pods.values() for pod in seen if not pods.has_ended(pod)]
@@ -124,6 +155,15 @@ def _no_source(snap: snapshot.RunSnapshot, wish: snapshot.RerunRequest) -> Wait:
     return Wait(reasons_elsewhere.DAG_NOT_READY.name, message)
 
 
+def no_revision(snap: snapshot.RunSnapshot) -> Wait:
+    """What keeps a run from being judged anew by the revision that it had."""
+    message = (
+        f"the ControllerRevision {snap.plan_revision!r} that it started with is gone:"
+        " mark the run itself"
+    )
+    return Wait(reasons_elsewhere.REVISION_NOT_FOUND.name, message)
+
+
 def is_stuck(status: rows.RunStatus) -> bool:
     """Does a wish wait for something else than its turn? Then it is in nobody's way."""
     told = status.condition(rows.RERUN_PENDING)
@@ -138,6 +178,7 @@ _STUCK: Final = frozenset(
         reasons_elsewhere.DAG_NOT_FOUND,
         reasons_elsewhere.DAG_NOT_READY,
         reasons_elsewhere.PODS_ENDING,
+        reasons_elsewhere.SHUTDOWN_ASKED,
     )
 )
 
@@ -159,71 +200,32 @@ def waiting(
 
 def announced(status: rows.RunStatus, run: snapshot.RunFacts, now: datetime) -> rows.RunStatus:
     """The status of a run with a word on its wish, if it has one, and else without."""
-    if run.deleting:
+    if run.deleting or marks.awaits(run, status):
         return status
     if pending(run, status) is None:
         if status.condition(rows.RERUN_PENDING) is None:
             return status
-        return _without_word(status)
+        return without_word(status)
     if status.finished:
         return status
     wait = Wait(reasons_elsewhere.RUN_ACTIVE.name, "waits for the run to end first")
     return waiting(status, run, wait, now)
 
 
-def _without_word(status: rows.RunStatus) -> rows.RunStatus:
+def without_word(status: rows.RunStatus) -> rows.RunStatus:
+    """The status of a run that waits for nothing."""
     kept = tuple(one for one in status.conditions if one.type != rows.RERUN_PENDING)
     return replace(status, conditions=kept)
 
 
 # --- What runs again -------------------------------------------------------------------------
 
-
-def _all(_row: rows.TaskRow, _status: rows.RunStatus, _wish: snapshot.RerunRequest) -> bool:
-    return True
+chosen: Final = rerun_choice.chosen
 
 
-def _failed(row: rows.TaskRow, status: rows.RunStatus, _wish: snapshot.RerunRequest) -> bool:
-    """Failed, or without a chance to run: a rule that skipped a task has judged, an end has not."""
-    if row.state in (states.FAILED, states.UPSTREAM_FAILED):
-        return True
-    if row.state != states.SKIPPED or row.reason in _JUDGED:
-        return False
-    if row.reason:
-        return True
-    # For want of room it does not say why; only a run that was ended skips without a rule.
+def _end(status: rows.RunStatus) -> str:
     ended = status.condition(rows.SUCCEEDED_CONDITION)
-    return ended is not None and ended.reason not in _ENDED_BY_ITSELF
-
-
-_JUDGED: Final = frozenset(
-    {reasons_elsewhere.TRIGGER_RULE.name, reasons_elsewhere.APPROVAL_TIMED_OUT.name}
-)
-"""Why a task was skipped as it should be."""
-_ENDED_BY_ITSELF: Final = (reasons_elsewhere.SUCCEEDED.name, reasons_elsewhere.FAILED.name)
-
-
-def _named(row: rows.TaskRow, _status: rows.RunStatus, wish: snapshot.RerunRequest) -> bool:
-    return row.name in wish.tasks
-
-
-SCOPES: Final[
-    Mapping[str, Callable[[rows.TaskRow, rows.RunStatus, snapshot.RerunRequest], bool]]
-] = {RerunScope.ALL: _all, RerunScope.FAILED: _failed, RerunScope.TASKS: _named}
-
-
-def chosen(
-    plan: plans.Plan, status: rows.RunStatus, wish: snapshot.RerunRequest
-) -> frozenset[int]:
-    """The tasks of the plan that run again: those of the scope, new ones, and all downstream."""
-    known = {row.name: row for row in status.tasks}
-    is_meant = SCOPES[wish.scope]
-    begin = set()
-    for task in plan.tasks:
-        row = known.get(task.name)
-        if row is None or row.state not in states.TERMINAL or is_meant(row, status, wish):
-            begin.add(task.index)
-    return graph.reachable(plan.downstream, begin) | begin
+    return ended.reason if ended is not None else ""
 
 
 def _changes(again: frozenset[int], plan: plans.Plan, status: rows.RunStatus) -> bool:
@@ -242,9 +244,9 @@ def fulfilled(
     before, stamp = snap.status.rerun, instants.text(now)
     number = before.number + 1 if before is not None else 1
     status = replace(
-        _without_word(snap.status),
+        without_word(snap.status),
         observed_generation=snap.run.generation,
-        rerun=rows.Rerun(wish.id, number, stamp, len(again)),
+        rerun=rows.Rerun(wish.id, number, stamp, len(again), _end(snap.status)),
     )
     if not _changes(again, goes_by.plan, snap.status):
         return status
@@ -297,6 +299,7 @@ def reset(
         states.WAITING,
         attempt=latest,
         earlier_attempts=latest,
+        mark=row.mark if row is not None else None,
         attempts=tuple(_closed(attempt, stamp) for attempt in made),
     )
 

@@ -132,6 +132,8 @@ class BackfillActor:
             "scope": action.scope,
             "tasks": list(action.tasks) or None,
             "revision": action.revision,
+            "include": None,
+            "dryRun": None,
         }
         try:
             await self._patch(entry.namespace, action.name, version, wish)
