@@ -10,12 +10,13 @@ import kubedag.core
 from kubedag.core import (
     actions,
     asks,
-    describe,
     notes,
     reasons,
     reasons_elsewhere,
+    reasons_limits,
     refusals,
     rows,
+    stops,
 )
 
 # Which argument of these is a reason.
@@ -36,7 +37,7 @@ TELLERS = {
     "Standing": 1,
 }
 TELLERS_BY_FILE = {("decide_dag", "Verdict"): 1}
-LISTS = ("reasons", "reasons_elsewhere", "reasons_backfill")
+LISTS = ("reasons", "reasons_elsewhere", "reasons_backfill", "reasons_limits", "reasons_notices")
 CORE = Path(kubedag.core.__file__).parent
 FILES = sorted(
     [*CORE.glob("*.py"), *CORE.parent.glob("api/*.py"), *CORE.parent.glob("shell/*.py")]
@@ -44,7 +45,7 @@ FILES = sorted(
 NAMES = {reason.name for reason in reasons_elsewhere.ALL}
 VARIABLES = {
     name: value.name
-    for module in (reasons, reasons_elsewhere)
+    for module in (reasons, reasons_elsewhere, reasons_limits)
     for name, value in vars(module).items()
     if isinstance(value, reasons.Reason)
 }
@@ -99,7 +100,7 @@ def test_every_reason_that_is_told_is_on_the_list():
         *FAULTS,
         *asks.ASKS,
         refusals.NAME_CONFLICT,
-        *describe.STOP_REASONS.values(),
+        *stops.STOP_REASONS.values(),
     }
     assert {word: LITERALS.get(word) for word in told - NAMES} == {}
 
@@ -117,7 +118,8 @@ def test_every_reason_on_the_list_is_told():
 def test_a_reason_is_explained_once():
     names = [reason.name for reason in reasons_elsewhere.ALL]
     twice = {name for name in names if names.count(name) > 1}
-    assert twice == {"RunTimedOut", "RunReplaced"}  # of an attempt, and as an Event
+    of_attempts = {*stops.STOPS.values()} - {stops.RUN_FAILED_FAST}
+    assert twice == of_attempts | {"DryRun"}  # each is an Event, too
 
 
 @pytest.mark.parametrize("reason", reasons_elsewhere.ALL, ids=lambda reason: reason.name)

@@ -12,7 +12,16 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from kubedag.core import backfill_plan, backfill_rows, podretry, rows
+    from kubedag.core import (
+        audience,
+        backfill_plan,
+        backfill_rows,
+        letters,
+        limits,
+        podretry,
+        pool_rows,
+        rows,
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +33,8 @@ class CreatePod:
     attempt: int
     amendment: podretry.Amendment | None = None
     """By what it differs from that of the first attempt."""
+    run_state: str = ""
+    """What the task is told has become of its run so far, if it is one of those at its end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +100,21 @@ class ReleasePod:
     """Otherwise only if the run is still as it is known, too."""
 
 
+@dataclass(frozen=True, slots=True)
+class Notify:
+    """Tell somebody what is in the outbox, and stored there."""
+
+    notice: audience.Notice
+    key: str
+    try_number: int
+    letter: letters.Letter
+
+    @property
+    def id(self) -> audience.ID:
+        """Of the news, in the outbox."""
+        return (self.notice.name, self.key)
+
+
 RunAction = CreatePod | DeletePod | DeletePods | CaptureLog | ConfirmGone | ReadEvents | ReleasePod
 
 
@@ -110,6 +136,10 @@ class RunDecision:
     wake_at: datetime | None = None
     urgent: bool = False
     """The status is worth a write now; otherwise it may wait for the next one."""
+    notify: tuple[Notify, ...] = ()
+    """Whom to tell of what; of what is stored only."""
+    waiters: tuple[limits.Waiter, ...] = ()
+    """Its tasks that only limits keep from starting which it shares with other runs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,6 +227,13 @@ class BackfillDecision:
     wake_at: datetime | None = None
     sketch: backfill_plan.Sketch | None = None
     """The plan that it needs, to be made if it is not; without one, none is kept."""
+
+
+@dataclass(frozen=True, slots=True)
+class PoolDecision:
+    """What the status of a TaskPool should say; nothing else is ever done about one."""
+
+    status: pool_rows.PoolStatus
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,9 +14,11 @@ from kubedag.core import (
     ending,
     expiry,
     logs,
+    marks,
     pod_events,
     propagation,
     rows,
+    shutdown,
     starting,
     states,
 )
@@ -36,12 +38,16 @@ def advance(
     """Fold in what is seen, then decide what starts and what ends."""
     step = Step(snap, plan, now, stop_reason)
     _observe(step)
+    marks.apply(step)
     expiry.expire(step)
     propagation.propagate(step)
     if stop_reason:
         expiry.stop(step)
-    else:
-        starting.start(step)
+    propagation.propagate_to_the_end(step)
+    starting.start(step)
+    if stop_reason:
+        shutdown.hold_back(step)
+    marks.hold_back(step)
     approvals.expire(step)
     ending.end_pods(step)
     pod_events.ask(step)

@@ -28,6 +28,11 @@ _SAID: Final = (
     (reasons.PENDING_TIMED_OUT, "did not start within its pendingTimeoutSeconds"),
     (reasons.RUN_TIMED_OUT, "the run took longer than the DAG's timeoutSeconds"),
     (reasons.RUN_REPLACED, "a newer run replaced this one"),
+    (reasons.MARKED, "somebody marked the task"),
+    (reasons.RUN_MARKED, "somebody marked the run"),
+    (reasons.RUN_STOPPED, "somebody stopped the run"),
+    (reasons.RUN_TERMINATED, "somebody terminated the run"),
+    (reasons.RUN_FAILED_FAST, "another task failed, and failFast ends the run"),
     (reasons.INVALID_IMAGE_NAME, "the image's name must be a valid reference"),
     (reasons.ERR_IMAGE_NEVER_PULL, "the image is not on the node and must not be pulled"),
     (reasons.IMAGE_PULL_BACK_OFF, "the image cannot be pulled"),
@@ -46,5 +51,10 @@ ASKED_BEFORE_THE_START: Final = ASKS.keys() - {
     reasons.TASK_TIMED_OUT.name,
     reasons.RUN_TIMED_OUT.name,
     reasons.RUN_REPLACED.name,
+    reasons.MARKED.name,
+    reasons.RUN_MARKED.name,
+    reasons.RUN_STOPPED.name,
+    reasons.RUN_TERMINATED.name,
+    reasons.RUN_FAILED_FAST.name,
 }
 """Why a Pod is ended that has not started."""

@@ -16,17 +16,22 @@ import msgspec
 from kubedag.core import (
     actions,
     admission,
+    afterwards,
     approvals,
     describe,
     ending,
+    finals,
     fit,
     instants,
+    late,
     logs,
-    outcomes,
+    marks,
+    notices,
+    reasons,
     restrict,
-    retention,
     rows,
-    states,
+    shutdown,
+    stops,
     words,
 )
 from kubedag.core import advance as advances
@@ -48,11 +53,15 @@ def decide(snap: snapshots.RunSnapshot, now: datetime) -> actions.RunDecision:
     for rule in RULES:
         decision = rule(snap, now)
         if decision is not None:
-            return replace_(
+            decision = late.told(decision, snap, now)
+            decision = replace_(
                 decision,
-                status=reruns.announced(decision.status, snap.run, now),
+                status=marks.announced(
+                    reruns.announced(decision.status, snap.run, now), snap, now
+                ),
                 actions=decision.actions + tuple(ending.releases(snap)),
             )
+            return notices.told(decision, snap, now)
     raise AssertionError("the last rule answers always")
 
 
@@ -71,21 +80,70 @@ def _is_to_run_again(snap: snapshots.RunSnapshot, now: datetime) -> actions.RunD
         return None
     source = reruns.source(snap, wish)
     wait = reruns.hindrance(snap, wish, source)
+    if wait is None and wish.dry_run:
+        assert source is not None
+        return afterwards.stays(snap, reruns.rehearsed(snap, source, wish), now)
     if wait is not None:
-        decision = _has_finished(snap, now)
-        assert decision is not None
-        return replace_(
-            decision,
-            status=reruns.waiting(decision.status, snap.run, wait, now),
-            actions=decision.actions + reruns.unconfirmed(snap),
-        )
+        return afterwards.stays(snap, wait, now, reruns.unconfirmed(snap))
     assert source is not None
     status = reruns.fulfilled(snap, source, wish, now)
     if status.finished:
-        tidied = _has_finished(replace_(snap, status=status), now)
-        assert tidied is not None
+        tidied = afterwards.look(replace_(snap, status=status), now)
         return actions.RunDecision(tidied.status, urgent=True)
-    # What the next decision will say of this, so that it has nothing to write but what it does.
+    return _begins(snap, status, source, now)
+
+
+def _is_marked(snap: snapshots.RunSnapshot, now: datetime) -> actions.RunDecision | None:
+    """Somebody says what became of it, or of its tasks; what is under way is ended first."""
+    if snap.status.finished:
+        return _is_marked_at_its_end(snap, now)
+    mark = marks.of_run(snap.run, snap.status)
+    if mark is None or (has_started(snap) and snap.plan is not None):
+        return None
+    given_up = _ended_early(snap, reasons.MARKED.name, "", now).status
+    return actions.RunDecision(describe.marked(snap, given_up, mark, now), urgent=True)
+
+
+def _is_marked_at_its_end(
+    snap: snapshots.RunSnapshot, now: datetime
+) -> actions.RunDecision | None:
+    mark = marks.of_run(snap.run, snap.status)
+    status, plan = snap.status, snap.plan
+    if plan is not None:
+        found = marks.effect(snap, plan, now, alone=mark is not None)
+        if found is None and mark is None:
+            return None
+        if found is not None and found.opened:
+            return _goes_on(snap, plan, found, now)
+        if found is not None:
+            status = describe.judged_anew(snap, plan, found.tasks, now)
+    elif mark is None:
+        lacks = marks.awaits(snap.run, status)
+        return afterwards.stays(snap, reruns.no_revision(snap), now) if lacks else None
+    if mark is not None:
+        status = describe.marked(snap, status, mark, now)
+    status = fit.fit(status, snap, instants.text(now))
+    tidied = afterwards.look(replace_(snap, status=status), now)
+    return actions.RunDecision(tidied.status, urgent=True)
+
+
+def _goes_on(
+    snap: snapshots.RunSnapshot, plan: plans.Plan, found: marks.Effect, now: datetime
+) -> actions.RunDecision:
+    """Tasks are to run because of marks that could not before: as good as a rerun."""
+    wait = reruns.not_yet(snap, plan)
+    if wait is not None:
+        return afterwards.stays(snap, wait, now, reruns.unconfirmed(snap))
+    status = marks.begun_again(snap.status, found, now)
+    status = describe.conclude(snap, status, rows.UNKNOWN, "Running", "goes on", now)
+    source = snapshots.Source(plan, snap.plan_revision, snap.plan_generation)
+    return _begins(snap, reruns.without_word(status), source, now)
+
+
+def _begins(
+    snap: snapshots.RunSnapshot, status: rows.RunStatus, source: snapshots.Source, now: datetime
+) -> actions.RunDecision:
+    """What the next decision will say of it, so that it has nothing to write but what it does."""
     plan, revision, generation = source
     begun = _runs(
         replace_(
@@ -99,13 +157,16 @@ def _is_to_run_again(snap: snapshots.RunSnapshot, now: datetime) -> actions.RunD
 
 def _has_finished(snap: snapshots.RunSnapshot, now: datetime) -> actions.RunDecision | None:
     """Absorbing, but for a wish to run again. What is left is to tidy up its Pods."""
-    if not snap.status.finished:
+    return afterwards.look(snap, now) if snap.status.finished else None
+
+
+def _is_shut_down(snap: snapshots.RunSnapshot, now: datetime) -> actions.RunDecision | None:
+    """Somebody ends it before it has started: then nothing starts at all."""
+    if has_started(snap) or not snap.run.shutdown:
         return None
-    status = replace(snap.status, observed_generation=snap.run.generation)
-    strays = tuple(ending.strays(snap))
-    if strays or not snap.pods or snap.plan is None:
-        return actions.RunDecision(status, strays)
-    return _tidy(snap, snap.plan, status, now)
+    reason = shutdown.UNSTARTED[snap.run.shutdown]
+    message = f"spec.shutdown is {snap.run.shutdown}; it had not started"
+    return _ended_early(snap, reason, message, now)
 
 
 def _has_no_plan(snap: snapshots.RunSnapshot, now: datetime) -> actions.RunDecision | None:
@@ -160,15 +221,20 @@ def _runs(snap: snapshots.RunSnapshot, now: datetime) -> actions.RunDecision:
     """Started, and not at its end: one step."""
     assert snap.plan is not None
     started = snap.status.start_time or _earliest_sign(snap) or instants.text(now)
-    stop, deadline = _why_stop(snap, snap.plan, started, now)
+    stop, deadline = shutdown.why(snap, snap.plan, started, now)
     step = advances.advance(snap, snap.plan, now, stop)
-    if not step.stopped and not _is_recorded(stop, snap.status):
-        stop = ""
+    if shutdown.fails_fast(step):
+        stop = stops.RUN_FAILED_FAST
+        step = advances.advance(snap, snap.plan, now, stop)
+    recorded = stops.recorded(snap.status)
+    if not step.stopped:
+        stop = recorded
     base = replace(
         snap.status,
         revision=snap.status.revision or snap.plan_revision,
         dag_generation=snap.status.dag_generation or snap.plan_generation,
         start_time=started,
+        mark=marks.of_stop(snap, stop, now),
     )
     tasks = tuple(_with_deps_met(step, started))
     described = describe.described(snap, base, step.plan, tasks, now, stop)
@@ -178,14 +244,20 @@ def _runs(snap: snapshots.RunSnapshot, now: datetime) -> actions.RunDecision:
         status=status,
         actions=tuple(step.actions),
         wake_at=min(wakes) if wakes and not status.finished else None,
-        urgent=_urgent(snap.status, status) or _tells_why(step, status),
+        urgent=_urgent(snap.status, status)
+        or stop != recorded
+        or step.marked
+        or _tells_why(step, status),
+        waiters=tuple(step.waiters),
     )
 
 
 RULES: Final[tuple[Rule, ...]] = (
     _is_being_deleted,
+    _is_marked,
     _is_to_run_again,
     _has_finished,
+    _is_shut_down,
     _has_no_plan,
     _lacks_tasks,
     _may_not_start,
@@ -213,32 +285,6 @@ def _earliest_sign(snap: snapshots.RunSnapshot) -> str | None:
     return min(stamps) if stamps else None
 
 
-def _why_stop(
-    snap: snapshots.RunSnapshot, plan: plans.Plan, started: str, now: datetime
-) -> tuple[str, datetime | None]:
-    """Why the run must end before its tasks have, and when time alone will make it so."""
-    for stop in describe.STOPS.values():
-        if _is_recorded(stop, snap.status):
-            return stop, None
-    if admission.replaced_by(snap.run, snap.peers, plan):
-        return outcomes.RUN_REPLACED, None
-    if plan.timeout_seconds is None:
-        return "", None
-    deadline = instants.deadline(started, plan.timeout_seconds)
-    return (outcomes.RUN_TIMED_OUT, None) if now >= deadline else ("", deadline)
-
-
-def _is_recorded(stop: str, status: rows.RunStatus) -> bool:
-    recorded = status.condition(rows.SUCCEEDED_CONDITION)
-    if recorded is not None and recorded.reason == describe.STOP_REASONS.get(stop):
-        return True
-    # Slices are stored before the condition is. What has ended so may be from before a rerun.
-    return status.slices > 0 and any(
-        row.reason == stop and (status.rerun is None or row.state not in states.TERMINAL)
-        for row in status.tasks
-    )
-
-
 def _with_deps_met(step: step_.Step, started: str) -> list[rows.TaskRow]:
     """Record when each attempt could have started, had there been no limits."""
     filled = list(step.tasks)
@@ -261,6 +307,8 @@ def _with_deps_met(step: step_.Step, started: str) -> list[rows.TaskRow]:
 
 def _upstreams_ended(step: step_.Step, index: int, started: str) -> str:
     """When the last of them ended; one without a Pod ended with what decided about it."""
+    if step.plan.tasks[index].final:
+        started = finals.when_ended(step, started)
     met, seen, open_ = started, {index}, list(step.plan.tasks[index].upstream)
     while open_:
         above = open_.pop()
@@ -328,27 +376,4 @@ def _tells_why(step: step_.Step, new: rows.RunStatus) -> bool:
         logs.last_log(step.tasks[index]) is not None
         and not (stored and logs.last_log(stored[index]) == logs.last_log(step.tasks[index]))
         for index in step.folded
-    )
-
-
-# --- Afterwards ------------------------------------------------------------------------------
-
-
-def _tidy(
-    snap: snapshots.RunSnapshot, plan: plans.Plan, status: rows.RunStatus, now: datetime
-) -> actions.RunDecision:
-    """Take late logs, then delete the Pods that have been kept for long enough."""
-    step = step_.Step(snap, plan, now)
-    if status.tasks:  # without, or in slices, they are complete
-        advances.fill_logs(step)
-        status = fit.fit(replace(status, tasks=tuple(step.tasks)), snap, instants.text(now))
-    due = retention.pods_due(snap.pods, plan.retention, status.completion_time or snap.run.created)
-    phases = [phase for phase, moment in due.items() if moment <= now]
-    later = [moment for moment in due.values() if moment > now]
-    doomed: tuple[actions.RunAction, ...] = ()
-    if not step.actions:  # what has a log that is still to be read is not deleted
-        times = status.rerun.number if status.rerun is not None else 0
-        doomed = tuple(actions.DeletePods(snap.run.uid, phase, times) for phase in phases)
-    return actions.RunDecision(
-        status, (*step.actions, *doomed), wake_at=min(later) if later else None
     )

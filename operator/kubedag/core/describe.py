@@ -11,12 +11,15 @@ from kubedag.core import (
     approvals,
     instants,
     logs,
+    marks,
     outcomes,
     reasons,
     refusals,
+    rerun_choice,
     result,
     rows,
     states,
+    stops,
     words,
 )
 
@@ -28,9 +31,6 @@ if TYPE_CHECKING:
     from kubedag.core import snapshot as snapshots
 
 replace = msgspec.structs.replace
-
-STOPS: Final = {"TimedOut": outcomes.RUN_TIMED_OUT, "Replaced": outcomes.RUN_REPLACED}
-STOP_REASONS: Final = {stop: reason for reason, stop in STOPS.items()}
 
 _NAMED_MAX: Final = 3
 
@@ -73,8 +73,8 @@ def described(
         return _finished(snap, base, plan, now, stop)
     running = counts.running + counts.pending + counts.terminating
     if stop:
-        reason = STOP_REASONS[stop]
-        message = f"{outcomes.ASKS[stop].message}; {running} Pods are still to end"
+        reason = stops.STOP_REASONS[stop]
+        message = _stopped(plan, tasks, stop, running)
     elif snap.run.suspend:
         reason, message = "Suspended", f"spec.suspend is true; {running} tasks go on to their end"
     else:
@@ -82,6 +82,18 @@ def described(
         message = f"{running} active, {done} of {total} done" + _failed(tasks) + _stuck(tasks)
         message += approvals.open_questions(counts, tasks)
     return conclude(snap, base, rows.UNKNOWN, reason, message, now)
+
+
+def _stopped(plan: plans.Plan, tasks: Sequence[rows.TaskRow], stop: str, running: int) -> str:
+    """What a run waits for that has been stopped: Pods, and then what it does at its end."""
+    told = outcomes.ASKS[stop].message
+    tidying = [tasks[index].state for index in plan.spared]
+    left = sum(state not in states.TERMINAL for state in tidying)
+    ending = running - sum(state in states.ACTIVE for state in tidying)
+    if stop in stops.SPARES_NOTHING or not left or ending:
+        return f"{told}; {running} Pods are still to end"
+    done = len(tidying) - left
+    return f"{told}; it tidies up: {done} of {len(tidying)} tasks are done" + _stuck(tasks)
 
 
 def _failed(tasks: Sequence[rows.TaskRow]) -> str:
@@ -115,10 +127,24 @@ def _finished(
         completion_time=ended,
         duration=instants.duration(instants.seconds_between(base.start_time or ended, ended)),
     )
-    if stop:
+    if stop == stops.RUN_MARKED and base.mark is not None:
+        return _marked(snap, base, base.mark, now)
+    if stop and stop != stops.RUN_FAILED_FAST:
         message = outcomes.ASKS[stop].message
-        return conclude(snap, base, rows.FALSE, STOP_REASONS[stop], message, now)
-    if result.unhandled(plan, base.tasks):
+        return conclude(snap, base, rows.FALSE, stops.STOP_REASONS[stop], message, now)
+    return _judged(snap, base, plan, now, failed_fast=bool(stop))
+
+
+def _judged(
+    snap: snapshots.RunSnapshot,
+    base: rows.RunStatus,
+    plan: plans.Plan,
+    now: datetime,
+    *,
+    failed_fast: bool = False,
+) -> rows.RunStatus:
+    """What follows from how the tasks have ended."""
+    if failed_fast or result.unhandled(plan, base.tasks):
         message = result.message(plan, base.tasks)
         return conclude(snap, base, rows.FALSE, "Failed", message, now)
     message = f"{base.progress} tasks succeeded"
@@ -151,6 +177,39 @@ def conclude(
     conditions = rows.set_condition(base.conditions, succeeded, stamp)
     conditions = rows.set_condition(conditions, finished, stamp)
     return replace(base, observed_generation=generation, conditions=conditions)
+
+
+def judged_anew(
+    snap: snapshots.RunSnapshot,
+    plan: plans.Plan,
+    tasks: tuple[rows.TaskRow, ...],
+    now: datetime,
+) -> rows.RunStatus:
+    """The status of a run that has ended, by other ends of its tasks; one that was ended stays so."""
+    counts = count(tasks)
+    base = replace(
+        snap.status,
+        observed_generation=snap.run.generation,
+        tasks=tasks,
+        counts=counts,
+        progress=f"{counts.succeeded}/{counts.total}",
+    )
+    return _judged(snap, base, plan, now) if rerun_choice.ended_by_itself(base) else base
+
+
+def marked(
+    snap: snapshots.RunSnapshot, base: rows.RunStatus, mark: snapshots.MarkRequest, now: datetime
+) -> rows.RunStatus:
+    """The status of a run that has ended, as a person says."""
+    record = marks.recorded(mark, instants.text(now))
+    return _marked(snap, replace(base, mark=record), record, now)
+
+
+def _marked(
+    snap: snapshots.RunSnapshot, base: rows.RunStatus, mark: rows.Mark, now: datetime
+) -> rows.RunStatus:
+    truth = rows.TRUE if mark.state == states.SUCCEEDED else rows.FALSE
+    return conclude(snap, base, truth, reasons.MARKED.name, marks.said(mark), now)
 
 
 def count(tasks: Sequence[rows.TaskRow]) -> rows.Counts:

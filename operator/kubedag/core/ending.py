@@ -52,6 +52,8 @@ def _is_over(stored: Sequence[rows.TaskRow], index: int | None, number: int) -> 
     """Also of a task that the run had before it ran again by another revision."""
     if index is None or number <= stored[index].earlier_attempts:
         return True
+    if stored[index].state in states.TERMINAL:
+        return True  # it came when its task had been stopped
     if not stored[index].attempts:
         return False
     last = stored[index].attempts[-1]

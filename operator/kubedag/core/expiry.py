@@ -11,7 +11,17 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 import msgspec
 
-from kubedag.core import instants, outcomes, pod_events, reasons, rows, states, words
+from kubedag.core import (
+    instants,
+    outcomes,
+    pod_events,
+    reasons,
+    rows,
+    shutdown,
+    states,
+    stops,
+    words,
+)
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -43,7 +53,7 @@ def expire(step: Step) -> None:
     for index in step.folded:
         row = step.tasks[index]
         if row.state == states.RUNNING:
-            limit = _while_running(row.attempts[-1], step.plan.tasks[index])
+            limit = _while_running(step, row.attempts[-1], step.plan.tasks[index])
         elif row.state == states.PENDING:
             limit = _while_pending(step, row, step.plan.tasks[index])
         else:
@@ -56,17 +66,19 @@ def expire(step: Step) -> None:
             step.wakes.append(limit.deadline)
 
 
-def _while_running(last: rows.Attempt, task: plans.TaskPlan) -> _Limit | None:
-    began = last.start_time
-    if began is None or task.timeout_seconds is None:
+def _while_running(step: Step, last: rows.Attempt, task: plans.TaskPlan) -> _Limit | None:
+    began, seconds = last.start_time, task.timeout_seconds
+    if seconds is None and step.stop_reason and task.index in step.plan.spared:
+        seconds = shutdown.TIDYING_SECONDS_MAX
+    if began is None or seconds is None:
         return None
     # The clock of a node may be slow, but nothing runs before it was created.
     began = max(began, last.create_time or began)
     waits = last.message if last.reason == reasons.SIDECAR_RUNNING.name else ""
     return _Limit(
-        instants.deadline(began, task.timeout_seconds),
+        instants.deadline(began, seconds),
         outcomes.TASK_TIMED_OUT,
-        words.ran_too_long(task.timeout_seconds, waits),
+        words.ran_too_long(seconds, waits),
     )
 
 
@@ -104,9 +116,16 @@ def _terminating(row: rows.TaskRow, reason: str, message: str) -> rows.TaskRow:
 
 
 def stop(step: Step) -> None:
-    """End what runs, and let nothing else start; what is being created is ended once it is there."""
+    """End what runs, and let nothing else start; what is being created is ended once it is there.
+
+    What is to run at the end of any run is spared, unless the run is terminated or marked.
+    """
     message = outcomes.ASKS[step.stop_reason].message
+    spared = () if step.stop_reason in stops.SPARES_NOTHING else step.plan.spared
     for index, row in enumerate(step.tasks):
+        step.stopped |= row.state not in states.TERMINAL
+        if index in spared:
+            continue
         if row.state in (states.PENDING, states.RUNNING):
             step.tasks[index] = _terminating(row, step.stop_reason, message)
         elif row.name in step.snap.creating:
@@ -121,4 +140,3 @@ def stop(step: Step) -> None:
             )
         elif row.state in (states.WAITING, states.QUEUED):
             step.tasks[index] = rows.unbegun(row, states.SKIPPED, step.stop_reason, message)
-        step.stopped |= row.state not in states.TERMINAL

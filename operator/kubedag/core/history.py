@@ -33,6 +33,10 @@ def is_of_backfill(rerun_id: str) -> bool:
     return _RERUN_ID_OF_BACKFILL.fullmatch(rerun_id) is not None
 
 
+ENDED_FROM_OUTSIDE: Final = frozenset({"Replaced", "Stopped", "Terminated"})
+"""What a newer run or a person ended says nothing about the DAG."""
+
+
 class RunSummary(NamedTuple):
     """What a DAG's decision needs to know of one of its runs."""
 
@@ -54,6 +58,8 @@ class RunSummary(NamedTuple):
     """Of the last wish to run again that was fulfilled."""
     rerun_wanted: str = ""
     """Of the wish that is there now, fulfilled or not."""
+    marks_wanted: bool = False
+    """It has marks of tasks that are still to be set."""
     backfill_uid: str = ""
     message: str = ""
     """Of one that has failed: why, at most `MESSAGE_CHARS_MAX`."""
@@ -63,7 +69,8 @@ class RunSummary(NamedTuple):
     @property
     def is_to_rerun(self) -> bool:
         """Is it to run again, and has not begun to?"""
-        return bool(self.rerun_wanted) and self.rerun_wanted != self.rerun_id
+        wished = bool(self.rerun_wanted) and self.rerun_wanted != self.rerun_id
+        return wished or self.marks_wanted
 
     @property
     def of_schedule(self) -> bool:
@@ -84,7 +91,7 @@ class RunSummary(NamedTuple):
     def counts(self) -> bool:
         """Does its end tell whether the DAG works? Those of a Backfill are another matter."""
         of_backfill = self.run_type == "Backfill" or is_of_backfill(self.rerun_id)
-        return self.started and not of_backfill and self.state != "Replaced"
+        return self.started and not of_backfill and self.state not in ENDED_FROM_OUTSIDE
 
     @property
     def ended(self) -> str:

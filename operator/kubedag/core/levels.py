@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from kubedag.api.dag import DAGSpec
-    from kubedag.api.task import TaskTemplate
+    from kubedag.api.task import Task, TaskTemplate
 
 _SPELT_TWICE: Final[Mapping[str, str]] = {
     "image": "image",
@@ -42,8 +42,18 @@ def of(spec: DAGSpec) -> Iterator[Level]:
     """`taskDefaults`, if there are any, and every task."""
     if spec.task_defaults is not None:
         yield defaults(spec.task_defaults)
-    for index, task in enumerate(spec.tasks):
-        yield Level(f"spec.tasks[{index}]", task)
+    for index, task in enumerate(tasks(spec)):
+        yield Level(path_of(index, len(spec.tasks)), task)
+
+
+def tasks(spec: DAGSpec) -> tuple[Task, ...]:
+    """All tasks; those of `finally` come last."""
+    return (*spec.tasks, *spec.finally_)
+
+
+def path_of(index: int, body: int) -> str:
+    """Where the task is that has this place among all, of which so many are not in `finally`."""
+    return f"spec.tasks[{index}]" if index < body else f"spec.finally[{index - body}]"
 
 
 def defaults(template: TaskTemplate) -> Level:

@@ -35,19 +35,20 @@ def problems(spec: DAGSpec) -> Iterator[Problem]:
     layers = podtemplate.Layers(spec.task_defaults)
     below = (levels.defaults(spec.task_defaults),) if spec.task_defaults is not None else ()
     plain_image: bool | None = None
-    for index, task in enumerate(spec.tasks):
+    for index, task in enumerate(levels.tasks(spec)):
+        path = levels.path_of(index, len(spec.tasks))
         if task.approval is not None:
             continue  # it has no Pod
         if _is_plain(task) and plain_image is not None:
             if not (plain_image or task.image):
-                yield _no_image(index)
+                yield _no_image(path)
             continue
         template = layers.under(task)
         if _is_plain(task):
             plain_image = _inherits_image(below)
         if not _main(template).get("image"):
-            yield _no_image(index)
-        found = (levels.Level(f"spec.tasks[{index}]", task), *below)
+            yield _no_image(path)
+        found = (levels.Level(path, task), *below)
         for check in CHECKS:
             yield from check(found, template)
 
@@ -66,9 +67,9 @@ def _inherits_image(below: Levels) -> bool:
     return False
 
 
-def _no_image(index: int) -> Problem:
+def _no_image(path: str) -> Problem:
     must = "must be set here, in taskDefaults or for the container main of a podTemplate"
-    return Problem(f"spec.tasks[{index}].image", "NoImage", must)
+    return Problem(f"{path}.image", "NoImage", must)
 
 
 def _main(template: Mapping[str, Any]) -> Mapping[str, Any]:

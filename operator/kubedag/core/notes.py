@@ -9,7 +9,17 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
-from kubedag.core import actions, approvals, rows, schedule_notes, states, words
+from kubedag.core import (
+    actions,
+    approvals,
+    marks,
+    notes_notices,
+    reasons,
+    rows,
+    schedule_notes,
+    states,
+    words,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -18,6 +28,7 @@ NORMAL: Final = "Normal"
 WARNING: Final = "Warning"
 NOTES_MAX: Final = 20
 _TAIL_CHARS_MAX: Final = 300
+_MARKED: Final = reasons.MARKED.name
 _LINE_END: Final = " ⏎ "
 """As `words.lines_in_one` writes it."""
 
@@ -37,7 +48,7 @@ TOLD_WAITS: Final = frozenset(
 
 def of_run(old: rows.RunStatus, new: rows.RunStatus) -> tuple[actions.Note, ...]:
     """What became of a run between two of its stored statuses."""
-    told = [*_tasks(old, new), *_run(old, new)]
+    told = [*_tasks(old, new), *notes_notices.of_run(old, new), *_run(old, new)]
     if len(told) > NOTES_MAX:
         more = actions.Note(
             NORMAL, "MoreEvents", f"{len(told) - NOTES_MAX + 1} more tasks changed"
@@ -69,24 +80,34 @@ def _judged(old: rows.DAGStatus, new: rows.DAGStatus) -> tuple[actions.Note, ...
 
 
 def _run(old: rows.RunStatus, new: rows.RunStatus) -> Iterator[actions.Note]:
-    again = new.rerun is not None and (old.rerun is None or old.rerun.id != new.rerun.id)
+    again = new.rerun is not None and (old.rerun is None or old.rerun.number != new.rerun.number)
     if again:
-        yield actions.Note(NORMAL, "RunRerun", _again(new))
+        yield actions.Note(NORMAL, "RunRerun", _again(old, new))
     elif new.start_time and not old.start_time and not new.finished:
         yield actions.Note(NORMAL, "RunStarted", f"started with revision {new.revision}")
+    late = new.condition(rows.LATE)
+    if late is not None and old.condition(rows.LATE) is None:
+        yield actions.Note(WARNING, "RunLate", late.message)
+    if new.mark is not None and new.mark != old.mark:
+        yield actions.Note(NORMAL, "RunMarked", marks.said(new.mark))
     if not new.finished or (old.finished and old.completion_time == new.completion_time):
         return
     ended = new.condition(rows.SUCCEEDED_CONDITION)
     assert ended is not None
     if ended.status == rows.TRUE:
-        yield actions.Note(NORMAL, "RunSucceeded", f"{ended.message} in {new.duration}")
+        took = f" in {new.duration}" if new.duration else ""
+        yield actions.Note(NORMAL, "RunSucceeded", ended.message + took)
+    elif ended.reason == _MARKED:
+        yield actions.Note(WARNING, "RunFailed", ended.message)
     else:
         yield actions.Note(WARNING, f"Run{ended.reason}", ended.message)
 
 
-def _again(new: rows.RunStatus) -> str:
+def _again(old: rows.RunStatus, new: rows.RunStatus) -> str:
     assert new.rerun is not None
     wish, tasks = new.rerun, len(new.tasks)
+    if wish.id.startswith(marks.RERUN_ID_PREFIX) or (old.rerun and old.rerun.id == wish.id):
+        return f"it goes on after a mark: {wish.tasks} of {tasks} tasks are to run"
     if not wish.tasks:
         return f"rerun {wish.id}: nothing is left to run again"
     what = "all tasks run" if wish.tasks == tasks else f"{wish.tasks} of {tasks} tasks run"
@@ -103,6 +124,9 @@ def _tasks(old: rows.RunStatus, new: rows.RunStatus) -> Iterator[actions.Note]:
         if was is row:
             continue
         yield from _retries(was, row)
+        if row.mark is not None and row.mark != (was.mark if was else None):
+            said = f"task {row.name}: {marks.said(row.mark)}"
+            yield actions.Note(NORMAL, "TaskMarked", said)
         if asked := approvals.told(was, row):
             yield asked
             continue
@@ -143,7 +167,7 @@ def _failed_and_said_why(row: rows.TaskRow) -> bool:
     """Its log is read a moment after the failure is known, and an Event is told but once."""
     last = row.attempts[-1] if row.attempts else None
     silent = last is not None and last.log is None and last.pod_name != ""
-    return row.state == states.FAILED and not silent
+    return row.state == states.FAILED and not silent and row.reason != _MARKED
 
 
 def _failure(row: rows.TaskRow) -> str:

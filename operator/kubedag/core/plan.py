@@ -12,17 +12,18 @@ from typing import TYPE_CHECKING, Any
 
 from kubedag.api import defaults
 from kubedag.api.enums import AvoidNodes, LogCapture
-from kubedag.core import graph, masks, podtemplate, schedule
+from kubedag.core import audience, graph, levels, masks, podtemplate, schedule, teardowns
 from kubedag.core.validation import validate
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from kubedag.api.approval import Approval
     from kubedag.api.dag import DAGSpec, Retention
     from kubedag.api.enums import ConcurrencyPolicy, TriggerRule
+    from kubedag.api.pooluse import PoolUse
     from kubedag.api.retry import RetryRule, RetrySpec
-    from kubedag.api.task import TaskTemplate
+    from kubedag.api.task import Task, TaskTemplate
 
 __all__ = ["Plan", "RetryPolicy", "TaskPlan", "compile_plan", "validate"]
 
@@ -63,6 +64,16 @@ class TaskPlan:
     """What it asks, if it asks a person; then it has no Pod."""
     template: TaskTemplate
     """What the task says of its Pods; `Plan.layers` lays it over what all tasks have in common."""
+    final: bool = False
+    """Does it run at the end of any run, once all that are not are done?"""
+    is_teardown: bool = False
+    setups: tuple[int, ...] = ()
+    """What it takes down, if it is a teardown."""
+    teardowns: tuple[int, ...] = ()
+    """Those of its upstreams that are teardowns."""
+    pool: PoolUse | None = None
+    """What it takes of a TaskPool."""
+    max_active_across_runs: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,19 +99,32 @@ class Plan:
     masks: masks.Masks
     layers: podtemplate.Layers
     schedule: schedule.Schedule | None
+    body: int
+    """How many tasks are not final; the final ones come after them, also in `order`."""
+    spared: frozenset[int]
+    """The final ones and the teardowns: what runs also when the run is stopped."""
+    fail_fast: bool = False
+    late_after_seconds: int | None = None
+    notices: tuple[audience.Notice, ...] = ()
+    max_active_tasks_across_runs: int | None = None
+    shares_limits: bool = False
+    """Does any of its tasks keep to a limit that other runs keep to as well?"""
 
 
 def compile_plan(dag_name: str, spec: DAGSpec) -> Plan:
     """The plan of a spec in which `validate` finds no problem."""
-    names = [task.name for task in spec.tasks]
-    links = graph.link(names, [task.depends_on for task in spec.tasks])
+    declared = levels.tasks(spec)
+    names = [task.name for task in declared]
+    links = graph.link(names, [task.depends_on for task in declared])
     downstream = graph.reverse(links.upstream)
     order = graph.order(links.upstream, downstream)
     captures = spec.failure_logs.capture == LogCapture.ON_FAILURE
+    index = MappingProxyType({name: index for index, name in enumerate(names)})
+    tasks = teardowns.marked(_tasks(spec, declared, links.upstream), declared, index)
     return Plan(
         dag_name=dag_name,
-        tasks=_tasks(spec, links.upstream),
-        index=MappingProxyType({name: index for index, name in enumerate(names)}),
+        tasks=tasks,
+        index=index,
         order=order,
         downstream=downstream,
         depth=graph.depth(links.upstream, order),
@@ -114,10 +138,17 @@ def compile_plan(dag_name: str, spec: DAGSpec) -> Plan:
         masks=masks.Masks(spec.failure_logs.mask_patterns),
         layers=podtemplate.Layers(spec.task_defaults, fallback_to_logs=captures),
         schedule=schedule.compile(spec.schedule) if spec.schedule else None,
+        notices=audience.compiled(spec.notifications),
+        body=len(spec.tasks),
+        spared=teardowns.spared(tasks),
+        fail_fast=spec.fail_fast,
+        late_after_seconds=spec.late_after_seconds,
+        max_active_tasks_across_runs=spec.max_active_tasks_across_runs,
+        shares_limits=bool(spec.max_active_tasks_across_runs) or any(map(_shares_limits, tasks)),
     )
 
 
-def _tasks(spec: DAGSpec, upstream: graph.Edges) -> tuple[TaskPlan, ...]:
+def _tasks(spec: DAGSpec, declared: Sequence[Task], upstream: graph.Edges) -> tuple[TaskPlan, ...]:
     common = spec.task_defaults
     retry = _Retries(common.retry if common else None)
     timeout = common.timeout_seconds if common else None
@@ -137,9 +168,18 @@ def _tasks(spec: DAGSpec, upstream: graph.Edges) -> tuple[TaskPlan, ...]:
             idempotent=idempotent if task.idempotent is None else task.idempotent,
             approval=task.approval,
             template=task,
+            final=index >= len(spec.tasks),
+            is_teardown=bool(task.teardown_of),
+            pool=task.pool or (common.pool if common else None),
+            max_active_across_runs=task.max_active_across_runs
+            or (common.max_active_across_runs if common else None),
         )
-        for index, task in enumerate(spec.tasks)
+        for index, task in enumerate(declared)
     )
+
+
+def _shares_limits(task: TaskPlan) -> bool:
+    return task.pool is not None or task.max_active_across_runs is not None
 
 
 class _Retries:

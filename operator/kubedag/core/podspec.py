@@ -39,6 +39,8 @@ class RunIdentity:
     """Names and values."""
     rerun: int = 0
     """How often it has run again."""
+    state: str = ""
+    """What has become of the run so far, for tasks that run at its end."""
 
 
 def build(
@@ -90,6 +92,11 @@ def labels_of(
     }
     if map_index is not None:
         labels[pods.LABEL_MAP_INDEX] = str(map_index)
+    if task.pool is not None:
+        labels[pods.LABEL_POOL] = task.pool.name
+        labels[pods.LABEL_POOL_SLOTS] = str(task.pool.slots or 1)
+        if task.pool.namespace not in (None, run.namespace):
+            labels[pods.LABEL_POOL_NAMESPACE] = str(task.pool.namespace)
     return labels
 
 
@@ -136,6 +143,8 @@ def _environment(
     }
     if map_index is not None:
         said["MAP_INDEX"] = str(map_index)
+    if run.state:
+        said["RUN_STATE"] = run.state
     if run.interval_start is not None and run.interval_end is not None:
         said["DATA_INTERVAL_START"] = run.interval_start
         said["DATA_INTERVAL_END"] = run.interval_end

@@ -6,19 +6,40 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from kubedag.api.enums import TriggerRule
-from kubedag.core import approvals, rows, states, triggers
+from kubedag.core import approvals, finals, rows, states, teardowns, triggers
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from kubedag.core import plan as plans
     from kubedag.core.step import Step
 
 
 def propagate(step: Step) -> None:
+    """All tasks but the final ones."""
+    _judge(step, step.plan.order[: step.plan.body])
+
+
+def propagate_to_the_end(step: Step) -> None:
+    """The final tasks; and the teardowns, if all that goes before them has been stopped."""
+    plan, tasks = step.plan, step.tasks
+    if step.stop_reason:
+        step.ready = []
+        _judge(step, [index for index in plan.order[: plan.body] if index in plan.spared])
+    if plan.body == len(tasks):
+        return
+    if finals.may_run(step):
+        _judge(step, plan.order[plan.body :])
+        return
+    for index in plan.order[plan.body :]:
+        if tasks[index].state not in states.TERMINAL and not tasks[index].begun:
+            tasks[index] = _waiting(tasks[index], finals.WAITS)
+
+
+def _judge(step: Step, order: Iterable[int]) -> None:
     """In topological order, so that a whole cascade settles in one pass."""
     tasks = step.tasks
-    for index in step.plan.order:
+    for index in order:
         row = tasks[index]
         if row.state in states.TERMINAL or row.begun:
             continue
@@ -32,17 +53,21 @@ def propagate(step: Step) -> None:
         elif verdict is triggers.Verdict.RUN:
             step.ready.append(index)
         elif verdict is triggers.Verdict.SKIP:
-            message = f"{task.rule} can no longer hold"
+            message = teardowns.why_skipped(task, tasks)
             tasks[index] = rows.unbegun(row, states.SKIPPED, "TriggerRule", message)
         elif verdict is triggers.Verdict.UPSTREAM_FAILED:
             tasks[index] = rows.unbegun(
                 row, states.UPSTREAM_FAILED, "UpstreamFailed", _blockers(task, step)
             )
         else:
-            tasks[index] = _waiting(row, open_upstreams)
+            tasks[index] = _waiting(row, _waits_for(open_upstreams))
 
 
 def _verdict(task: plans.TaskPlan, tasks: Sequence[rows.TaskRow]) -> tuple[triggers.Verdict, int]:
+    if task.is_teardown:
+        return teardowns.verdict(task, tasks)
+    if task.teardowns:
+        return teardowns.verdict_after(task, tasks)
     succeeded = failed = skipped = upstream_failed = 0
     for above in task.upstream:
         state = tasks[above].state
@@ -62,8 +87,7 @@ def _verdict(task: plans.TaskPlan, tasks: Sequence[rows.TaskRow]) -> tuple[trigg
     return triggers.evaluate(task.rule, tally), total - done
 
 
-def _waiting(row: rows.TaskRow, open_upstreams: int) -> rows.TaskRow:
-    message = _waits_for(open_upstreams)
+def _waiting(row: rows.TaskRow, message: str) -> rows.TaskRow:
     if row.state == states.WAITING and row.message == message:
         return row
     return rows.unbegun(row, states.WAITING, "Upstream", message)

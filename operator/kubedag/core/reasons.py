@@ -21,6 +21,7 @@ DAG: Final = "DAG"
 EVENT: Final = "Event"
 BACKFILL: Final = "Backfill"
 INTERVAL: Final = "interval of a Backfill"
+NOTIFICATION: Final = "notification"
 
 
 class Reason(NamedTuple):
@@ -105,6 +106,22 @@ RUN_TIMED_OUT: Final = _user(
 )._replace(said_of=(ENDED, ALIVE, TASK))
 RUN_REPLACED: Final = _user(
     "RunReplaced", "a newer run took the place of this one; it is not retried"
+)._replace(said_of=(ENDED, ALIVE, TASK))
+MARKED: Final = _user(
+    "Marked", "somebody said in spec.marks, or of a run in spec.mark, what has become of it"
+)._replace(said_of=(ENDED, ALIVE, TASK, RUN))
+RUN_MARKED: Final = _user(
+    "RunMarked", "somebody said in spec.mark what has become of the run; it is not retried"
+)._replace(said_of=(ENDED, ALIVE, TASK))
+RUN_STOPPED: Final = _user(
+    "RunStopped", "somebody stopped the run with spec.shutdown; it is not retried"
+)._replace(said_of=(ENDED, ALIVE, TASK))
+RUN_TERMINATED: Final = _user(
+    "RunTerminated", "somebody terminated the run with spec.shutdown; it is not retried"
+)._replace(said_of=(ENDED, ALIVE, TASK))
+RUN_FAILED_FAST: Final = _user(
+    "RunFailedFast",
+    "another task of the run failed, and the DAG's failFast ended the rest; it is not retried",
 )._replace(said_of=(ENDED, ALIVE, TASK))
 
 # --- The cluster's doing ---------------------------------------------------------------------

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from kubedag.core import reasons, reasons_backfill, reasons_retry
+from kubedag.core import reasons, reasons_backfill, reasons_limits, reasons_notices, reasons_retry
 from kubedag.core.reasons import BACKFILL, DAG, EVENT, RUN, TASK, Reason
 
 
@@ -77,7 +77,9 @@ API_REFUSED: Final = Reason(
 )
 CONFLICT: Final = _task("Conflict", "another change came first; kubedag asks again")
 TRIGGER_RULE: Final = _task(
-    "TriggerRule", "skipped: its triggerRule can no longer hold, as its upstreams have ended"
+    "TriggerRule",
+    "skipped: its triggerRule can no longer hold, as its upstreams have ended; or, of a teardown, a "
+    "task that it takes down did not succeed",
 )
 UPSTREAM_FAILED: Final = _task(
     "UpstreamFailed", "a task that it depends on did not succeed, so it never ran"
@@ -132,6 +134,16 @@ SUCCEEDED: Final = Reason(
 FAILED: Final = _run("Failed", "a task failed, and nothing handled that", "the message names it")
 TIMED_OUT: Final = _run("TimedOut", "it took longer than the DAG's timeoutSeconds")
 REPLACED: Final = _run("Replaced", "a newer run took its place, as concurrencyPolicy Replace asks")
+STOPPED: Final = _run("Stopped", "somebody stopped it: spec.shutdown is, or was, Stop")
+TERMINATED: Final = _run("Terminated", "somebody terminated it: spec.shutdown is, or was, Terminate")
+FAILED_FAST: Final = _run(
+    "FailedFast",
+    "a task failed, so the others are ended, as the DAG's failFast asks; the run then ends as Failed",
+)
+LATE: Final = _run(
+    "Late",
+    "in the condition Late: it had not finished lateAfterSeconds after the end of its interval",
+)
 FORBIDDEN: Final = Reason(
     "Forbidden",
     "other runs were active, and concurrencyPolicy is Forbid",
@@ -146,12 +158,22 @@ REVISION_NOT_FOUND: Final = Reason(
 )
 TASK_NOT_FOUND: Final = Reason(
     "TaskNotFound",
-    "spec.tasks, or the rerun that is asked for, names a task that the DAG does not have",
+    "spec.tasks, spec.marks or the rerun that is asked for names a task that the DAG does not have",
     "mend the name; a run that has ended for this needs another one",
     said_of=(RUN, BACKFILL),
 )
 RUN_ACTIVE: Final = _run(
     "RunActive", "in the condition RerunPending: the run runs again once it has ended"
+)
+DRY_RUN: Final = _run(
+    "DryRun",
+    "in the condition RerunPending: which tasks would run again; none does",
+    "take spec.rerun.dryRun out, and they do",
+)
+SHUTDOWN_ASKED: Final = _run(
+    "ShutdownAsked",
+    "in the condition RerunPending: a run does not run again while spec.shutdown is set",
+    "take it out",
 )
 PODS_ENDING: Final = Reason(
     "PodsEnding",
@@ -235,6 +257,8 @@ _MISTAKES: Final = (
     ("NotJudged", "kubedag has a bug that this DAG meets; please report it"),
     ("NotSupported", "a value is none of those that are allowed"),
     ("NotYours", "a field of the podTemplate is set by kubedag itself"),
+    ("NotUpstream", "teardownOf names a task that the teardown does not depend on"),
+    ("OtherList", "dependsOn names a task of the other list: of tasks, or of finally"),
     ("Required", "a field is missing"),
     ("SelfUpstream", "a task depends on itself"),
     ("TooLarge", "a value is above what the API takes"),
@@ -245,7 +269,7 @@ _MISTAKES: Final = (
     ("Unknown", "there is no such field"),
     ("UnknownResource", "there is no such resource, and its name is in no domain of its own"),
     ("UnknownTimeZone", "there is no such time zone"),
-    ("UnknownUpstream", "dependsOn names a task that is not there"),
+    ("UnknownUpstream", "dependsOn or teardownOf names a task that is not there"),
     ("UnknownVolume", "volumeMounts names a volume that is not there"),
     ("WrongType", "a value is of another type"),
 )
@@ -255,12 +279,19 @@ _MISTAKES: Final = (
 RUN_STARTED: Final = _event("RunStarted", "the run has started")
 RUN_RERUN: Final = _event("RunRerun", "the run runs again, in full or in part, as spec.rerun asks")
 RUN_SUCCEEDED: Final = _event("RunSucceeded", "the run has succeeded")
+RUN_LATE: Final = _event("RunLate", "the run is late, as the DAG's lateAfterSeconds has it")
 TASK_RETRY_SCHEDULED: Final = _event("TaskRetryScheduled", "an attempt failed; there is another")
 TASK_WAITING: Final = _event(
     "TaskWaiting", "a person may have to do something for a task to start"
 )
 TASK_FAILED: Final = _event("TaskFailed", "a task failed for good; with the end of its log")
 APPROVAL_WANTED: Final = _event("ApprovalWanted", "a task asks a person for approval")
+TASK_MARKED: Final = _event(
+    "TaskMarked", "somebody said in spec.marks what has become of a task: who, and why"
+)
+RUN_MARKED: Final = _event(
+    "RunMarked", "somebody said in spec.mark what has become of the run: who, and why"
+)
 MORE_EVENTS: Final = _event("MoreEvents", "more changed at once than is told one by one")
 POD_LABELS_RESTORED: Final = _event(
     "PodLabelsRestored",
@@ -273,8 +304,8 @@ SCHEDULE_RESUMED: Final = _event("ScheduleResumed", "runs of a DAG are scheduled
 INTERVALS_SKIPPED: Final = _event("IntervalsSkipped", "intervals of a DAG get no run")
 
 ENDS_OF_RUNS: Final = (
-    FAILED, TIMED_OUT, REPLACED, FORBIDDEN, DAG_NOT_FOUND, DAG_NOT_READY, REVISION_NOT_FOUND,
-    TASK_NOT_FOUND,
+    FAILED, TIMED_OUT, REPLACED, STOPPED, TERMINATED, FORBIDDEN, DAG_NOT_FOUND, DAG_NOT_READY,
+    REVISION_NOT_FOUND, TASK_NOT_FOUND,
 )  # fmt: skip
 """Each is told as an Event, too: `Run` and the reason."""
 
@@ -282,9 +313,11 @@ ELSEWHERE: Final[tuple[Reason, ...]] = (
     *(value for value in tuple(globals().values()) if isinstance(value, Reason)),
     *(_dag(name, means) for name, means in (*_MISTAKES, *reasons_retry.MISTAKES)),
     *reasons_retry.OF_RULES,
+    *reasons_limits.OF_LIMITS,
     *(Reason(name, f"in lastSkipped: {means}", said_of=(DAG,)) for name, means in _SKIPS),
     *(_event(f"Run{end.name}", f"the run has ended as {end.name}") for end in ENDS_OF_RUNS),
     *reasons_backfill.OF_BACKFILLS,
+    *reasons_notices.OF_NOTICES,
 )
 
 ALL: Final[tuple[Reason, ...]] = (*reasons.OF_ATTEMPTS, *ELSEWHERE)

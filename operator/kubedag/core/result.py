@@ -27,8 +27,14 @@ def unhandled(plan: plans.Plan, tasks: Sequence[rows.TaskRow]) -> tuple[int, ...
     return tuple(
         index
         for index, row in enumerate(tasks)
-        if row.state == states.FAILED and not _handled(plan, tasks, index)
+        if row.state == states.FAILED and _counts(plan, tasks, index)
     )
+
+
+def _counts(plan: plans.Plan, tasks: Sequence[rows.TaskRow], index: int) -> bool:
+    """A teardown is no part of the work, and nothing makes up for what fails at the very end."""
+    task = plan.tasks[index]
+    return not task.is_teardown and (task.final or not _handled(plan, tasks, index))
 
 
 def _handled(plan: plans.Plan, tasks: Sequence[rows.TaskRow], index: int) -> bool:

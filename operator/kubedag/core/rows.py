@@ -114,7 +114,7 @@ def unbegun(
 ) -> TaskRow:
     """The row of a task without an attempt; what there was before its run ran again is kept."""
     if not row.earlier_attempts:
-        return TaskRow(row.name, state, reason, message, wait_time=wait_time)
+        return TaskRow(row.name, state, reason, message, wait_time=wait_time, mark=row.mark)
     return msgspec.structs.replace(
         row,
         state=state,
@@ -163,6 +163,30 @@ class Rerun(Record, frozen=True, omit_defaults=False):
     number: int
     start_time: str
     tasks: int
+    after: str = ""
+    """How the run had ended before; the reason of its condition Succeeded."""
+
+
+class Notification(Record, frozen=True):
+    """News of a run that somebody is to get, and what has become of that."""
+
+    name: str
+    event: str
+    key: str
+    state: str
+    create_time: str
+    task: str = ""
+    attempt: int = 0
+    failure_class: str = msgspec.field(default="", name="class")
+    cause: str = ""
+    message: str = ""
+    log_tail: str = ""
+    more: int = 0
+    attempts: int = 0
+    next_attempt_time: str | None = None
+    reason: str = ""
+    last_error: str = ""
+    deliver_time: str | None = None
 
 
 class RunStatus(Record, frozen=True):
@@ -180,6 +204,7 @@ class RunStatus(Record, frozen=True):
     counts: Counts | None = None
     rerun: Rerun | None = None
     mark: Mark | None = None
+    notifications: tuple[Notification, ...] = ()
     slices: int = 0
     """How many further objects hold the rows; 0 if they are stored in here."""
     tasks: tuple[TaskRow, ...] = ()
@@ -272,6 +297,8 @@ READY: Final = "Ready"
 SCHEDULED: Final = "Scheduled"
 STATUS_TRUNCATED: Final = "StatusTruncated"
 RERUN_PENDING: Final = "RerunPending"
+LATE: Final = "Late"
+MARKS_PENDING: Final = "MarksPending"
 
 
 def set_condition(
@@ -289,12 +316,14 @@ def set_condition(
 
 
 _ORDER: Final = {
+    LATE: 8,
     SUCCEEDED_CONDITION: 0,
     FINISHED: 1,
     RERUN_PENDING: 2,
-    READY: 3,
-    SCHEDULED: 4,
-    STATUS_TRUNCATED: 5,
+    MARKS_PENDING: 3,
+    READY: 4,
+    SCHEDULED: 5,
+    STATUS_TRUNCATED: 6,
 }
 
 

@@ -6,7 +6,19 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from kubedag.core import actions, instants, naming, podretry, pods, rows, states, vanished, waits
+from kubedag.core import (
+    actions,
+    finals,
+    instants,
+    naming,
+    podretry,
+    pods,
+    rows,
+    sharing,
+    states,
+    vanished,
+    waits,
+)
 from kubedag.core import snapshot as snapshots
 
 if TYPE_CHECKING:
@@ -24,12 +36,15 @@ def start(step: Step) -> None:
     step.active = _active(step)
     most = step.plan.max_active_tasks or len(step.tasks)
     in_flight = len(step.snap.creating)
-    tasks = step.plan.tasks
-    by_priority = sorted(step.ready, key=lambda i: (-tasks[i].priority, i))
+    tasks, shared = step.plan.tasks, sharing.of(step)
+    if shared is None:
+        by_priority = sorted(step.ready, key=lambda i: (-tasks[i].priority, i))
+    else:
+        by_priority = shared.in_order()
     # What is under way has its place already, however urgent the others are.
-    for index in [index for index in by_priority if not _under_way(step, index)]:
+    for index in [index for index in by_priority if not _under_way(step, index, shared)]:
         row = step.tasks[index]
-        if step.snap.run.suspend:
+        if step.held:
             step.tasks[index] = _queued(row, "Suspended", "the run is suspended")
         elif step.active >= most:
             message = f"waits for one of {most} active tasks of the run to end"
@@ -39,12 +54,16 @@ def start(step: Step) -> None:
             step.tasks[index] = _queued(row, "PodsEnding", message)
         elif in_flight >= CREATES_IN_FLIGHT_MAX:
             step.tasks[index] = _queued(row, "CreatingPod", "")
+        elif shared is not None and (told := shared.hindrance(index)) is not None:
+            step.tasks[index] = _queued(row, *told)
         else:
             in_flight += 1
             step.active += 1
-            step.tasks[index] = _queued(row, "CreatingPod", "")
+            step.tasks[index] = _queued(sharing.let_go(row), "CreatingPod", "")
             if row.state != states.AWAITING_RETRY or _is_known(step, index, row):
                 step.actions.append(_create(step, index, row.attempt + 1))
+            elif shared is not None:
+                shared.promise(index)
 
 
 def _active(step: Step) -> int:
@@ -56,8 +75,11 @@ def _active(step: Step) -> int:
     )
 
 
-def _under_way(step: Step, index: int) -> bool:
-    """A Pod that is being created, or that the API could not take yet, counts as active."""
+def _under_way(step: Step, index: int, shared: sharing.Sharing | None) -> bool:
+    """A Pod that is being created, or that the API could not take yet, counts as active.
+
+    One that the API has certainly not taken has no place in limits that other runs share.
+    """
     row = step.tasks[index]
     number = row.attempt + 1
     refusal = _transient_refusal(step, row, number)
@@ -66,11 +88,14 @@ def _under_way(step: Step, index: int) -> bool:
         told = waits.told(row, refusal) if refusal else ("CreatingPod", "")
         step.tasks[index] = _queued(row, *told)
         return True
-    if refusal is None or step.snap.run.suspend:
+    if refusal is None or step.held:
         return False
-    step.active += 1
     row = step.tasks[index] = _queued(row, *waits.told(row, refusal))
     due = waits.next_try(row, refusal, step.plan.tasks[index])
+    bound = shared is not None and shared.is_bound(index)
+    if bound and step.now >= due and refusal.reason not in waits.SAYS_NOTHING:
+        return False
+    step.active += 1
     if step.now < due:
         step.wakes.append(due)
     else:
@@ -135,4 +160,5 @@ def _create(step: Step, index: int, number: int) -> actions.CreatePod:
     run, task = step.snap.run, step.plan.tasks[index]
     name = naming.pod_name(run.name, run.uid, task.name, None, number)
     amendment = podretry.of(task.retry, step.tasks[index])
-    return actions.CreatePod(name, index, number, amendment)
+    said = finals.run_state(step) if task.final else ""
+    return actions.CreatePod(name, index, number, amendment, said)

@@ -10,7 +10,7 @@ from kubedag.core import instants
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from kubedag.core import actions, pods, rows
+    from kubedag.core import actions, limits, pods, rows
     from kubedag.core import plan as plans
     from kubedag.core import snapshot as snapshots
 
@@ -31,9 +31,20 @@ class Step:
     overdue: list[int] = field(default_factory=list)
     """The tasks that asked a person whose time for an answer is over."""
     ready: list[int] = field(default_factory=list)
+    waiters: list[limits.Waiter] = field(default_factory=list)
+    """The tasks that only limits keep from starting which the run shares with others."""
     active: int = 0
+    run_state: str = ""
+    """What has become of all but the final tasks, once that is asked."""
     stopped: bool = False
     """Something was left to stop; a run that has ended by itself is not stopped any more."""
+    marked: bool = False
+    """A mark has an effect that is not stored yet."""
+
+    @property
+    def held(self) -> bool:
+        """Does nothing start because the run is suspended? A stop brings it to its end all the same."""
+        return self.snap.run.suspend and not self.stop_reason
 
     def pod_of(self, row: rows.TaskRow) -> pods.Pod | None:
         """The Pod of the last attempt of a task, if it is seen."""

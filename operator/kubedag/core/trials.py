@@ -23,6 +23,7 @@ _PLAIN: Final = frozenset(
         "description",
         "depends_on",
         "trigger_rule",
+        "teardown_of",
         "command",
         "args",
         "script",
@@ -78,7 +79,7 @@ def trials(
         manifest = podspec.build(plan, task, run, 1)
         key = shape(manifest)
         if key not in found:
-            own = levels.Level(f"spec.tasks[{task.index}]", task.template)
+            own = levels.Level(levels.path_of(task.index, plan.body), task.template)
             found[key] = Trial(key, task.index, manifest, (own, *below))
         if len(found) >= TRIALS_MAX:
             break

@@ -15,7 +15,16 @@ import orjson
 
 from kubedag.api import defaults
 from kubedag.api.problems import PROBLEMS_MAX, Problem
-from kubedag.core import approvalchecks, graph, levels, masks, mergechecks, retry_checks, schedule
+from kubedag.core import (
+    approvalchecks,
+    endchecks,
+    graph,
+    levels,
+    masks,
+    mergechecks,
+    retry_checks,
+    schedule,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -89,24 +98,27 @@ def _why_not_json(value: object, levels_spare: int) -> str | None:
 
 
 def _graph(spec: DAGSpec) -> Iterator[Problem]:
-    names = [task.name for task in spec.tasks]
-    links = graph.link(names, [task.depends_on for task in spec.tasks])
+    tasks, body = levels.tasks(spec), len(spec.tasks)
+    names = [task.name for task in tasks]
+    links = graph.link(names, [task.depends_on for task in tasks])
     hints = itertools.count()
     for mistake in links.mistakes:
-        yield _mistake(mistake, spec.tasks, names, hints=next(hints) < HINTS_MAX)
-    downstream = graph.reverse(links.upstream)
-    for cycle in graph.cycles(links.upstream, downstream, CYCLES_MAX):
-        yield _cycle(cycle, spec.tasks)
+        yield _mistake(mistake, tasks, body, names, hints=next(hints) < HINTS_MAX)
+    yield from endchecks.crossings(tasks, body)
+    inside = endchecks.inside(links.upstream, body)
+    for cycle in graph.cycles(inside, graph.reverse(inside), CYCLES_MAX):
+        yield _cycle(cycle, tasks, body)
+    yield from endchecks.teardowns(tasks, body, inside)
 
 
 def _mistake(
-    mistake: graph.Mistake, tasks: Sequence[Task], names: list[str], *, hints: bool
+    mistake: graph.Mistake, tasks: Sequence[Task], body: int, names: list[str], *, hints: bool
 ) -> Problem:
     task, reason = tasks[mistake.task], mistake.fault.value
-    path = f"spec.tasks[{mistake.task}]"
+    path = levels.path_of(mistake.task, body)
     if mistake.position is None:
-        first = names.index(task.name)
-        message = f"must be unique; spec.tasks[{first}] is called {task.name!r}, too"
+        first = levels.path_of(names.index(task.name), body)
+        message = f"must be unique; {first} is called {task.name!r}, too"
         return Problem(f"{path}.name", reason, message)
     path = f"{path}.dependsOn[{mistake.position}]"
     name = task.depends_on[mistake.position]
@@ -126,14 +138,14 @@ def _hint(name: str, task: str, names: list[str]) -> str:
     return f" (did you mean {near[0]!r}?)" if near else ""
 
 
-def _cycle(cycle: Sequence[int], tasks: Sequence[Task]) -> Problem:
+def _cycle(cycle: Sequence[int], tasks: Sequence[Task], body: int) -> Problem:
     """At the edge that closes it, shown from the task declared first."""
     first, last = tasks[cycle[0]], tasks[cycle[-1]]
     position = first.depends_on.index(last.name)
     shown = [tasks[node].name for node in cycle[:CYCLE_SHOWN_MAX]]
     if len(cycle) > CYCLE_SHOWN_MAX:
         shown.append(f"… ({len(cycle) - CYCLE_SHOWN_MAX} more)")
-    path = f"spec.tasks[{cycle[0]}].dependsOn[{position}]"
+    path = f"{levels.path_of(cycle[0], body)}.dependsOn[{position}]"
     way = " → ".join([*shown, first.name])
     return Problem(path, "Cycle", f"must not lead back to the task itself: {way}")
 

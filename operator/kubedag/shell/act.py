@@ -80,7 +80,7 @@ class RunActor:
                     task = snap.plan.tasks[action.task_index]
                     if task.name not in entry.creating:
                         entry.creating[task.name] = action.name
-                        identity = _identity(snap)
+                        identity = _identity(snap, action.run_state)
                         self._tasks.start(
                             self._create_pod(entry, snap.plan, task, identity, action),
                             partial(self._creation_over, entry, task.name),
@@ -300,7 +300,7 @@ def _masks(plan: plans.Plan | None) -> masks.Masks:
     return plan.masks if plan is not None else masks.NO_MASKS
 
 
-def _identity(snap: snapshot.RunSnapshot) -> podspec.RunIdentity:
+def _identity(snap: snapshot.RunSnapshot, run_state: str = "") -> podspec.RunIdentity:
     run = snap.run
     return podspec.RunIdentity(
         name=run.name,
@@ -313,4 +313,5 @@ def _identity(snap: snapshot.RunSnapshot) -> podspec.RunIdentity:
         interval_end=run.interval_end,
         params=run.params,
         rerun=snap.status.rerun.number if snap.status.rerun is not None else 0,
+        state=run_state,
     )

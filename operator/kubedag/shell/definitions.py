@@ -208,7 +208,7 @@ def _of_dag(raw: Mapping[str, Any]) -> tuple[bytes, decide_dag.Definition]:
         "uid": meta["uid"],
         "generation": meta.get("generation", 1),
         "suspend": bool(given.get("suspend", False)),
-        "task_count": len(given.get("tasks") or ()),
+        "task_count": len(given.get("tasks") or ()) + len(given.get("finally") or ()),
         "created": meta["creationTimestamp"],
         "scheduled": bool(given.get("schedule")),
     }
