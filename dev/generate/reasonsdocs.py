@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
-from kubedag.core import reasons, reasons_elsewhere
+from kubedag.core import reasons, reasons_elsewhere, reasons_limits
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -33,6 +33,7 @@ SECTIONS: Final = (
     (reasons.RUN, "How a run stands", "In the conditions of a DAGRun."),
     (reasons.BACKFILL, "How a Backfill stands", "In the conditions of a Backfill."),
     (reasons.INTERVAL, "Why an interval of a Backfill is in its state", "In `status.ranges[].reason`."),
+    (reasons_limits.POOL, "How a TaskPool stands", "In the condition `Available` of a TaskPool."),
     (reasons.DAG, "What becomes of a DAG", "In the condition `Ready`. Of several mistakes the reason is that of the first; the message names the fields."),
     (reasons.EVENT, "Events", "What `kubectl get events` and `kubectl describe` show. The mistakes of a DAG are told, too."),
 )  # fmt: skip

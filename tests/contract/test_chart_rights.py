@@ -9,10 +9,12 @@ ALL = pytest.mark.parametrize("case", chart.CASES)
 MAY = {
     ("kubedag.dev", "dags"): {"get", "list", "watch"},
     ("kubedag.dev", "backfills"): {"get", "list", "watch"},
+    ("kubedag.dev", "taskpools"): {"get", "list", "watch"},
     ("kubedag.dev", "dagruns"): {"get", "list", "watch", "create", "patch", "delete"},
     ("kubedag.dev", "dags/status"): {"update", "patch"},
     ("kubedag.dev", "dagruns/status"): {"update", "patch"},
     ("kubedag.dev", "backfills/status"): {"update", "patch"},
+    ("kubedag.dev", "taskpools/status"): {"update", "patch"},
     ("kubedag.dev", "dagrunslices"): {"get", "list", "create", "update", "delete"},
     ("", "pods"): {"get", "list", "watch", "create", "patch", "delete", "deletecollection"},
     ("", "pods/log"): {"get"},
@@ -95,6 +97,7 @@ def test_people_who_may_edit_a_namespace_may_run_pipelines_in_it():
             "dags",
             "dagruns",
             "backfills",
+            "taskpools",
             "dagrunslices",
         }
         assert role[("kubedag.dev", "dagrunslices")] == {"get", "list", "watch"}

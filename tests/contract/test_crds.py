@@ -145,6 +145,7 @@ def test_defaults_are_only_where_they_help(name):
     assert (
         found
         == {
+            "taskpools.kubedag.dev.yaml": {"spec.shareWith.scope": "Listed"},
             "dags.kubedag.dev.yaml": {
                 "spec.suspend": False,
                 "spec.schedule.timeZone": "Etc/UTC",

@@ -9,8 +9,8 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from kubedag.api import backfill, common, dag, dagrun, enums, runslice
-from kubedag.core import backfill_rows, logtail, outcomes, rows, slices, states
+from kubedag.api import backfill, common, dag, dagrun, enums, runslice, taskpool
+from kubedag.core import backfill_rows, logtail, outcomes, pool_rows, rows, slices, states
 from support import full_status, structural
 from support.builders import a_finished_status, a_row, an_attempt
 
@@ -31,6 +31,9 @@ PAIRS = [
     (backfill_rows.IntervalRange, backfill.IntervalRange),
     (backfill_rows.BackfillFailure, backfill.BackfillFailure),
     (backfill_rows.BackfillStatus, backfill.BackfillStatus),
+    (pool_rows.SlotHolder, taskpool.SlotHolder),
+    (pool_rows.SlotWaiter, taskpool.SlotWaiter),
+    (pool_rows.PoolStatus, taskpool.TaskPoolStatus),
 ]
 
 
@@ -75,6 +78,7 @@ def test_the_core_uses_the_words_of_the_api(words, enum):
         (full_status.of_a_run(), "dagruns", dagrun.DAGRunStatus),
         (full_status.of_a_dag(), "dags", dag.DAGStatus),
         (full_status.of_a_backfill(), "backfills", backfill.BackfillStatus),
+        (full_status.of_a_pool(), "taskpools", taskpool.TaskPoolStatus),
         (rows.RunStatus(), "dagruns", dagrun.DAGRunStatus),
         (rows.DAGStatus(), "dags", dag.DAGStatus),
         (
@@ -83,7 +87,15 @@ def test_the_core_uses_the_words_of_the_api(words, enum):
             dagrun.DAGRunStatus,
         ),
     ],
-    ids=["full run", "full DAG", "full Backfill", "new run", "new DAG", "finished run"],
+    ids=[
+        "full run",
+        "full DAG",
+        "full Backfill",
+        "full TaskPool",
+        "new run",
+        "new DAG",
+        "finished run",
+    ],
 )
 def test_the_api_takes_a_status_whole(status, plural, model):
     written = full_status.stored(status)

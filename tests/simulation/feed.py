@@ -16,7 +16,9 @@ if TYPE_CHECKING:
     from simulation.network import Connection
 
 Feed = "Callable[[str, str | None, Mapping[str, Any]], None]"
-PLURALS = {kind.plural: kind.kind for kind in (group.DAG, group.DAG_RUN, group.BACKFILL)}
+PLURALS = {
+    kind.plural: kind.kind for kind in (group.DAG, group.DAG_RUN, group.BACKFILL, group.TASK_POOL)
+}
 
 
 class CustomResourceFeed:

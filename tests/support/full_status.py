@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from kubedag.core import backfill_rows, rows
+from kubedag.core import backfill_rows, pool_rows, rows
 from support.builders import stamp
 
 
@@ -63,8 +63,18 @@ def of_a_backfill() -> backfill_rows.BackfillStatus:
     )  # fmt: skip
 
 
+def of_a_pool() -> pool_rows.PoolStatus:
+    """The same of a TaskPool."""
+    holder = full(pool_rows.SlotHolder, namespace="ns", pod_name="pod", run_name="run")
+    waiter = full(pool_rows.SlotWaiter, namespace="ns", run_name="run", wait_time=stamp(1))
+    condition = full(rows.Condition, status="True", last_transition_time=stamp(1))
+    return full(
+        pool_rows.PoolStatus, conditions=(condition,), holders=(holder,), waiters=(waiter,)
+    )
+
+
 def stored(
-    status: rows.RunStatus | rows.DAGStatus | backfill_rows.BackfillStatus,
+    status: rows.RunStatus | rows.DAGStatus | backfill_rows.BackfillStatus | pool_rows.PoolStatus,
 ) -> dict[str, Any]:
     """As the API has it."""
     return msgspec.json.decode(msgspec.json.encode(status))

@@ -69,13 +69,13 @@ app.kubernetes.io/component: operator
 {{- /* What the operator may do with pipelines: in the whole cluster, or in each namespace. */ -}}
 {{- define "kubedag.rules" -}}
 - apiGroups: [kubedag.dev]
-  resources: [dags, backfills]
+  resources: [dags, backfills, taskpools]
   verbs: [get, list, watch]
 - apiGroups: [kubedag.dev]
   resources: [dagruns]
   verbs: [get, list, watch, create, patch, delete]
 - apiGroups: [kubedag.dev]
-  resources: [dags/status, dagruns/status, backfills/status]
+  resources: [dags/status, dagruns/status, backfills/status, taskpools/status]
   verbs: [update, patch]
 - apiGroups: [kubedag.dev]
   resources: [dagrunslices]

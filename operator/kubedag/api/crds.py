@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import yaml
 
-from kubedag.api import backfill, dag, dagrun, group, runslice, schema
+from kubedag.api import backfill, dag, dagrun, group, runslice, schema, taskpool
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -105,6 +105,14 @@ BACKFILL_COLUMNS: Final = (
     ),
 )
 
+POOL_COLUMNS: Final = (
+    Column("Slots", ".spec.slots", "How many slots there are.", "integer"),
+    Column("Used", ".status.used", "How many are taken.", "integer"),
+    Column("Waiting", ".status.waiting", "Tasks that wait for slots.", "integer"),
+    _AGE,
+    Column("Description", ".spec.description", "What the slots stand for.", priority=WIDE),
+)
+
 SLICE_COLUMNS: Final = (
     Column("Run", ".runName", "The DAGRun that the tasks are of."),
     Column("First", ".firstTask", "The place of the first task in the DAG, from 0.", "integer"),
@@ -158,6 +166,7 @@ def all_manifests() -> Mapping[str, dict[str, Any]]:
         manifest(group.DAG, dag.DAG, DAG_COLUMNS),
         manifest(group.DAG_RUN, dagrun.DAGRun, DAG_RUN_COLUMNS, (".spec.dagName",)),
         manifest(group.BACKFILL, backfill.Backfill, BACKFILL_COLUMNS, (".spec.dagName",)),
+        manifest(group.TASK_POOL, taskpool.TaskPool, POOL_COLUMNS),
         manifest(group.DAG_RUN_SLICE, runslice.DAGRunSlice, SLICE_COLUMNS),
     )
     return {f"{crd['metadata']['name']}.yaml": crd for crd in found}

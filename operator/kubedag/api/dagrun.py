@@ -212,7 +212,8 @@ class TaskStatus(Status):
     next_attempt_time: Time | None = None
     """nextAttemptTime is when a task that awaits its retry is tried again."""
     wait_time: Time | None = None
-    """waitTime is since when the API server has refused the Pod, for what the reason says."""
+    """waitTime is since when the task has waited for what the reason says: for the API server to take
+    its Pod, or for a limit that it shares with others."""
     earlier_attempts: Amount | None = None
     """earlierAttempts is the number of the last attempt before the run ran again; retry.limit and
     retry.infraLimit are for those after it."""

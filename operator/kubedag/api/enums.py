@@ -137,6 +137,13 @@ class AvoidNodes(StrEnum):
     REQUIRE = "Require"
 
 
+class SharedBy(StrEnum):
+    """Which other namespaces a TaskPool is for."""
+
+    LISTED = "Listed"
+    ALL = "All"
+
+
 class ImagePullPolicy(StrEnum):
     """The kubelet's choice of when to pull an image."""
 

@@ -23,6 +23,9 @@ LABEL_RUN_TYPE: Final = "kubedag.dev/run-type"
 LABEL_LOGICAL_TIME: Final = "kubedag.dev/logical-time"
 LABEL_BACKFILL: Final = "kubedag.dev/backfill"
 LABEL_BACKFILL_UID: Final = "kubedag.dev/backfill-uid"
+LABEL_POOL: Final = "kubedag.dev/pool"
+LABEL_POOL_NAMESPACE: Final = "kubedag.dev/pool-namespace"
+LABEL_POOL_SLOTS: Final = "kubedag.dev/pool-slots"
 ANNOTATION_LOGICAL_TIME: Final = "kubedag.dev/logical-time"
 ANNOTATION_INTERVAL_START: Final = "kubedag.dev/data-interval-start"
 ANNOTATION_INTERVAL_END: Final = "kubedag.dev/data-interval-end"
@@ -168,6 +171,12 @@ def rerun_number(pod: Pod) -> int:
     """How often its run had run again when it was made, from its label; 0 if that is missing."""
     text = pod.label(LABEL_RERUN)
     return int(text) if text.isascii() and text.isdigit() and len(text) < 8 else 0
+
+
+def pool_slots(pod: Pod) -> int:
+    """How many slots of its pool it takes, from its label; 1 if somebody broke the label."""
+    text = pod.label(LABEL_POOL_SLOTS)
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 7 else 1
 
 
 def is_of(pod: Pod, run_uid: str) -> bool:

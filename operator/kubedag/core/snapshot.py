@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from collections.abc import Set as AbstractSet
 
+    from kubedag.core import limits, pods, rows
     from kubedag.core import plan as plans
-    from kubedag.core import pods, rows
 
 
 class RerunRequest(NamedTuple):
@@ -201,6 +201,8 @@ class RunSnapshot:
     """How large a slice of the rows may be, once the API has refused the status as too large."""
     peers: Sequence[Peer] = ()
     """Filled in only where limits between runs are asked for."""
+    limits: limits.View | None = None
+    """Of the limits that its tasks share with those of other runs; None if there are none."""
 
     @property
     def known_plan(self) -> plans.Plan | None:

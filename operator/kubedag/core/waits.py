@@ -27,13 +27,13 @@ class Grace(NamedTuple):
 GRACES: Final = {"WaitingForServiceAccount": Grace(120, reasons.SERVICE_ACCOUNT_NOT_FOUND)}
 """What the same sync may create a moment later, and what nothing but a person creates after that."""
 
-_SAYS_NOTHING: Final = frozenset({"APIUnreachable", "APIOverloaded", "APIRefused", "Conflict"})
+SAYS_NOTHING: Final = frozenset({"APIUnreachable", "APIOverloaded", "APIRefused", "Conflict"})
 """The API did not come to look at the Pod, so what was wrong with it may still be."""
 
 
 def told(row: rows.TaskRow, refusal: snapshot.Refusal) -> tuple[str, str, str]:
     """The reason, the message and the time since which a refused task waits for the API."""
-    if row.wait_time is not None and row.reason in GRACES and refusal.reason in _SAYS_NOTHING:
+    if row.wait_time is not None and row.reason in GRACES and refusal.reason in SAYS_NOTHING:
         return row.reason, row.message, row.wait_time
     known = row.wait_time if row.reason == refusal.reason else None
     since = known or refusal.time

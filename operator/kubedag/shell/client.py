@@ -55,6 +55,7 @@ CONTROLLER_REVISIONS: Final = Resource("apps", "v1", "controllerrevisions")
 DAGS: Final = Resource("kubedag.dev", "v1alpha1", "dags")
 DAG_RUNS: Final = Resource("kubedag.dev", "v1alpha1", "dagruns")
 BACKFILLS: Final = Resource("kubedag.dev", "v1alpha1", "backfills")
+TASK_POOLS: Final = Resource("kubedag.dev", "v1alpha1", "taskpools")
 DAG_RUN_SLICES: Final = Resource("kubedag.dev", "v1alpha1", "dagrunslices")
 
 

@@ -14,7 +14,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from kubedag.api import group
-from kubedag.core import pods
+from kubedag.core import limits, pods
 from kubedag.shell import client, definitions
 from kubedag.shell.act import RunActor
 from kubedag.shell.act_backfill import BackfillActor
@@ -56,6 +56,7 @@ class Engine:
         window_seconds: float = 0.5,
         resync_seconds: float = RESYNC_SECONDS,
         chance: random.Random | None = None,
+        bounds: limits.Bounds = limits.UNBOUNDED,
         cpu_seconds: Callable[[], float] = time.thread_time,
     ) -> None:
         self._api = api
@@ -65,19 +66,9 @@ class Engine:
         self._resync_seconds = resync_seconds
         self.queue: KeyedQueue[Key] = KeyedQueue()
         self._pace = Pace(self.queue)
-        self.store = Store(self._pace.wake)
+        self.store = Store(self._pace.wake, bounds)
         self.tasks = Tasks()
-        self.pods: Informers[pods.Pod] = Informers(
-            api, client.PODS, pods.Pod, self.store.pod_changed, self._namespaces, self._chance
-        )
-        self.revisions: Informers[definitions.Revision] = Informers(
-            api,
-            client.CONTROLLER_REVISIONS,
-            definitions.Revision,
-            self.store.revision_changed,
-            self._namespaces,
-            self._chance,
-        )
+        self.pods, self.revisions = _informers(api, self.store, self._namespaces, self._chance)
         wake, tell = self._pace.wake, partial(_tell, recorder)
         self.writer = StatusWriter(
             api, self.store, self.queue, recorder, self.tasks, window_seconds=window_seconds
@@ -151,6 +142,22 @@ class Engine:
                 *(one.relist() for one in self.pods.all.values()),
                 *(one.relist() for one in self.revisions.all.values()),
             )
+
+
+def _informers(
+    api: client.Api, store: Store, namespaces: Sequence[str | None], chance: random.Random
+) -> tuple[Informers[pods.Pod], Informers[definitions.Revision]]:
+    return (
+        Informers(api, client.PODS, pods.Pod, store.pod_changed, namespaces, chance),
+        Informers(
+            api,
+            client.CONTROLLER_REVISIONS,
+            definitions.Revision,
+            store.revision_changed,
+            namespaces,
+            chance,
+        ),
+    )
 
 
 def _tell(recorder: Recorder, entry: RunEntry, note: actions.Note) -> None:

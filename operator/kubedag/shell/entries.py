@@ -16,6 +16,7 @@ from kubedag.core import (
     creations,
     decide_dag,
     history,
+    marks,
     plan,
     reasons_elsewhere,
     rerun,
@@ -109,7 +110,9 @@ class RunEntry:
     @property
     def lacks_rows(self) -> bool:
         """Nothing can be decided until the rows are read; of a finished run nobody needs them."""
-        over = self.status.finished and not self.is_to_rerun
+        changed = self.facts.generation != self.status.observed_generation
+        asks = self.is_to_rerun or (changed and self.wish is not None)
+        over = self.status.finished and not asks
         return self.slices.unread and not (over or self.facts.deleting)
 
     @property
@@ -117,12 +120,21 @@ class RunEntry:
         """It has ended, and is to run again: nothing of that is stored yet."""
         if not self.status.finished or self.facts.deleting:
             return False
-        return rerun.pending(self.facts, self.status) is not None
+        return _is_to_go_on(self.facts, self.status)
+
+    @property
+    def wish(self) -> snapshot.RerunRequest | None:
+        """The wish that it runs again, once it has ended, or the question what would."""
+        if not self.status.finished or self.facts.deleting:
+            return None
+        return rerun.pending(self.facts, self.status)
 
     @property
     def is_beginning(self) -> bool:
         """It runs again by what is about to be stored."""
-        return self.is_to_rerun and not rerun.pending(self.facts, self.newest)
+        if not self.is_to_rerun:
+            return False
+        return not (self.newest.finished and _is_to_go_on(self.facts, self.newest))
 
     @property
     def newest(self) -> rows.RunStatus:
@@ -172,13 +184,19 @@ class RunEntry:
             interval_start=self.facts.interval_start or "",
             interval_end=self.facts.interval_end or "",
             rerun_id=newest.rerun.id if newest.rerun else "",
-            rerun_wanted=self.facts.rerun.id if self.facts.rerun else "",
+            rerun_wanted=rerun.wanted_id(self.facts),
+            marks_wanted=newest.finished and marks.awaits(self.facts, newest),
             backfill_uid=self.facts.backfill_uid,
             message=rows.clip(condition.message, history.MESSAGE_CHARS_MAX)
             if condition and condition.status == rows.FALSE
             else "",
             held=held_by(newest),
         )
+
+
+def _is_to_go_on(facts: snapshot.RunFacts, status: rows.RunStatus) -> bool:
+    """Is a run that has ended so to run again, by a wish or because of marks?"""
+    return rerun.is_wanted(facts, status) or marks.awaits(facts, status)
 
 
 def held_by(status: rows.RunStatus) -> str:

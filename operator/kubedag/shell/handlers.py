@@ -102,6 +102,10 @@ def registry(feed: Feed, login: KopfLogin) -> Any:
     async def backfill_changed(event: Mapping[str, Any], **_: Any) -> None:
         feed(group.BACKFILL.kind, event["type"], event["object"])
 
+    @kopf.on.event(group.GROUP, group.VERSION, group.TASK_POOL.plural, registry=made)  # type: ignore[untyped-decorator]
+    async def pool_changed(event: Mapping[str, Any], **_: Any) -> None:
+        feed(group.TASK_POOL.kind, event["type"], event["object"])
+
     return made
 
 

@@ -17,6 +17,7 @@ import sys
 from typing import TYPE_CHECKING, Final
 
 from kubedag import __version__
+from kubedag.core import limits
 from kubedag.shell import clock, credentials, handlers, health, lease, logs, settings, vitals
 from kubedag.shell.access import CredentialsError
 from kubedag.shell.engine import Engine
@@ -84,6 +85,7 @@ class Operator:
             namespaces=chosen.watch_namespaces,
             window_seconds=chosen.status_window_seconds,
             resync_seconds=chosen.resync_seconds,
+            bounds=limits.Bounds(chosen.max_active_tasks, chosen.max_active_tasks_per_namespace),
         )
         self._registry = handlers.registry(self.engine.feed, KopfLogin(access))
         self.lag = health.LoopLag()

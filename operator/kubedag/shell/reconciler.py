@@ -12,8 +12,8 @@ import logging
 import time
 from typing import TYPE_CHECKING, Final
 
-from kubedag.core import decide_backfill, decide_dag, decide_run, rerun
-from kubedag.shell import backfill_view, entries
+from kubedag.core import decide_backfill, decide_dag, decide_pool, decide_run, rerun
+from kubedag.shell import backfill_view, entries, shared_limits
 from kubedag.shell.queue import KeyedQueue, QueueClosed
 
 if TYPE_CHECKING:
@@ -158,6 +158,11 @@ class Reconciler:
         elif kind == "abandoned":
             self._abandoned(key)
             return
+        elif kind == "pool":
+            self._pool(namespace, name, now)
+            return
+        elif key == shared_limits.ROOM:
+            wake_at = self._store.limits.make_room(now)
         elif kind == "backfill":
             wake_at = self._backfill(namespace, name, now)
         else:
@@ -169,6 +174,7 @@ class Reconciler:
         entry = self._store.runs.get((namespace, name))
         if entry is None:
             self._writer.forget(("run", namespace, name))
+            self._store.limits.holders.look_at_all()
             return None
         if entry.lacks_rows:
             self._writer.slices.load(entry)
@@ -178,6 +184,7 @@ class Reconciler:
         was = entry.newest
         entry.decided = decision.status
         self._run_actor.start(entry, snap, decision.actions)
+        self._store.limits.decided(entry, snap.plan, decision)
         self._writer.run_decided(entry, urgent=decision.urgent)
         if was.finished != decision.status.finished or bool(was.start_time) != bool(
             decision.status.start_time
@@ -224,6 +231,15 @@ class Reconciler:
         self._backfill_actor.start(entry, decision.actions)
         self._writer.overview_decided(entry)
         return decision.wake_at
+
+    def _pool(self, namespace: str, name: str, now: datetime) -> None:
+        limits = self._store.limits
+        entry = limits.pools.entries.get((namespace, name))
+        if entry is None:
+            self._writer.forget(("pool", namespace, name))
+            return
+        entry.decided = decide_pool.decide(limits.pool_snapshot(entry), now).status
+        self._writer.overview_decided(entry)
 
     def _abandoned(self, key: Key) -> None:
         """A run that waits, and whose Backfill is gone."""

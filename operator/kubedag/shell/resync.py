@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from kubedag.shell.backfills import BackfillEntry
     from kubedag.shell.entries import DAGEntry, RunEntry
+    from kubedag.shell.pools import PoolEntry
     from kubedag.shell.store import Name, Store
 
 PAGE_OBJECTS: Final = 200
@@ -37,6 +38,10 @@ async def resync(api: client.Api, store: Store, namespaces: Iterable[str | None]
             store.put_run,
             store.drop_run,
         )
+    for namespace in namespaces:
+        pools = store.limits.pools
+        path = client.TASK_POOLS.path(namespace)
+        await _kind(api, path, namespace, pools.entries, pools.put, pools.drop)
     # After the runs: of each of these the Backfill was there before it.
     for namespace in namespaces:
         found = store.backfills
@@ -49,7 +54,10 @@ async def _kind(
     api: client.Api,
     path: str,
     namespace: str | None,
-    known: Mapping[Name, RunEntry] | Mapping[Name, DAGEntry] | Mapping[Name, BackfillEntry],
+    known: Mapping[Name, RunEntry]
+    | Mapping[Name, DAGEntry]
+    | Mapping[Name, BackfillEntry]
+    | Mapping[Name, PoolEntry],
     put: Callable[[Mapping[str, Any]], None],
     drop: Callable[[str, str], None],
 ) -> None:

@@ -33,6 +33,8 @@ class Settings:
     lease_seconds: float = 15.0
     resync_seconds: float = 300.0
     context: str | None = None
+    max_active_tasks: int | None = None
+    max_active_tasks_per_namespace: int | None = None
 
 
 def from_env(env: Mapping[str, str], hostname: str, process_id: int) -> Settings:
@@ -55,6 +57,8 @@ def from_env(env: Mapping[str, str], hostname: str, process_id: int) -> Settings
         lease_seconds=read.number("KUBEDAG_LEASE_SECONDS", 15.0, 3.0, 300.0),
         resync_seconds=read.number("KUBEDAG_RESYNC_SECONDS", 300.0, 5.0, 86_400.0),
         context=env.get("KUBEDAG_CONTEXT") or None,
+        max_active_tasks=read.limit("KUBEDAG_MAX_ACTIVE_TASKS"),
+        max_active_tasks_per_namespace=read.limit("KUBEDAG_MAX_ACTIVE_TASKS_PER_NAMESPACE"),
     )  # fmt: skip
 
 
@@ -74,6 +78,15 @@ class _Reader:
         if text not in ("true", "false"):
             raise SettingsError(f"{name}: must be true or false, not {text!r}")
         return text == "true"
+
+    def limit(self, name: str) -> int | None:
+        """How many there may be; None if that is not limited."""
+        text = self._env.get(name)
+        if not text:
+            return None
+        if not (text.isascii() and text.isdigit() and len(text) < 7 and int(text)):
+            raise SettingsError(f"{name}: must be a whole number from 1 to 999999, not {text!r}")
+        return int(text)
 
     def number(self, name: str, default: float, least: float, most: float) -> float:
         text = self._env.get(name) or str(default)

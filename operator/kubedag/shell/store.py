@@ -11,8 +11,8 @@ import logging
 from typing import TYPE_CHECKING, Any, Final
 
 from kubedag.api import group
-from kubedag.core import creations, decide_dag, plan, pods, rows, slices, snapshot
-from kubedag.shell import definitions, pod_index, wire
+from kubedag.core import creations, decide_dag, limits, pods, rows, slices, snapshot
+from kubedag.shell import definitions, pod_index, run_view, shared_limits, wire
 from kubedag.shell.backfills import Backfills
 from kubedag.shell.departed import Departed
 from kubedag.shell.entries import DAGEntry, RunEntry, Taker
@@ -31,7 +31,9 @@ Name = tuple[str, str]
 class Store:
     """Everything known, by namespace and name; `wake` is called with the keys that are affected."""
 
-    def __init__(self, wake: Callable[[Key], None]) -> None:
+    def __init__(
+        self, wake: Callable[[Key], None], bounds: limits.Bounds = limits.UNBOUNDED
+    ) -> None:
         self._wake = wake
         self.runs: dict[Name, RunEntry] = {}
         self.dags: dict[Name, DAGEntry] = {}
@@ -42,12 +44,14 @@ class Store:
         self._siblings: dict[Name, Siblings] = {}
         self._run_of_uid: dict[str, Name] = {}
         self._departed = Departed()
-        self._restrictions = Restrictions()
+        self.restrictions = Restrictions()
         self.backfills = Backfills(wake, self._backfill_gone)
+        self.limits = shared_limits.SharedLimits(wake, self.runs, bounds)
         self.takers: Final[Mapping[str, Taker]] = {
             group.DAG_RUN.kind: Taker(self.put_run, self.drop_run),
             group.DAG.kind: Taker(self.put_dag, self.drop_dag),
             group.BACKFILL.kind: Taker(self.backfills.put, self.backfills.drop),
+            group.TASK_POOL.kind: Taker(self.limits.pools.put, self.limits.pools.drop),
         }
 
     # --- Custom resources --------------------------------------------------------------------
@@ -101,6 +105,7 @@ class Store:
         del self.runs[(namespace, name)]
         self._run_of_uid.pop(known.facts.uid, None)
         self._departed.note(known.facts.uid, known.resource_version)
+        self.limits.forget(known.facts.uid)
         for pod in self.pods.held(known.facts.uid):
             self._claim(pod, None)
         self.pods.forget_run(known.facts.uid)
@@ -170,6 +175,7 @@ class Store:
             self._misplace(old, run_uid)
         name = self._run_of_uid.get(run_uid)
         entry = self.runs[name] if name is not None else None
+        self.limits.pod_changed(new, entry)
         self._claim(new, entry)
         if not run_uid:
             return  # somebody copied our labels, or changed them; a run that misses it will ask
@@ -274,6 +280,7 @@ class Store:
         for name in self.unclaimed:
             self._wake(("pod", *name))
         self.backfills.wake_all()
+        self.limits.pools.wake_all()
         for run in self.runs.values():
             self.wake_if_abandoned(run)
 
@@ -314,8 +321,8 @@ class Store:
             plan_of_run = None
         if plan_of_run is not None:
             self.pods.mask(facts.uid, plan_of_run.masks)
-            plan_of_run = self._restrictions.of(facts, revision, plan_of_run)
-        newest = self._newest(entry, dag)
+            plan_of_run = self.restrictions.of(facts, revision, plan_of_run)
+        newest = run_view.newest(self, entry, dag)
         return snapshot.RunSnapshot(
             run=facts,
             status=slices.aligned(entry.status, plan_of_run),
@@ -335,34 +342,9 @@ class Store:
             warnings=entry.warnings,
             refusals=entry.refusals,
             slice_bytes_max=entry.slices.bytes_max,
-            peers=self._peers(entry, newest.plan if newest is not None else plan_of_run),
+            peers=run_view.peers(self, entry, newest.plan if newest is not None else plan_of_run),
+            limits=self.limits.view(entry, plan_of_run, current),
         )
-
-    def _newest(self, entry: RunEntry, dag: DAGEntry | None) -> snapshot.Source | None:
-        """What a run would go by that is to run again by the DAG as it is."""
-        facts, current = entry.facts, dag.plan() if dag is not None else None
-        wish = facts.rerun if entry.is_to_rerun else None
-        if wish is None or wish.revision != "Newest" or dag is None or current is None:
-            return None
-        assert dag.definition is not None
-        revision = dag.definition.revision
-        generation = self.revisions.generation(facts.namespace, facts.dag_name, revision)
-        return snapshot.Source(
-            self._restrictions.of(facts, revision, current), revision, generation
-        )
-
-    def _peers(self, entry: RunEntry, known: plan.Plan | None) -> tuple[snapshot.Peer, ...]:
-        """Only a run that has not started, or that can be replaced, asks for them."""
-        reruns = entry.is_to_rerun
-        if known is None or (entry.status.finished and not reruns):
-            return ()
-        if entry.newest.start_time and not reruns and str(known.concurrency_policy) != "Replace":
-            return ()
-        facts = entry.facts
-        dag = self.dags.get((facts.namespace, facts.dag_name))
-        suspended = dag is not None and dag.definition is not None and dag.definition.suspend
-        siblings = self._siblings[(facts.namespace, facts.dag_name)]
-        return tuple(siblings.peers(entry, known, dag_suspended=suspended))
 
     def dag_snapshot(self, entry: DAGEntry) -> decide_dag.DAGSnapshot:
         """A DAG, its runs and its revisions."""

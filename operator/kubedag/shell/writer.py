@@ -16,11 +16,12 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 import msgspec
 
 from kubedag.api import group
-from kubedag.core import backfill_rows, notes, notes_backfill, rows, slices
+from kubedag.core import backfill_rows, notes, notes_backfill, pool_rows, rows, slices
 from kubedag.shell import client, nesting, wire
 from kubedag.shell.backfills import BackfillEntry
 from kubedag.shell.entries import DAGEntry, RunEntry, held_by
 from kubedag.shell.errors import ApiError, ClusterError
+from kubedag.shell.pools import PoolEntry
 from kubedag.shell.slices import Slices
 
 if TYPE_CHECKING:
@@ -45,11 +46,18 @@ PAUSE_SECONDS_MAX: Final = 30.0
 _DOUBLINGS_MAX: Final = 16
 
 
-Entry: TypeAlias = RunEntry | DAGEntry | BackfillEntry
+Overview: TypeAlias = DAGEntry | BackfillEntry | PoolEntry
+Entry: TypeAlias = RunEntry | Overview
 _KINDS: Final = {
     "run": group.DAG_RUN.kind,
     "dag": group.DAG.kind,
     "backfill": group.BACKFILL.kind,
+    "pool": group.TASK_POOL.kind,
+}
+_RESOURCES: Final = {
+    "dag": client.DAGS,
+    "backfill": client.BACKFILLS,
+    "pool": client.TASK_POOLS,
 }
 """By the first word of a key."""
 _TURNS: Final = frozenset({rows.READY, rows.SUCCEEDED_CONDITION, rows.FINISHED})
@@ -118,7 +126,7 @@ class StatusWriter:
         window = max(self._window_seconds, rows_seconds, runs_seconds)
         return min(window, WINDOW_SECONDS_MAX)
 
-    def _overview_window_seconds(self, entry: DAGEntry | BackfillEntry) -> float:
+    def _overview_window_seconds(self, entry: Overview) -> float:
         spread = 0.5 + zlib.crc32(entry.uid.encode()) / 2**32
         others_seconds = len(self._waiting) / RUNS_PER_SECOND * spread
         return min(
@@ -129,7 +137,7 @@ class StatusWriter:
         """A run or a DAG is gone, and its status with it."""
         self._waiting.discard(key)
 
-    def overview_decided(self, entry: DAGEntry | BackfillEntry) -> None:
+    def overview_decided(self, entry: Overview) -> None:
         """A DAG or a Backfill has a newest status; what others wait for goes out at once."""
         if entry.writing or entry.decided is None or entry.decided == entry.status:
             self._waiting.discard(entry.key)
@@ -161,6 +169,7 @@ class StatusWriter:
             version = await self._put(path, group.DAG_RUN.kind, entry, facts.uid, said, seen)
             if version is None:
                 return
+            waited = entry.is_to_rerun
             if not wire.older(version, entry.resource_version):
                 entry.resource_version, entry.status = version, status
             entry.untold = None
@@ -171,7 +180,8 @@ class StatusWriter:
                     group.DAG_RUN.kind, facts.namespace, facts.name, facts.uid, note
                 )
             self.slices.retire(entry, old, status)
-            if status.finished != old.finished or status.rerun != old.rerun:
+            turned = (status.finished, status.succeeded) != (old.finished, old.succeeded)
+            if turned or status.rerun != old.rerun or waited != entry.is_to_rerun:
                 entry.logs.clear()
                 entry.refusals.clear()
                 entry.gone.clear()
@@ -188,12 +198,11 @@ class StatusWriter:
                 entry.take_slices()
             entry.writing, entry.sending = False, None
 
-    async def _write_overview(self, entry: DAGEntry | BackfillEntry, seen: str) -> None:
+    async def _write_overview(self, entry: Overview, seen: str) -> None:
         status, old, uid = entry.decided, entry.status, entry.uid
         kind, namespace, name = entry.key
         assert status is not None
-        resource = client.DAGS if isinstance(entry, DAGEntry) else client.BACKFILLS
-        path = resource.path(namespace, name, "status")
+        path = _RESOURCES[kind].path(namespace, name, "status")
         try:
             version = await self._put(path, _KINDS[kind], entry, uid, status, seen)
             if version is None or entry.uid != uid:
@@ -207,13 +216,17 @@ class StatusWriter:
             entry.writing = False
 
     def _take_in(
-        self, entry: DAGEntry | BackfillEntry, version: str, old: rows.Record, status: rows.Record
+        self, entry: Overview, version: str, old: rows.Record, status: rows.Record
     ) -> tuple[actions.Note, ...]:
         """It is stored: have those look again who wait for that, and say what is to be told.
 
         A watch may have brought it before the answer did, so `old` is from before the write.
         """
         entry.resource_version = version
+        if isinstance(entry, PoolEntry):
+            assert isinstance(status, pool_rows.PoolStatus)
+            entry.status = status
+            return ()
         if isinstance(entry, BackfillEntry):
             assert isinstance(old, backfill_rows.BackfillStatus)
             assert isinstance(status, backfill_rows.BackfillStatus)

@@ -23,6 +23,7 @@ PODS = "/api/v1/pods"
 DAGS = "/apis/kubedag.dev/v1alpha1/dags"
 RUNS = "/apis/kubedag.dev/v1alpha1/dagruns"
 BACKFILLS = "/apis/kubedag.dev/v1alpha1/backfills"
+POOLS = "/apis/kubedag.dev/v1alpha1/taskpools"
 
 
 class Cluster(AnsweringApi):
@@ -78,7 +79,7 @@ def test_a_term_begins_with_the_truth_and_revisions_come_before_pods():
         await engine.begin_term()
 
     with_engine(api, story)
-    assert [call.path for call in api.calls] == [REVISIONS, PODS, DAGS, RUNS, BACKFILLS]
+    assert [call.path for call in api.calls] == [REVISIONS, PODS, DAGS, RUNS, POOLS, BACKFILLS]
 
 
 def test_what_is_found_at_the_beginning_of_a_term_is_acted_on():
@@ -130,7 +131,7 @@ def test_everything_is_listed_again_from_time_to_time():
         await lead(engine)
         api.calls.clear()
         await asyncio.sleep(30)
-        assert 4 <= len(api.calls) / 5 <= 6  # 6 s apart, a fifth more or less
+        assert 4 <= len(api.calls) / 6 <= 6  # 6 s apart, a fifth more or less
         del engine
 
     with_engine(api, story, resync_seconds=6)
@@ -140,6 +141,7 @@ def test_everything_is_listed_again_from_time_to_time():
         DAGS,
         RUNS,
         BACKFILLS,
+        POOLS,
     }
 
 

@@ -1,0 +1,124 @@
+"""What a step of one run has to do with the limits that it shares with other runs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+
+from kubedag.core import limits, reasons_limits
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from kubedag.core import reasons, rows
+    from kubedag.core.step import Step
+
+
+class Sharing:
+    """Asks for the tasks of a run, in the order of all who wait, and notes those that have to."""
+
+    __slots__ = ("_gate", "_ones", "_step")
+
+    def __init__(self, step: Step, view: limits.View) -> None:
+        self._step = step
+        self._gate = limits.Gate(view, step.snap.run.uid, step.now)
+        self._ones = {index: _waiter(step, index, view) for index in step.ready}
+
+    def in_order(self) -> list[int]:
+        """The tasks that are ready, in the order in which they may be asked for."""
+        return sorted(self._ones, key=lambda index: self._ones[index].order)
+
+    def is_bound(self, index: int) -> bool:
+        """Does the task keep to any limit that other runs keep to as well?"""
+        return bool(self._ones[index].wants)
+
+    def hindrance(self, index: int) -> tuple[str, str, str] | None:
+        """The reason, the message and the time since which a task waits; None if it may start."""
+        one = self._ones[index]
+        found = self._gate.ask(one)
+        if found is None:
+            return None
+        self.promise(index)
+        obstacle, before = found
+        return obstacle.reason.name, told(obstacle, before), one.since
+
+    def promise(self, index: int) -> None:
+        """A task is to be reckoned with although it does not start now."""
+        if self.is_bound(index):
+            self._step.waiters.append(self._ones[index])
+
+
+def of(step: Step) -> Sharing | None:
+    """None if none of the run's tasks shares a limit with other runs."""
+    view = step.snap.limits
+    return Sharing(step, view) if view is not None and step.ready else None
+
+
+def is_waiting(row: rows.TaskRow) -> bool:
+    """Does a task wait for nothing but a limit that runs share?"""
+    return row.reason in reasons_limits.WAITS
+
+
+def let_go(row: rows.TaskRow) -> rows.TaskRow:
+    """The row of a task that starts: it waits for nothing any more."""
+    if not is_waiting(row):
+        return row
+    return msgspec.structs.replace(row, reason="CreatingPod", message="", wait_time=None)
+
+
+def _waiter(step: Step, index: int, view: limits.View) -> limits.Waiter:
+    row, plan = step.tasks[index], step.plan
+    since = view.since.get(row.name)
+    if since is None:
+        since = row.wait_time if is_waiting(row) and row.wait_time else step.stamp
+    return limits.waiter(plan.tasks[index], plan, step.snap.run, since, view)
+
+
+def told(obstacle: limits.Obstacle, before: int) -> str:
+    """What is in the way, in words for people."""
+    want, kind = obstacle.want, obstacle.want.key[0]
+    if obstacle.reason in _OF_POOLS:
+        return _OF_POOLS[obstacle.reason](obstacle)
+    if kind == limits.POOL:
+        slots = "a slot" if want.slots == 1 else f"{want.slots} slots"
+        said = f"waits for {slots} of the TaskPool {_pool(want)}, which has {obstacle.size}"
+    else:
+        said = f"waits for one of {obstacle.size} {_PODS_OF[kind]} to end"
+    return f"{said}; {_place(before)}"
+
+
+def _place(before: int) -> str:
+    if before > limits.PLACES_TOLD_MAX:
+        return f"more than {limits.PLACES_TOLD_MAX} are before it"
+    if before == 0:
+        return "it is next"
+    return f"{before} is before it" if before == 1 else f"{before} are before it"
+
+
+def _pool(want: limits.Want) -> str:
+    namespace, name = want.key[1:]
+    return f"{namespace}/{name}"
+
+
+def _too_small(obstacle: limits.Obstacle) -> str:
+    has, want = obstacle.size, obstacle.want
+    return f"pool.slots: takes {want.slots} slots of the TaskPool {_pool(want)}, which has {has}"
+
+
+_OF_POOLS: Final[Mapping[reasons.Reason, Callable[[limits.Obstacle], str]]] = {
+    reasons_limits.POOL_NOT_FOUND: lambda one: (
+        f"pool: must name a TaskPool; there is no {_pool(one.want)}"
+    ),
+    reasons_limits.POOL_NOT_SHARED: lambda one: (
+        f"pool: the TaskPool {_pool(one.want)} does not permit this namespace in shareWith"
+    ),
+    reasons_limits.POOL_TOO_SMALL: _too_small,
+}
+
+_PODS_OF: Final = {
+    limits.TASK: "Pods of this task, of all runs of the DAG,",
+    limits.DAG: "Pods of all runs of the DAG",
+    limits.NAMESPACE: "Pods of tasks in the namespace",
+    limits.OPERATOR: "Pods of tasks in all namespaces",
+}

@@ -1,0 +1,195 @@
+"""What is taken of each limit that runs share: by Pods that may be alive, and by creations under way.
+
+It follows from the Pods that were last seen and from what we have asked for, so a restart, or a
+doubled event, leaves nothing behind. A Pod is counted by its name, however it came to be known.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
+
+from kubedag.core import limits, pods, waits
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from kubedag.shell.entries import RunEntry
+
+Name = tuple[str, str]
+
+
+class Holding(NamedTuple):
+    """What one Pod takes, and what it is of."""
+
+    run: str
+    task: str
+    takes: tuple[tuple[limits.LimitKey, int], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Doubt:
+    """A Pod that nobody sees, and that may be there all the same."""
+
+    entry: RunEntry
+    task: str
+    attempt: int
+    uid: str = ""
+    """Of one that was seen before."""
+
+    def stands(self, pod: str, runs: Mapping[Name, RunEntry]) -> bool:
+        """May it still be there?"""
+        entry = self.entry
+        if entry.creating.get(self.task) == pod:
+            return True
+        if runs.get((entry.facts.namespace, entry.facts.name)) is not entry:
+            return False
+        if entry.status.finished:
+            return False
+        if self.uid:
+            return self.uid not in entry.gone
+        refusal = entry.refusals.get(self.task)
+        return (
+            refusal is not None
+            and refusal.transient
+            and refusal.attempt == self.attempt
+            and refusal.reason in waits.SAYS_NOTHING
+        )
+
+
+def holding(
+    namespace: str, dag: str, run: str, task: str, pool: tuple[str, str, int] | None
+) -> Holding:
+    """What a Pod of that task takes."""
+    takes: tuple[tuple[limits.LimitKey, int], ...] = (
+        ((limits.OPERATOR,), 1),
+        ((limits.NAMESPACE, namespace), 1),
+        ((limits.DAG, namespace, dag), 1),
+        ((limits.TASK, namespace, dag, task), 1),
+    )
+    if pool is not None:
+        home, name, slots = pool
+        takes += (((limits.POOL, home, name), slots),)
+    return Holding(run, task, takes)
+
+
+def of_pod(pod: pods.Pod) -> Holding:
+    """What a Pod takes, by its labels."""
+    namespace, pool = pod.metadata.namespace, None
+    if name := pod.label(pods.LABEL_POOL):
+        home = pod.label(pods.LABEL_POOL_NAMESPACE) or namespace
+        pool = (home, name, pods.pool_slots(pod))
+    dag, run, task = map(pod.label, (pods.LABEL_DAG, pods.LABEL_RUN, pods.LABEL_TASK))
+    return holding(namespace, dag, run, task, pool)
+
+
+class Holders:
+    """Of all limits; `freed` is called with what a Pod has given back, `told` with a pool's key."""
+
+    def __init__(
+        self,
+        runs: Mapping[Name, RunEntry],
+        freed: Callable[[Holding], None],
+        told: Callable[[limits.LimitKey], None],
+    ) -> None:
+        self._runs = runs
+        self._freed = freed
+        self._told = told
+        self._of: dict[Name, Holding] = {}
+        self._used: dict[limits.LimitKey, int] = {}
+        self._pods: dict[limits.LimitKey, set[Name]] = {}
+        """Of pools only: nobody asks who has the places of the others."""
+        self._doubts: dict[str, dict[Name, Doubt]] = {}
+        """By the run's UID."""
+
+    def used(self, key: limits.LimitKey) -> int:
+        """How much of a limit is taken."""
+        return self._used.get(key, 0)
+
+    def of_pool(self, namespace: str, name: str) -> list[tuple[Name, Holding, int]]:
+        """The Pods that take slots of a pool, and how many."""
+        key = (limits.POOL, namespace, name)
+        return [
+            (pod, self._of[pod], dict(self._of[pod].takes)[key]) for pod in self._pods.get(key, ())
+        ]
+
+    def pod_changed(self, pod: pods.Pod, entry: RunEntry | None) -> None:
+        """A Pod was seen, changed or went."""
+        name = (pod.metadata.namespace, pod.metadata.name)
+        if not pods.has_ended(pod):
+            self._settle(name, entry)
+            self._hold(name, of_pod(pod))
+        elif name not in self._of:
+            return
+        elif pod.gone and pod.status.phase not in pods.TERMINAL_PHASES and entry is not None:
+            # Gone is only what the API, asked by name, says is gone (`core.vanished`).
+            task, attempt = pod.label(pods.LABEL_TASK), pods.attempt_number(pod)
+            self._doubt(name, Doubt(entry, task, attempt, pod.metadata.uid))
+        else:
+            self._settle(name, entry)
+            self._release(name)
+
+    def creating(self, entry: RunEntry, pod: str, attempt: int, found: Holding) -> None:
+        """A Pod is being created."""
+        name = (entry.facts.namespace, pod)
+        if name not in self._of:
+            self._hold(name, found)
+            self._doubt(name, Doubt(entry, found.task, attempt))
+
+    def look_again(self, run_uid: str) -> None:
+        """What was in doubt of a run may be known by now."""
+        doubts = self._doubts.get(run_uid)
+        if not doubts:
+            return
+        for name, doubt in tuple(doubts.items()):
+            if not doubt.stands(name[1], self._runs):
+                del doubts[name]
+                self._release(name)
+        if not doubts:
+            del self._doubts[run_uid]
+
+    def look_at_all(self) -> None:
+        """As for each run, also for those that are gone."""
+        for run_uid in tuple(self._doubts):
+            self.look_again(run_uid)
+
+    def _doubt(self, name: Name, doubt: Doubt) -> None:
+        uid = doubt.entry.facts.uid
+        self._doubts.setdefault(uid, {})[name] = doubt
+        if doubt.uid:
+            self.look_again(uid)
+
+    def _settle(self, name: Name, entry: RunEntry | None) -> None:
+        if entry is None:
+            for doubts in self._doubts.values():
+                doubts.pop(name, None)
+        elif doubts_of_run := self._doubts.get(entry.facts.uid):
+            doubts_of_run.pop(name, None)
+
+    def _hold(self, name: Name, found: Holding) -> None:
+        if self._of.get(name) == found:
+            return
+        self._release(name)
+        self._of[name] = found
+        for key, slots in found.takes:
+            self._used[key] = self._used.get(key, 0) + slots
+            if key[0] == limits.POOL:
+                self._pods.setdefault(key, set()).add(name)
+                self._told(key)
+
+    def _release(self, name: Name) -> None:
+        found = self._of.pop(name, None)
+        if found is None:
+            return
+        for key, slots in found.takes:
+            left = self._used[key] - slots
+            if left:
+                self._used[key] = left
+            else:
+                del self._used[key]
+            if key[0] == limits.POOL:
+                self._pods[key].discard(name)
+                if not self._pods[key]:
+                    del self._pods[key]
+                self._told(key)
+        self._freed(found)

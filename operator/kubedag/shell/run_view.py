@@ -1,0 +1,38 @@
+"""What a decision about a run is made from beside the run itself: its DAG as it is, and its siblings."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from kubedag.core import snapshot
+
+if TYPE_CHECKING:
+    from kubedag.core import plan
+    from kubedag.shell.entries import DAGEntry, RunEntry
+    from kubedag.shell.store import Store
+
+
+def newest(store: Store, entry: RunEntry, dag: DAGEntry | None) -> snapshot.Source | None:
+    """What a run would go by that is to run again by the DAG as it is."""
+    facts, current = entry.facts, dag.plan() if dag is not None else None
+    wish = entry.wish
+    if wish is None or wish.revision != "Newest" or dag is None or current is None:
+        return None
+    assert dag.definition is not None
+    revision = dag.definition.revision
+    generation = store.revisions.generation(facts.namespace, facts.dag_name, revision)
+    return snapshot.Source(store.restrictions.of(facts, revision, current), revision, generation)
+
+
+def peers(store: Store, entry: RunEntry, known: plan.Plan | None) -> tuple[snapshot.Peer, ...]:
+    """Only a run that has not started, or that can be replaced, asks for them."""
+    reruns = entry.is_to_rerun
+    if known is None or (entry.status.finished and not reruns):
+        return ()
+    if entry.newest.start_time and not reruns and str(known.concurrency_policy) != "Replace":
+        return ()
+    facts = entry.facts
+    dag = store.dags.get((facts.namespace, facts.dag_name))
+    suspended = dag is not None and dag.definition is not None and dag.definition.suspend
+    siblings = store.siblings(facts.namespace, facts.dag_name)
+    return tuple(siblings.peers(entry, known, dag_suspended=suspended))
