@@ -10,7 +10,7 @@ from integration.test_engine_on_a_real_api_server import Namespace, chain, event
 from kubedag.shell import errors
 from support import operators, real_loop
 from support.kinds import install, until
-from support.objects import a_run, a_task
+from support.objects import a_dag, a_run, a_task
 
 pytestmark = pytest.mark.integration
 
@@ -21,6 +21,11 @@ class User(Namespace):
     def ask(self, run="run", **wish):
         """`kubectl patch dagrun --type merge`; without a wish it is withdrawn."""
         self.client.patch(self.path("dagruns", run), {"spec": {"rerun": wish or None}})
+
+    def mark(self, task, state, **fields):
+        """As people do; the whole list, since it is a merge patch."""
+        marks = [{"task": task, "state": state, **fields}]
+        self.client.patch(self.path("dagruns", "run"), {"spec": {"marks": marks}})
 
     def attempt(self, task, number):
         """The Pod of an attempt once it is there."""
@@ -148,6 +153,74 @@ def test_a_wish_that_the_api_server_cannot_take_is_refused(user):
     for wish in ({"id": "1", "scope": "Tasks"}, {"id": "1", "tasks": ["a"]}, {"scope": "All"}):
         with pytest.raises(ApiError, match="rerun"):
             user.ask(**wish)
+
+
+# --- Marks -----------------------------------------------------------------------------------
+
+#  a1…a5 ── middle ── c1…c4 ── last      aside
+FIRST = [f"a{number}" for number in range(1, 6)]
+NEXT = [f"c{number}" for number in range(1, 5)]
+TWELVE = [
+    *map(a_task, FIRST),
+    a_task("middle", dependsOn=FIRST),
+    *(a_task(name, dependsOn=["middle"]) for name in NEXT),
+    a_task("last", dependsOn=NEXT),
+    a_task("aside"),
+]
+
+
+def test_a_run_goes_on_after_a_task_that_is_marked_and_runs_again_in_one_task_alone(
+    user, operator
+):
+    with operator():
+        user.create(a_dag(*TWELVE, taskDefaults={"image": "busybox"}))
+        user.create(a_run())
+        for task in (*FIRST, "aside"):
+            user.end(user.attempt(task, 1))
+        user.end(user.attempt("middle", 1), "Failed", 3)
+        until(user.has_ended)
+        before = user.status()
+        assert before["progress"] == "6/12"
+
+        user.mark("middle", "Succeeded", id="1", by="ann", comment="loaded by hand")
+        for task in (*NEXT, "last"):
+            user.end(user.attempt(task, 1))
+        until(lambda: user.condition("dagruns", "run", "Succeeded") == ("True", "Succeeded"))
+        status = user.status()
+        rows = {row["name"]: row for row in status["tasks"]}
+        assert [rows[name] for name in (*FIRST, "aside")] == [
+            row for row in before["tasks"] if row["state"] == "Succeeded"
+        ]
+        said = (rows["middle"]["state"], rows["middle"]["reason"], rows["middle"]["message"])
+        assert said == ("Succeeded", "Marked", "marked Succeeded by ann: loaded by hand")
+        assert user.history("middle") == [(1, "Failed")]
+        assert (status["rerun"]["id"], status["rerun"]["tasks"]) == ("mark:1", 5)
+
+        user.ask(id="1", scope="Tasks", tasks=["c1"], include="None", dryRun=True)
+        until(lambda: user.condition("dagruns", "run", "RerunPending") == ("True", "DryRun"))
+        user.ask(dryRun=None)
+        user.end(user.attempt("c1", 2))
+        until(lambda: user.has_rerun("1"))
+        assert (user.status()["rerun"]["number"], user.status()["rerun"]["tasks"]) == (2, 1)
+        assert user.history("c1") == [(1, "Succeeded"), (2, "Succeeded")]
+        until(lambda: {"TaskMarked", "RunRerun", "RunSucceeded"} <= user.told())
+    assert user.made() == sorted([(task["name"], "1") for task in TWELVE] + [("c1", "2")])
+
+
+def test_a_run_that_is_marked_ends_its_pods_and_is_what_somebody_said(user, operator):
+    with operator():
+        user.create(chain())
+        user.create(a_run())
+        user.attempt("a", 1)
+        mark = {"id": "1", "state": "Succeeded", "by": "ann"}
+        user.client.patch(user.path("dagruns", "run"), {"spec": {"mark": mark}})
+        until(user.has_ended)
+        assert user.condition("dagruns", "run", "Succeeded") == ("True", "Marked")
+        assert [row["state"] for row in user.status()["tasks"]] == ["Failed", "Skipped"]
+        mark = {"id": "2", "state": "Failed"}
+        user.client.patch(user.path("dagruns", "run"), {"spec": {"mark": mark}})
+        until(lambda: user.condition("dagruns", "run", "Succeeded") == ("False", "Marked"))
+        until(lambda: {"RunMarked", "RunSucceeded"} <= user.told())
 
 
 # --- Slices, and ends between two writes -----------------------------------------------------
