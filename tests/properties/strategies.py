@@ -157,12 +157,29 @@ def sound_fields():
         volumeMounts=_mounts(),
         resources=objects(requests=amounts, limits=amounts),
         serviceAccountName=st.just("loader"),
-        retry=objects(limit=st.integers(0, 3), backoffSeconds=st.integers(1, 600)),
+        retry=objects(
+            limit=st.integers(0, 3),
+            backoffSeconds=st.integers(1, 600),
+            avoidNodes=st.sampled_from(["Never", "Prefer", "Require"]),
+            onFailure=st.lists(rules(), max_size=3),
+        ),
         timeoutSeconds=st.integers(1, 99),
         priority=st.integers(-3, 3),
     )
     template = sound_templates().map(lambda found: {"podTemplate": found})
     return st.builds(lambda *found: _united(found), _program(), others, template)
+
+
+def rules(reasons=("OOMKilled", "ExitCode"), patterns=("no such", "(?i)a+")):
+    """What may be asked for about a failure."""
+    actions = st.sampled_from(["Retry", "Fail", "Skip", "Succeed"])
+    conditions = objects(
+        exitCodes=st.lists(st.integers(0, 255), max_size=2),
+        reasons=st.lists(st.sampled_from(reasons), max_size=2),
+        messagePattern=st.sampled_from(patterns),
+        delaySeconds=st.integers(0, 9),
+    )
+    return st.builds(lambda action, said: {"action": action, **said}, actions, conditions)
 
 
 def _united(found):
@@ -185,7 +202,12 @@ def specs():
         optional={
             "image": st.sampled_from(["alpine", "with space"]),
             "envFrom": st.lists(objects(prefix=st.just("X_")), max_size=1),
-            "retry": objects(backoffSeconds=st.integers(1, 900)),
+            "retry": objects(
+                backoffSeconds=st.integers(1, 900),
+                memoryFactor=st.sampled_from(["1.5", "9.99"]),
+                memoryMax=quantities.filter(lambda found: isinstance(found, str)),
+                onFailure=st.lists(rules(["OOMKiled", "X"], ["(", "a*", "x{999}"]), max_size=3),
+            ),
             "podTemplate": junk_templates(),
             "resources": objects(
                 requests=st.dictionaries(st.sampled_from(["cpu", "memroy"]), quantities)

@@ -41,7 +41,11 @@ def task_fields():
             "triggerRule": st.sampled_from([rule.value for rule in TriggerRule]),
             "retry": st.fixed_dictionaries(
                 {"limit": st.integers(0, 3), "infraLimit": st.integers(0, 2)},
-                optional={"backoffSeconds": st.integers(1, 60)},
+                optional={
+                    "backoffSeconds": st.integers(1, 60),
+                    "avoidNodes": st.sampled_from(["Prefer", "Require"]),
+                    "onFailure": st.lists(strategies.rules(), max_size=3),
+                },
             ),
         },
         optional={
