@@ -33,6 +33,7 @@ SECTIONS: Final = (
     (reasons.RUN, "How a run stands", "In the conditions of a DAGRun."),
     (reasons.BACKFILL, "How a Backfill stands", "In the conditions of a Backfill."),
     (reasons.INTERVAL, "Why an interval of a Backfill is in its state", "In `status.ranges[].reason`."),
+    (reasons.NOTIFICATION, "Why somebody could not be told", "In `status.notifications[].reason` of a DAGRun."),
     (reasons_limits.POOL, "How a TaskPool stands", "In the condition `Available` of a TaskPool."),
     (reasons.DAG, "What becomes of a DAG", "In the condition `Ready`. Of several mistakes the reason is that of the first; the message names the fields."),
     (reasons.EVENT, "Events", "What `kubectl get events` and `kubectl describe` show. The mistakes of a DAG are told, too."),

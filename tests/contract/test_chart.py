@@ -139,6 +139,7 @@ def test_replicas_are_spread_by_the_operators_own_labels():
                 log_level="DEBUG",
                 status_window_seconds=2.5,
                 api_connections_max=32,
+                notifications_file="/etc/kubedag/notifications/receivers.yaml",
             ),
             id="everything-set",
         ),

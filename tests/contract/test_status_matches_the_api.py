@@ -9,7 +9,7 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from kubedag.api import backfill, common, dag, dagrun, enums, runslice, taskpool
+from kubedag.api import backfill, common, dag, dagrun, enums, notification, runslice, taskpool
 from kubedag.core import backfill_rows, logtail, outcomes, pool_rows, rows, slices, states
 from support import full_status, structural
 from support.builders import a_finished_status, a_row, an_attempt
@@ -27,6 +27,7 @@ PAIRS = [
     (rows.NextRun, dag.NextRun),
     (rows.SkippedIntervals, dag.SkippedIntervals),
     (rows.Rerun, dagrun.RerunStatus),
+    (rows.Notification, notification.NotificationStatus),
     (backfill_rows.IntervalCounts, backfill.IntervalCounts),
     (backfill_rows.IntervalRange, backfill.IntervalRange),
     (backfill_rows.BackfillFailure, backfill.BackfillFailure),

@@ -42,6 +42,7 @@ CASES: dict[str, dict[str, Any]] = {
         "serviceAccount": {"name": "runner", "annotations": {"example.com/role": "runner"}},
         "replicas": 2,
         "log": {"level": "debug", "format": "text"},
+        "notifications": {"secretName": "told", "key": "who.yaml"},
         "tuning": {"statusWindowSeconds": 2.5, "apiConnectionsMax": 32},
         "extraArgs": ["--verbose"],
         "extraEnv": [{"name": "TZ", "value": "UTC"}],

@@ -31,9 +31,14 @@ def of_a_run() -> rows.RunStatus:
         approval=full(rows.ApprovalRow, decision="Approved"),
     )  # fmt: skip
     condition = full(rows.Condition, status="True", last_transition_time=stamp(1))
+    notification = full(
+        rows.Notification, event="RunFailed", state="Failed", failure_class="User",
+        create_time=stamp(1),
+    )  # fmt: skip
     return full(
         rows.RunStatus, conditions=(condition,), tasks=(row,), counts=full(rows.Counts),
         revision="pipeline-rev", rerun=full(rows.Rerun, start_time=stamp(1)), mark=mark,
+        notifications=(notification,),
     )  # fmt: skip
 
 

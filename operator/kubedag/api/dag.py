@@ -25,6 +25,7 @@ from kubedag.api.common import (
 )
 from kubedag.api.enums import ConcurrencyPolicy, KeepPods, LogCapture
 from kubedag.api.lists import atomic_list
+from kubedag.api.notification import Notifications
 from kubedag.api.rules import Ruled
 from kubedag.api.schedule import Schedule
 from kubedag.api.task import Task, TaskTemplate
@@ -122,6 +123,8 @@ class DAGSpec(Spec):
     ] = ()
     """finally are tasks that run at the end of every run, once all others are done, have failed or
     were stopped. They may depend on each other, and on none of tasks."""
+    notifications: Notifications = ()
+    """notifications say who is told of what happens to the runs."""
     failure_logs: FailureLogs = FailureLogs()
     """failureLogs says what is kept of the logs of attempts that failed."""
     retention: Retention = Retention()

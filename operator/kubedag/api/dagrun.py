@@ -37,6 +37,7 @@ from kubedag.api.enums import (
     TaskState,
 )
 from kubedag.api.lists import atomic_list, map_list
+from kubedag.api.notification import NotificationRows
 from kubedag.api.rules import Rule, Ruled, matching
 
 ATTEMPTS_MAX: Final = 256
@@ -270,6 +271,8 @@ class RerunStatus(Status):
     """startTime is when the last one was."""
     tasks: Amount
     """tasks is how many tasks it made run again."""
+    after: Reason | None = None
+    """after is how the run had ended before that."""
 
 
 class DAGRunStatus(Status):
@@ -300,6 +303,9 @@ class DAGRunStatus(Status):
     """rerun is the last wish to run again that was fulfilled."""
     mark: MarkStatus | None = None
     """mark is the last one of the run itself that was set by hand."""
+    notifications: NotificationRows = ()
+    """notifications is what people are told of the run, and what has become of that. Only the last
+    few are kept."""
     slices: Amount | None = None
     """slices is how many DAGRunSlices hold the rows of a run that is too large for one object;
     tasks is empty then."""

@@ -224,3 +224,30 @@ class ConditionStatus(StrEnum):
     TRUE = "True"
     FALSE = "False"
     UNKNOWN = "Unknown"
+
+
+class NotificationEvent(StrEnum):
+    """What people can be told of."""
+
+    RUN_FAILED = "RunFailed"
+    RUN_RECOVERED = "RunRecovered"
+    RUN_SUCCEEDED = "RunSucceeded"
+    TASK_FAILED = "TaskFailed"
+    RUN_LATE = "RunLate"
+    APPROVAL_WANTED = "ApprovalWanted"
+
+
+class NotificationState(StrEnum):
+    """Where news stands that somebody is to get; the last two are final."""
+
+    PENDING = "Pending"
+    DELIVERED = "Delivered"
+    FAILED = "Failed"
+
+
+class MailSecurity(StrEnum):
+    """How the connection to a mail server is protected."""
+
+    START_TLS = "StartTLS"
+    TLS = "TLS"
+    NONE = "None"

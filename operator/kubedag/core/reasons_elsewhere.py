@@ -135,7 +135,9 @@ FAILED: Final = _run("Failed", "a task failed, and nothing handled that", "the m
 TIMED_OUT: Final = _run("TimedOut", "it took longer than the DAG's timeoutSeconds")
 REPLACED: Final = _run("Replaced", "a newer run took its place, as concurrencyPolicy Replace asks")
 STOPPED: Final = _run("Stopped", "somebody stopped it: spec.shutdown is, or was, Stop")
-TERMINATED: Final = _run("Terminated", "somebody terminated it: spec.shutdown is, or was, Terminate")
+TERMINATED: Final = _run(
+    "Terminated", "somebody terminated it: spec.shutdown is, or was, Terminate"
+)
 FAILED_FAST: Final = _run(
     "FailedFast",
     "a task failed, so the others are ended, as the DAG's failFast asks; the run then ends as Failed",

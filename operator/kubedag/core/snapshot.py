@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
+from kubedag.core import audience as audiences
 from kubedag.core.history import OF_SCHEDULE, is_of_backfill
 
 if TYPE_CHECKING:
@@ -203,6 +204,8 @@ class RunSnapshot:
     """Filled in only where limits between runs are asked for."""
     limits: limits.View | None = None
     """Of the limits that its tasks share with those of other runs; None if there are none."""
+    audience: audiences.Audience = audiences.NOBODY
+    """Who is told of the run."""
 
     @property
     def known_plan(self) -> plans.Plan | None:

@@ -49,6 +49,7 @@ def _segment(text: str) -> str:
 
 
 PODS: Final = Resource("", "v1", "pods")
+SECRETS: Final = Resource("", "v1", "secrets")
 EVENTS: Final = Resource("", "v1", "events")
 LEASES: Final = Resource("coordination.k8s.io", "v1", "leases")
 CONTROLLER_REVISIONS: Final = Resource("apps", "v1", "controllerrevisions")

@@ -19,12 +19,16 @@ from kubedag.shell import client, definitions
 from kubedag.shell.act import RunActor
 from kubedag.shell.act_backfill import BackfillActor
 from kubedag.shell.act_dag import DAGActor
+from kubedag.shell.addresses import Addresses
 from kubedag.shell.backoff import Backoff
 from kubedag.shell.errors import ClusterError
 from kubedag.shell.informers import Informers
+from kubedag.shell.notifier import Notifier
 from kubedag.shell.queue import KeyedQueue
+from kubedag.shell.receivers import Receivers
 from kubedag.shell.reconciler import Pace, Reconciler
 from kubedag.shell.resync import resync
+from kubedag.shell.senders import Senders
 from kubedag.shell.store import Key, Store
 from kubedag.shell.tasks import Tasks
 from kubedag.shell.writer import StatusWriter
@@ -58,6 +62,7 @@ class Engine:
         chance: random.Random | None = None,
         bounds: limits.Bounds = limits.UNBOUNDED,
         cpu_seconds: Callable[[], float] = time.thread_time,
+        receivers: Receivers | None = None,
     ) -> None:
         self._api = api
         self._namespaces: Sequence[str | None] = tuple(namespaces) or (None,)
@@ -70,6 +75,10 @@ class Engine:
         self.tasks = Tasks()
         self.pods, self.revisions = _informers(api, self.store, self._namespaces, self._chance)
         wake, tell = self._pace.wake, partial(_tell, recorder)
+        found = receivers or Receivers()
+        self.notifier = Notifier(
+            Addresses(api, found), Senders(), wake, clock, self.tasks, lambda: self._acting
+        )
         self.writer = StatusWriter(
             api, self.store, self.queue, recorder, self.tasks, window_seconds=window_seconds
         )
@@ -84,6 +93,8 @@ class Engine:
             clock=clock,
             may_act=lambda: self._acting,
             cpu_seconds=cpu_seconds,
+            common=found.notices,
+            notify=self.notifier.notify,
         )
 
     def feed(self, kind: str, event_type: str | None, raw: Mapping[str, Any]) -> None:
@@ -130,6 +141,7 @@ class Engine:
         self._acting = False
         self.queue.close()
         await self.tasks.stop(STOP_SECONDS_MAX)
+        await self.notifier.close()
 
     async def _resync_for_ever(self) -> None:
         while True:

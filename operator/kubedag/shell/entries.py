@@ -13,10 +13,12 @@ import msgspec
 from kubedag.core import (
     actions,
     answers,
+    audience,
     creations,
     decide_dag,
     history,
     marks,
+    notices,
     plan,
     reasons_elsewhere,
     rerun,
@@ -54,6 +56,9 @@ class RunEntry:
     refusals: dict[str, snapshot.Refusal] = field(default_factory=dict)
     refusal_tries: dict[str, int] = field(default_factory=dict)
     delete_tries: int = 0
+    telling: set[audience.ID] = field(default_factory=set)
+    """Whom somebody is about to tell of what."""
+    deliveries: dict[audience.ID, audience.Delivery] = field(default_factory=dict)
     slices: stored_slices.KnownSlices = field(default_factory=stored_slices.KnownSlices)
     sending: rows.RunStatus | None = None
     """The status that is being stored; its slices are stored already."""
@@ -100,6 +105,7 @@ class RunEntry:
             and self.decided in (None, status)
             and status.observed_generation == self.facts.generation
             and not any(map(lacks_log, status.tasks))
+            and not notices.is_open(status)
         ):
             self.status, self.decided = msgspec.structs.replace(status, tasks=()), None
             self.slices = stored_slices.KnownSlices()

@@ -18,7 +18,17 @@ from typing import TYPE_CHECKING, Final
 
 from kubedag import __version__
 from kubedag.core import limits
-from kubedag.shell import clock, credentials, handlers, health, lease, logs, settings, vitals
+from kubedag.shell import (
+    clock,
+    credentials,
+    handlers,
+    health,
+    lease,
+    logs,
+    receivers,
+    settings,
+    vitals,
+)
 from kubedag.shell.access import CredentialsError
 from kubedag.shell.engine import Engine
 from kubedag.shell.http_api import HttpApi
@@ -86,6 +96,7 @@ class Operator:
             window_seconds=chosen.status_window_seconds,
             resync_seconds=chosen.resync_seconds,
             bounds=limits.Bounds(chosen.max_active_tasks, chosen.max_active_tasks_per_namespace),
+            receivers=receivers.Receivers(chosen.notifications_file),
         )
         self._registry = handlers.registry(self.engine.feed, KopfLogin(access))
         self.lag = health.LoopLag()

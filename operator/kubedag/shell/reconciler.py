@@ -14,16 +14,20 @@ from typing import TYPE_CHECKING, Final
 
 from kubedag.core import decide_backfill, decide_dag, decide_pool, decide_run, rerun
 from kubedag.shell import backfill_view, entries, shared_limits
+from kubedag.shell.audience_view import with_audience
 from kubedag.shell.queue import KeyedQueue, QueueClosed
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
 
+    from kubedag.core import actions
+    from kubedag.core.audience import Notice
     from kubedag.shell.act import RunActor
     from kubedag.shell.act_backfill import BackfillActor
     from kubedag.shell.act_dag import DAGActor
     from kubedag.shell.clock import Clock
+    from kubedag.shell.entries import RunEntry
     from kubedag.shell.store import Key, Store
     from kubedag.shell.writer import StatusWriter
 
@@ -100,6 +104,8 @@ class Reconciler:
         clock: Clock,
         may_act: Callable[[], bool] = lambda: True,
         cpu_seconds: Callable[[], float] = time.thread_time,
+        common: Callable[[str], tuple[Notice, ...]] = lambda _namespace: (),
+        notify: Callable[[RunEntry, actions.Notify], None] = lambda _entry, _action: None,
     ) -> None:
         self._store = store
         self._queue = queue
@@ -111,6 +117,7 @@ class Reconciler:
         self._clock = clock
         self._may_act = may_act
         self._cpu_seconds = cpu_seconds
+        self._common, self._notify = common, notify
         self.decisions = 0
         self.bugs = 0
         self.decide_seconds_max = 0.0
@@ -180,10 +187,13 @@ class Reconciler:
             self._writer.slices.load(entry)
             return None
         snap = self._store.run_snapshot(entry)
+        snap = with_audience(self._store, entry, snap, self._common)
         decision = decide_run.decide(snap, now)
         was = entry.newest
         entry.decided = decision.status
         self._run_actor.start(entry, snap, decision.actions)
+        for letter in decision.notify:
+            self._notify(entry, letter)
         self._store.limits.decided(entry, snap.plan, decision)
         self._writer.run_decided(entry, urgent=decision.urgent)
         if was.finished != decision.status.finished or bool(was.start_time) != bool(

@@ -35,6 +35,7 @@ class Settings:
     context: str | None = None
     max_active_tasks: int | None = None
     max_active_tasks_per_namespace: int | None = None
+    notifications_file: str = ""
 
 
 def from_env(env: Mapping[str, str], hostname: str, process_id: int) -> Settings:
@@ -59,6 +60,7 @@ def from_env(env: Mapping[str, str], hostname: str, process_id: int) -> Settings
         context=env.get("KUBEDAG_CONTEXT") or None,
         max_active_tasks=read.limit("KUBEDAG_MAX_ACTIVE_TASKS"),
         max_active_tasks_per_namespace=read.limit("KUBEDAG_MAX_ACTIVE_TASKS_PER_NAMESPACE"),
+        notifications_file=env.get("KUBEDAG_NOTIFICATIONS_FILE") or "",
     )  # fmt: skip
 
 

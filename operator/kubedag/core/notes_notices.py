@@ -1,0 +1,27 @@
+"""What became of telling people, as Events: that somebody was told, or could not be."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from kubedag.api.enums import NotificationState as State
+from kubedag.core import actions, rows
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+def of_run(old: rows.RunStatus, new: rows.RunStatus) -> Iterator[actions.Note]:
+    """The notifications that have come to their end between two stored statuses."""
+    if old.notifications is new.notifications:
+        return
+    before = {(one.name, one.key): one.state for one in old.notifications}
+    for one in new.notifications:
+        if before.get((one.name, one.key)) == one.state:
+            continue
+        if one.state == State.DELIVERED:
+            said = f"{one.name} has been told of {one.key}"
+            yield actions.Note("Normal", "NotificationSent", said)
+        elif one.state == State.FAILED:
+            said = f"{one.name} could not be told of {one.key}: {one.last_error}"
+            yield actions.Note("Warning", "NotificationFailed", said)

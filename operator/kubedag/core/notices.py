@@ -1,0 +1,341 @@
+"""What of a run people are to be told: an outbox in its status, and what is to be sent of it.
+
+News is put into the outbox by the same write that stores what it is about, and sent only after
+that; what became of it is stored, too. So nothing that is stored goes untold, whoever ends when, and
+news is told twice only if the operator ends between sending it and storing that.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+
+from kubedag.api.enums import NotificationEvent as Event
+from kubedag.core import actions, instants, letters, logs, retries, rows, states
+from kubedag.core import plan as plans
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from datetime import datetime
+
+    from kubedag.core import snapshot as snapshots
+    from kubedag.core.audience import Audience, Notice
+
+replace = msgspec.structs.replace
+
+OUTBOX_MAX: Final = 50
+TOLD_ONE_BY_ONE_MAX: Final = 5
+"""More tasks that fail at once are told together."""
+URGENT_MAX: Final = 10
+"""Whoever is told of more than that at once is told of them a little later, in fewer writes."""
+TRIES_MAX: Final = 9
+TAIL_BYTES_MAX: Final = 1024
+MESSAGE_CHARS_MAX: Final = 600
+PAUSES: Final = plans.RetryPolicy(backoff_seconds=5, backoff_factor=2, backoff_seconds_max=300)
+LATE: Final = "Late"
+"""The condition of a run that takes too long."""
+
+PENDING: Final = "Pending"
+DELIVERED: Final = "Delivered"
+FAILED: Final = "Failed"
+
+NO_FAILURES: Final = frozenset({"Replaced", "Forbidden", "Stopped", "Terminated", "Marked"})
+"""Ends that a person, or the DAG's own concurrencyPolicy, asked for."""
+
+
+def told(
+    decision: actions.RunDecision, snap: snapshots.RunSnapshot, now: datetime
+) -> actions.RunDecision:
+    """The decision with the outbox as it is to be stored, and what is to be sent now."""
+    old = snap.status
+    if snap.run.deleting or not (snap.audience.notices or old.notifications):
+        return decision
+    stamp = instants.text(now)
+    kept = tuple(_as_known(one, snap.audience) for one in old.notifications)
+    fresh = tuple(news(old, decision.status, snap.audience, stamp))
+    outbox = bounded(kept, fresh)
+    wakes = [decision.wake_at, *(_later(one, stamp) for one in outbox)]
+    return dataclasses.replace(
+        decision,
+        status=replace(decision.status, notifications=outbox),
+        wake_at=min((moment for moment in wakes if moment is not None), default=None),
+        urgent=decision.urgent or _is_urgent(old.notifications, outbox),
+        notify=tuple(_due(outbox, old, snap, stamp)),
+    )
+
+
+def is_open(status: rows.RunStatus) -> bool:
+    """Is anybody still to be told of something?"""
+    return any(one.state == PENDING for one in status.notifications)
+
+
+# --- What has happened -----------------------------------------------------------------------
+
+
+def news(
+    old: rows.RunStatus, new: rows.RunStatus, audience: Audience, now: str
+) -> Iterator[rows.Notification]:
+    """What has happened from one status to the next, for whoever is to be told of it."""
+    known = {(one.name, one.key) for one in old.notifications}
+    wanted = frozenset[str]().union(*(notice.events for notice in audience.notices))
+    happened = _happened(old, new, wanted, audience, now)
+    for notice in audience.notices:
+        mine = [one for one in happened if _concerns(one, notice, happened)]
+        for one in _together([one for one in mine if (notice.name, one.key) not in known]):
+            yield replace(one, name=notice.name)
+
+
+def _concerns(
+    one: rows.Notification, notice: Notice, happened: Sequence[rows.Notification]
+) -> bool:
+    if one.event not in notice.events:
+        return False
+    recovered = Event.RUN_RECOVERED in notice.events and any(
+        other.event == Event.RUN_RECOVERED for other in happened
+    )
+    return not (one.event == Event.RUN_SUCCEEDED and recovered)  # which says it already
+
+
+def _happened(
+    old: rows.RunStatus,
+    new: rows.RunStatus,
+    wanted: frozenset[str],
+    audience: Audience,
+    now: str,
+) -> list[rows.Notification]:
+    found: list[rows.Notification] = []
+    if wanted & {Event.TASK_FAILED, Event.APPROVAL_WANTED}:
+        found += _of_tasks(old, new, now)
+    if _has(new, LATE) and not _has(old, LATE):
+        late = new.condition(LATE)
+        assert late is not None
+        found.append(_of_run(Event.RUN_LATE, new, late, now))
+    found += _of_end(old, new, audience, now)
+    return found
+
+
+def _has(status: rows.RunStatus, type_: str) -> bool:
+    condition = status.condition(type_)
+    return condition is not None and condition.status == rows.TRUE
+
+
+def _of_end(
+    old: rows.RunStatus, new: rows.RunStatus, audience: Audience, now: str
+) -> Iterator[rows.Notification]:
+    ended = new.condition(rows.SUCCEEDED_CONDITION)
+    if not new.finished or ended is None:
+        return
+    if old.finished and old.completion_time == new.completion_time:
+        return
+    if ended.status == rows.TRUE:
+        yield _of_run(Event.RUN_SUCCEEDED, new, ended, now)
+        if _had_failed(new, audience):
+            yield _of_run(Event.RUN_RECOVERED, new, ended, now)
+    elif ended.reason not in NO_FAILURES:
+        yield replace(_of_run(Event.RUN_FAILED, new, ended, now), **_why(new))
+
+
+def _had_failed(new: rows.RunStatus, audience: Audience) -> bool:
+    if new.rerun is not None and new.rerun.after:
+        return new.rerun.after not in {"Succeeded", *NO_FAILURES}
+    return audience.failed_before
+
+
+def _of_run(
+    event: Event, new: rows.RunStatus, condition: rows.Condition, now: str
+) -> rows.Notification:
+    times = new.rerun.number if new.rerun is not None else 0
+    return rows.Notification(
+        name="",
+        event=str(event),
+        key=f"{event}/{times}",
+        state=PENDING,
+        create_time=now,
+        cause=condition.reason,
+        message=rows.clip(condition.message, MESSAGE_CHARS_MAX),
+    )
+
+
+def _why(new: rows.RunStatus) -> dict[str, str | int]:
+    """Of the tasks that failed, what the one that failed first says."""
+    failed = [row for row in new.tasks if row.state == states.FAILED and row.attempts]
+    if not failed:
+        return {}
+    first = min(failed, key=lambda row: row.attempts[-1].finish_time or "")
+    last = first.attempts[-1]
+    return {
+        "task": first.name,
+        "attempt": last.number,
+        "failure_class": last.failure_class,
+        "log_tail": _tail(first),
+    }
+
+
+def _of_tasks(old: rows.RunStatus, new: rows.RunStatus, now: str) -> Iterator[rows.Notification]:
+    before: Sequence[rows.TaskRow | None] = old.tasks
+    if len(old.tasks) != len(new.tasks) or old.revision != new.revision:
+        known = {row.name: row for row in old.tasks}
+        before = [known.get(row.name) for row in new.tasks]
+    missed = _missed(old)
+    for was, row in zip(before, new.tasks, strict=True):
+        if was is row and row.name not in missed:
+            continue
+        failed = row.state == states.FAILED and not logs.lacks_log(row)
+        told_before = was is not None and was.state == states.FAILED and not logs.lacks_log(was)
+        if failed and (not told_before or row.name in missed):
+            yield _task_failed(row, now)
+        asked = row.state == states.AWAITING_APPROVAL
+        if asked and not (was and was.state == row.state and was.attempt == row.attempt):
+            yield _approval_wanted(row, now)
+
+
+def _missed(old: rows.RunStatus) -> frozenset[str]:
+    """Failed tasks that slices tell of, but not the run itself: it was to be written after them."""
+    counted = old.counts.failed if old.counts is not None else 0
+    if not old.slices or not old.tasks:
+        return frozenset()
+    failed = [row for row in old.tasks if row.state == states.FAILED]
+    failed.sort(key=lambda row: row.attempts[-1].finish_time or "" if row.attempts else "")
+    return frozenset(row.name for row in failed[counted:])
+
+
+def _task_failed(row: rows.TaskRow, now: str) -> rows.Notification:
+    last = row.attempts[-1] if row.attempts else None
+    return rows.Notification(
+        name="",
+        event=str(Event.TASK_FAILED),
+        key=f"{Event.TASK_FAILED}/{row.name}/{row.attempt}",
+        state=PENDING,
+        create_time=now,
+        task=row.name,
+        attempt=row.attempt,
+        failure_class=last.failure_class if last else "",
+        cause=row.reason or (last.reason if last else ""),
+        message=rows.clip(row.message or (last.message if last else ""), MESSAGE_CHARS_MAX),
+        log_tail=_tail(row),
+    )
+
+
+def _approval_wanted(row: rows.TaskRow, now: str) -> rows.Notification:
+    question = row.approval.message if row.approval is not None else row.message
+    return rows.Notification(
+        name="",
+        event=str(Event.APPROVAL_WANTED),
+        key=f"{Event.APPROVAL_WANTED}/{row.name}/{row.attempt}",
+        state=PENDING,
+        create_time=now,
+        task=row.name,
+        attempt=row.attempt,
+        cause=row.reason,
+        message=rows.clip(question, MESSAGE_CHARS_MAX),
+    )
+
+
+def _tail(row: rows.TaskRow) -> str:
+    """The end of the log, from the beginning of a line if there is one."""
+    log = logs.last_log(row)
+    data = log.tail.rstrip().encode() if log is not None else b""
+    if len(data) <= TAIL_BYTES_MAX:
+        return data.decode()
+    end = data[-TAIL_BYTES_MAX:]
+    line = end.find(b"\n")
+    return end[line + 1 :].decode(errors="ignore")
+
+
+def _together(found: Sequence[rows.Notification]) -> Iterator[rows.Notification]:
+    failed = [one for one in found if one.event == Event.TASK_FAILED]
+    if len(failed) > TOLD_ONE_BY_ONE_MAX:
+        told_alone = failed[: TOLD_ONE_BY_ONE_MAX - 1]
+        first = failed[TOLD_ONE_BY_ONE_MAX - 1]
+        failed = [*told_alone, replace(first, more=len(failed) - TOLD_ONE_BY_ONE_MAX)]
+    yield from failed
+    yield from (one for one in found if one.event != Event.TASK_FAILED)
+
+
+# --- The outbox ------------------------------------------------------------------------------
+
+
+def bounded(
+    kept: tuple[rows.Notification, ...], fresh: tuple[rows.Notification, ...]
+) -> tuple[rows.Notification, ...]:
+    """The outbox within its bound: what is done goes first, then the oldest about one of many."""
+    outbox = [*kept, *fresh]
+    excess = len(outbox) - OUTBOX_MAX
+    if excess <= 0:
+        return kept + fresh
+    order = sorted(range(len(outbox)), key=lambda index: (_worth(outbox[index]), index))
+    doomed = set(order[:excess])
+    lost = sum(outbox[index].state == PENDING for index in doomed)
+    left = [one for index, one in enumerate(outbox) if index not in doomed]
+    if lost and left[-1].state == PENDING:
+        left[-1] = replace(left[-1], more=left[-1].more + lost)
+    return tuple(left)
+
+
+def _worth(one: rows.Notification) -> int:
+    if one.state != PENDING:
+        return 0
+    return 1 if one.event == Event.TASK_FAILED else 2
+
+
+def _as_known(one: rows.Notification, audience: Audience) -> rows.Notification:
+    """What is stored of news, and what has become of it since."""
+    if one.state != PENDING:
+        return one
+    if audience.complete and one.name not in {notice.name for notice in audience.notices}:
+        reason, error = "NotificationNotFound", "the DAG has no notification of that name any more"
+        return _in_brief(replace(one, state=FAILED, reason=reason, last_error=error))
+    return _after_tries(one, audience)
+
+
+def _after_tries(one: rows.Notification, audience: Audience) -> rows.Notification:
+    delivery = audience.deliveries.get((one.name, one.key))
+    if delivery is None or delivery.try_number <= one.attempts:
+        return one
+    told = replace(one, attempts=delivery.try_number, next_attempt_time=None)
+    if delivery.delivered:
+        told = replace(told, state=DELIVERED, deliver_time=delivery.time, reason="", last_error="")
+        return _in_brief(told)
+    told = replace(told, reason=delivery.reason, last_error=rows.clip(delivery.message, 300))
+    if delivery.final or delivery.try_number >= TRIES_MAX:
+        return _in_brief(replace(told, state=FAILED))
+    pause = retries.delay_seconds(PAUSES, delivery.try_number, f"{one.name}/{one.key}")
+    pause = max(pause, min(delivery.pause_seconds, PAUSES.backoff_seconds_max))
+    later = instants.after(delivery.time, pause)
+    return replace(told, next_attempt_time=instants.text(later))
+
+
+def _in_brief(one: rows.Notification) -> rows.Notification:
+    return replace(one, message="", log_tail="")
+
+
+def _due(
+    outbox: Sequence[rows.Notification],
+    old: rows.RunStatus,
+    snap: snapshots.RunSnapshot,
+    now: str,
+) -> Iterator[actions.Notify]:
+    """What is stored, and is to be sent now."""
+    stored = {(one.name, one.key) for one in old.notifications}
+    notices = {notice.name: notice for notice in snap.audience.notices}
+    for one in outbox:
+        is_due = one.state == PENDING and (one.next_attempt_time or now) <= now
+        notice = notices.get(one.name)
+        if is_due and notice is not None and (one.name, one.key) in stored:
+            yield actions.Notify(notice, one.key, one.attempts + 1, letters.of(one, snap.run))
+
+
+def _later(one: rows.Notification, now: str) -> datetime | None:
+    if one.state != PENDING or one.next_attempt_time is None or one.next_attempt_time <= now:
+        return None
+    return instants.parse(one.next_attempt_time)
+
+
+def _is_urgent(old: Sequence[rows.Notification], new: Sequence[rows.Notification]) -> bool:
+    """Is there any news, or an end of it? That it is tried again can wait, and so can much news."""
+    if sum(one.state == PENDING for one in new) > URGENT_MAX:
+        return False
+    states_of_old = {(one.name, one.key): one.state for one in old}
+    return any(states_of_old.get((one.name, one.key)) != one.state for one in new)
