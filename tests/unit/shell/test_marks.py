@@ -1,0 +1,158 @@
+"""What the shell makes of a run that has ended, and of which somebody says how it did."""
+
+import msgspec
+import pytest
+
+from kubedag.core import rows, snapshot
+from kubedag.shell.entries import RunEntry
+from support.builders import a_finished_status, a_row, a_status, run_facts, stamp
+from support.slice_bench import with_operators
+from unit.shell.test_reruns import OTHER, RUN, Known, wanting
+
+replace = msgspec.structs.replace
+WAITS = rows.Condition(rows.RERUN_PENDING, rows.TRUE, "Queued", "m", stamp(1), 1)
+ONE = {"task": "a", "id": "1", "state": "Succeeded"}
+MARK = snapshot.MarkRequest("1", "Succeeded")
+#  a ── b in A_DAG do not depend on each other, in CHAIN they do
+CHAIN = {"tasks": [
+    {"name": "a", "image": "i"}, {"name": "b", "image": "i", "dependsOn": ["a"]},
+]}  # fmt: skip
+FAILED = replace(
+    a_finished_status(
+        a_row("a", "Failed"), a_row("b", "UpstreamFailed", reason="UpstreamFailed"),
+        succeeded=False,
+    ),
+    observed_generation=1,
+)  # fmt: skip
+
+
+def of(*marks):
+    return {"marks": list(marks)}
+
+
+# --- Rows --------------------------------------------------------------------------------------
+
+
+def test_the_rows_of_a_run_are_kept_until_its_marks_are_set():
+    known = Known(CHAIN)
+    assert known.put(status=FAILED).status.tasks == ()
+    entry = known.put(status=FAILED, **of(ONE))
+    assert (entry.status.tasks, entry.is_to_rerun) == (FAILED.tasks, True)
+    done = replace(FAILED, tasks=(replace(FAILED.tasks[0], mark=rows.Mark("1", "Succeeded")),))
+    assert known.put(status=done, **of(ONE)).status.tasks == ()
+    assert not known.store.runs["ns", "run"].is_to_rerun
+
+
+LACKS = {
+    "over": ({}, 1, (), False),
+    "changed": ({"marks": {"a": MARK}}, 2, (), True),
+    "waits": ({"marks": {"a": MARK}}, 1, (WAITS,), True),
+    "looked at": ({"marks": {"a": MARK}}, 1, (), False),
+    "asks what would run again": (
+        {"rerun": snapshot.RerunRequest("1", dry_run=True)}, 2, (), True,
+    ),
+    "has been told what would run again": (
+        {"rerun": snapshot.RerunRequest("1", dry_run=True)}, 1, (WAITS,), False,
+    ),
+    "to be deleted": ({"marks": {"a": MARK}, "deleting": True}, 2, (), False),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("facts", "generation", "told", "lacks"), LACKS.values(), ids=LACKS)
+def test_rows_in_slices_are_read_if_a_mark_may_concern_them(facts, generation, told, lacks):
+    entry = RunEntry(run_facts(generation=generation, **facts), "1", rows.RunStatus())
+    entry.take(replace(FAILED, tasks=(), slices=1, conditions=FAILED.conditions + told))
+    assert entry.lacks_rows == lacks
+
+
+# --- Places ------------------------------------------------------------------------------------
+
+
+def test_a_run_that_is_to_go_on_after_a_mark_waits_for_its_turn_as_one_that_runs_again():
+    known = Known(CHAIN)
+    entry = known.put(status=FAILED, **of(ONE))
+    known.put("other", a_status(a_row("a", "Running"), a_row("b", "Waiting")))
+    assert known.waits_for(entry) == "Queued"
+    known.put("other", FAILED)
+    assert RUN in known.keys
+    assert not known.decide(entry).finished
+    assert entry.is_beginning
+
+
+def test_those_that_waited_for_it_are_woken_when_the_mark_is_taken_out():
+    known = Known(CHAIN)
+    known.put(status=FAILED, logicalTime=stamp(0), **of(ONE))
+    known.put("other", rows.RunStatus(), logicalTime=stamp(10))
+    known.put(status=FAILED, logicalTime=stamp(0))
+    assert OTHER in known.keys
+
+
+def test_to_its_dag_it_is_over_and_waits():
+    known = Known(CHAIN)
+    entry = known.put(status=FAILED, **of(ONE))
+    (summary,) = known.store.dag_snapshot(known.store.dags["ns", "pipeline"]).history
+    assert (summary.finished, summary.is_to_rerun, summary.rerun_wanted) == (True, True, "")
+    assert entry.wish is None
+
+
+@pytest.mark.parametrize(("dry_run", "waits"), [(True, False), (False, True)])
+def test_a_dry_run_waits_for_no_place_and_keeps_nobody_from_one(dry_run, waits):
+    known = Known(CHAIN)
+    wish = {"id": "1", "scope": "All", "dryRun": dry_run}
+    entry = known.put(status=FAILED, wish=wish, logicalTime=stamp(0))
+    new = known.put("other", rows.RunStatus(), logicalTime=stamp(10))
+    assert entry.is_to_rerun == waits
+    assert [peer.reruns for peer in known.store.run_snapshot(new).peers] == [True] * waits
+    history = known.store.dag_snapshot(known.store.dags["ns", "pipeline"]).history
+    assert history.to_rerun == waits
+
+
+# --- Who sees it --------------------------------------------------------------------------------
+
+VERDICTS = {
+    "the run": {"mark": {"id": "1", "state": "Succeeded"}},
+    "its tasks": of(ONE, {"task": "b", "id": "1", "state": "Skipped"}),
+}
+
+
+@pytest.mark.parametrize("spec", VERDICTS.values(), ids=VERDICTS)
+def test_one_that_depends_on_the_past_goes_once_the_run_before_it_is_marked(spec):
+    known = Known(CHAIN | {"dependsOnPast": True})
+    known.put(status=FAILED, logicalTime=stamp(0))
+    new = known.put("other", rows.RunStatus(), logicalTime=stamp(10))
+    assert known.decide(new).condition("Succeeded").reason == "DependsOnPast"
+    entry = known.put(status=FAILED, logicalTime=stamp(0), **spec)
+    marked = known.decide(entry)
+    assert (marked.finished, marked.succeeded) == (True, True)
+    known.put(status=marked, logicalTime=stamp(0), **spec)
+    assert OTHER in known.keys
+    assert known.decide(new).condition("Succeeded").reason == "Running"
+
+
+@pytest.mark.parametrize(("state", "failures"), [("Succeeded", 0), ("Failed", 1)])
+def test_failures_in_a_row_are_counted_by_what_was_said(state, failures):
+    known = Known(CHAIN)
+    entry = known.put(status=FAILED, mark={"id": "1", "state": state})
+    known.put(status=known.decide(entry), mark={"id": "1", "state": state})
+    history = known.store.dag_snapshot(known.store.dags["ns", "pipeline"]).history
+    assert history.failures("") == failures
+    assert history.count(succeeded=True) == 1 - failures
+    (summary,) = history
+    assert (summary.state, summary.succeeded) == ("Marked", not failures)
+
+
+def test_others_look_again_when_a_run_that_has_ended_is_stored_as_marked():
+    """Its end has not changed, and neither has how often it ran."""
+    woken = []
+
+    async def story(one):
+        await one.write(FAILED)
+        wanting(one)
+        told = tuple(
+            replace(said, status=rows.TRUE, reason="Marked") for said in FAILED.conditions
+        )
+        one.store._wake = woken.append
+        await one.write(replace(FAILED, conditions=told, mark=rows.Mark("1", "Succeeded")))
+
+    with_operators(story)
+    assert ("dag", "ns", "pipeline") in woken
