@@ -31,6 +31,28 @@ EXPECTED = {
         },
     ),
     "retries": ("True", {"flaky": SUCCEEDED, "after": SUCCEEDED}),
+    "finally": (
+        "False",
+        {
+            "extract": SUCCEEDED,
+            "load": FAILED,
+            "report": BLOCKED,
+            "tidy": SUCCEEDED,
+            "tell": SUCCEEDED,
+        },
+    ),
+    "setup-teardown": (
+        "False",
+        {
+            "create-database": SUCCEEDED,
+            "fill": SUCCEEDED,
+            "query": FAILED,
+            "drop-database": SUCCEEDED,
+            "create-cluster": FAILED,
+            "compute": BLOCKED,
+            "delete-cluster": SKIPPED,
+        },
+    ),
     "retry-rules": (
         "True",
         {
@@ -87,7 +109,7 @@ def test_a_pod_appears_only_after_its_upstream_pods_have_succeeded(examples, rec
         (upstream, task["name"])
         for task in spec["tasks"]
         for upstream in task.get("dependsOn", ())
-        if task["name"] in appeared and "triggerRule" not in task
+        if task["name"] in appeared and not {"triggerRule", "teardownOf"} & task.keys()
         if upstream not in succeeded or succeeded[upstream] > appeared[task["name"]]
     ]
 
