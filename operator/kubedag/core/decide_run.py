@@ -134,7 +134,7 @@ def _goes_on(
     wait = reruns.not_yet(snap, plan)
     if wait is not None:
         return afterwards.stays(snap, wait, now, reruns.unconfirmed(snap))
-    status = marks.begun_again(snap.status, found, now)
+    status = reruns.last_ones_again(snap, plan, marks.begun_again(snap.status, found, now), now)
     status = describe.conclude(snap, status, rows.UNKNOWN, "Running", "goes on", now)
     source = snapshots.Source(plan, snap.plan_revision, snap.plan_generation)
     return _begins(snap, reruns.without_word(status), source, now)

@@ -36,6 +36,11 @@ def may_run(step: Step) -> bool:
     return states_ <= states.TERMINAL
 
 
+def have_begun(step: Step) -> bool:
+    """Has any final task an attempt, or is one on its way?"""
+    return any(row.begun or row.name in step.snap.creating for row in step.tasks[step.plan.body :])
+
+
 def run_state(step: Step) -> str:
     """What a final task is told of the run so far, as KUBEDAG_RUN_STATE."""
     if step.stop_reason in _STATES:

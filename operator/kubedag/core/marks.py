@@ -14,6 +14,7 @@ import msgspec
 
 from kubedag.core import (
     actions,
+    finals,
     graph,
     instants,
     propagation,
@@ -151,6 +152,8 @@ def apply(step: steps.Step) -> None:
         row = step.tasks[index]
         if row.name in step.snap.creating:
             continue  # its Pod is told to end once it is there
+        if index < step.plan.body and finals.have_begun(step):
+            continue  # what follows would run beside them: it does once the run has ended
         record = recorded(mark, step.stamp)
         if row.state not in states.ACTIVE or _has_ended(row):
             step.tasks[index] = _marked(row, record)

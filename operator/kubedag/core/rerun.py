@@ -271,6 +271,20 @@ def fulfilled(
     )
 
 
+def last_ones_again(
+    snap: snapshot.RunSnapshot, plan: plans.Plan, status: rows.RunStatus, now: datetime
+) -> rows.RunStatus:
+    """The status of a run that goes on by marks: with the others run again those that come last."""
+    stamp, tasks = instants.text(now), list(status.tasks)
+    for index in range(plan.body, len(tasks)):
+        row = snap.status.tasks[index]
+        if tasks[index].mark == row.mark:  # else it has just been said what became of it
+            tasks[index] = reset(row, row.name, snap.pods.get(row.name, ()), stamp)
+    again = sum(row.state not in states.TERMINAL for row in tasks)
+    assert status.rerun is not None
+    return replace(status, tasks=tuple(tasks), rerun=replace(status.rerun, tasks=again))
+
+
 def _known(
     snap: snapshot.RunSnapshot,
     known: Mapping[str, rows.TaskRow],
