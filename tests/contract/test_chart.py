@@ -153,6 +153,17 @@ def test_the_settings_reach_the_operator(case, expected):
     assert settings.from_env(env, hostname="unused", process_id=1) == expected
 
 
+def test_the_receivers_of_notifications_are_mounted_where_the_operator_looks_for_them():
+    spec = chart.deployment("everything")["spec"]["template"]["spec"]
+    mounts = {one["name"]: one["mountPath"] for one in spec["containers"][0]["volumeMounts"]}
+    (volume,) = (one for one in spec["volumes"] if one["name"] == "notifications")
+    (item,) = volume["secret"]["items"]
+    assert (volume["secret"]["secretName"], item["key"]) == ("told", "who.yaml")
+    path = chart.env("everything")["KUBEDAG_NOTIFICATIONS_FILE"]
+    assert path == f"{mounts['notifications']}/{item['path']}"
+    assert "KUBEDAG_NOTIFICATIONS_FILE" not in chart.env("defaults")
+
+
 def test_the_chart_sets_nothing_that_the_operator_does_not_read():
     class Asked(dict):
         names: ClassVar[set[str]] = set()

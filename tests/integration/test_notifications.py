@@ -9,6 +9,7 @@ import pytest
 from aiohttp import web
 
 from integration.test_engine_on_a_real_api_server import Namespace, chain, eventually
+from kubedag.shell import notifier, senders
 from support import http_server, mail_server, operators, real_loop
 from support.kinds import install
 from support.objects import a_run
@@ -45,7 +46,7 @@ class User(Namespace):
 
 
 class Hook:
-    """A web server that answers with these codes, and with 200 from then on."""
+    """A web server that answers with these codes (0: much too late), and with 200 from then on."""
 
     def __init__(self, *codes):
         self.codes = list(codes)
@@ -53,7 +54,9 @@ class Hook:
 
     async def __call__(self, request):
         self.taken.append(orjson.loads(await request.read()))
-        return web.Response(status=self.codes.pop(0) if self.codes else 200)
+        code = self.codes.pop(0) if self.codes else 200
+        await asyncio.sleep(0 if code else 30)
+        return web.Response(status=code or 200)
 
     @property
     def events(self):
@@ -190,3 +193,46 @@ def test_what_is_refused_fails_for_good_and_harms_no_run(api_server, user):
     real_loop.run(scenario())
     assert user.condition("dagruns", "run", "Succeeded") == ("False", "Failed")
     assert hook.events == ["RunFailed"]
+
+
+def test_who_does_not_answer_is_asked_again_and_holds_up_nothing(api_server, user, monkeypatch):
+    monkeypatch.setattr(senders, "SEND_SECONDS_MAX", 1.0)
+    hook = Hook(0)
+
+    async def scenario():
+        async with http_server.serving(hook) as url:
+            told = {"name": "web", "events": ["TaskFailed"], "webhook": {"url": url}}
+            user.create(chain(notifications=[told]))
+            async with operator(api_server, user):
+                await in_thread(user.run)
+                await eventually(user.has_ended)
+                await eventually(
+                    lambda: user.outbox() == [("web", "TaskFailed", "Pending", "ReceiverTimedOut")]
+                )
+                await eventually(lambda: user.outbox() == [("web", "TaskFailed", "Delivered", "")])
+
+    real_loop.run(scenario())
+    assert hook.events == ["TaskFailed", "TaskFailed"]
+
+
+def test_a_flood_becomes_a_few_messages(api_server, user, monkeypatch):
+    monkeypatch.setattr(notifier, "PER_WINDOW_MAX", 3)
+    monkeypatch.setattr(notifier, "WINDOW_SECONDS", 4.0)
+    hook, runs = Hook(), [f"run-{number}" for number in range(12)]
+
+    async def scenario():
+        async with http_server.serving(hook) as url:
+            told = {"name": "web", "events": ["RunFailed"], "webhook": {"url": url}}
+            user.create(chain(notifications=[told], concurrencyPolicy="Allow"))
+            async with operator(api_server, user):
+                for run in runs:
+                    user.create(a_run(run, tasks=["no-such-task"]))
+                await eventually(
+                    lambda: all(
+                        user.outbox(run) == [("web", "RunFailed", "Delivered", "")] for run in runs
+                    )
+                )
+
+    real_loop.run(scenario())
+    assert sum(one["together"] for one in hook.taken) == len(runs)
+    assert len(hook.taken) < len(runs)

@@ -30,6 +30,7 @@ def with_audience(
     facts = entry.facts
     dag = store.dags.get((facts.namespace, facts.dag_name))
     current = dag.plan() if dag is not None else None
+    is_gone = dag is None or dag.definition is None
     plan = current or snap.known_plan
     notices = (*(plan.notices if plan is not None else ()), *common(facts.namespace))
     if not notices and not entry.status.notifications:
@@ -40,7 +41,8 @@ def with_audience(
         audience=Audience(
             notices=notices,
             failed_before=before is not None and before.counts and not before.succeeded,
-            complete=plan is not None,
+            # A DAG that is being checked, or has mistakes, may have others when it is ready.
+            complete=current is not None or (is_gone and plan is not None),
             deliveries=entry.deliveries,
         ),
     )

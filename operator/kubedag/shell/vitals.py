@@ -56,7 +56,7 @@ def _streams(engine: Engine) -> Mapping[str, Informer[Any]]:
 
 def of_engine(engine: Engine) -> Iterable[Metric]:
     """What there is to decide, and what has been decided."""
-    reconciler, writer = engine.reconciler, engine.writer
+    reconciler, writer, notifier = engine.reconciler, engine.writer, engine.notifier
     active = sum(not run.newest.finished for run in engine.store.runs.values())
     bugs = reconciler.bugs + engine.tasks.bugs
     return [
@@ -75,6 +75,10 @@ def of_engine(engine: Engine) -> Iterable[Metric]:
         counter("kubedag_slice_loads_total", "Runs whose slices were read.", writer.slices.loads),
         counter("kubedag_slice_failures_total", "Times that failed.", writer.slices.load_failures),
         counter("kubedag_slices_lost_total", "Slices that were not there.", writer.slices.lost),
+        counter("kubedag_notifications_sent_total", "Notifications delivered.", notifier.sent),
+        counter("kubedag_notifications_failed_total", "Tries that failed.", notifier.failed),
+        counter("kubedag_notifications_put_off_total", "Too many at once.", notifier.put_off),
+        gauge("kubedag_notifications_under_way", "Being delivered.", notifier.under_way),
         gauge("kubedag_calls_in_flight", "API calls under way.", len(engine.tasks)),
     ]
 
