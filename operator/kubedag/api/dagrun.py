@@ -264,13 +264,14 @@ class RerunStatus(Status):
     """What became of the wishes that the run runs again."""
 
     id: Word
-    """id of the last one that was fulfilled."""
+    """id of the last one that was fulfilled; mark: and the id of a mark, if the run only went on
+    because of one."""
     number: Amount
-    """number is how many were fulfilled."""
+    """number is how often the run has run again, by a wish or because of a mark."""
     start_time: Time
-    """startTime is when the last one was."""
+    """startTime is when it last did."""
     tasks: Amount
-    """tasks is how many tasks it made run again."""
+    """tasks is how many tasks ran again then, or could run after a mark."""
     after: Reason | None = None
     """after is how the run had ended before that."""
 
@@ -282,7 +283,8 @@ class DAGRunStatus(Status):
     """observedGeneration is the metadata.generation that this status is about."""
     conditions: Conditions = ()
     """conditions has Succeeded, which is Unknown until the run is over, Finished, which is True
-    once it is, and RerunPending as long as the run is to run again and has not begun to."""
+    once it is, RerunPending as long as the run is to run again and has not begun to, or is asked
+    what would, and MarksPending if marks name tasks that it does not have."""
     revision: ObjectNameRead | None = None
     """revision is the ControllerRevision of the DAG that the run keeps to."""
     dag_generation: Generation | None = None

@@ -68,7 +68,7 @@ class IntervalState(StrEnum):
 
 
 class RerunScope(StrEnum):
-    """Which tasks of a finished run run again; what depends on them always does, too."""
+    """Which tasks of a finished run run again; `include` says what does beside them."""
 
     ALL = "All"
     FAILED = "Failed"

@@ -23,6 +23,7 @@ from kubedag.core import (
     retry_rules,
     rows,
     states,
+    stops,
 )
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
 
 replace = msgspec.structs.replace
 
-_NEVER_RETRIED: Final = frozenset({outcomes.RUN_TIMED_OUT, outcomes.RUN_REPLACED})
+_NEVER_RETRIED: Final = frozenset({reasons.MARKED.name, *stops.STOPS.values()})
 
 _ENDS: Final[Mapping[str, tuple[str, str]]] = {
     RetryAction.FAIL: (states.FAILED, "failed"),

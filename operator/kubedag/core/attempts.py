@@ -261,6 +261,7 @@ def _summarise(
         infra_failures=infra,
         out_of_memory=out_of_memory,
         earlier_attempts=row.earlier_attempts,
+        mark=row.mark,
         attempts=kept,
     )
     if last.state != states.FAILED:
