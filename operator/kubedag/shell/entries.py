@@ -138,9 +138,7 @@ class RunEntry:
     @property
     def is_beginning(self) -> bool:
         """It runs again by what is about to be stored."""
-        if not self.is_to_rerun:
-            return False
-        return not (self.newest.finished and _is_to_go_on(self.facts, self.newest))
+        return self.is_to_rerun and self.newest.rerun != self.status.rerun
 
     @property
     def newest(self) -> rows.RunStatus:

@@ -79,6 +79,16 @@ def test_a_run_that_is_to_go_on_after_a_mark_waits_for_its_turn_as_one_that_runs
     assert entry.is_beginning
 
 
+def test_it_does_so_also_if_what_was_decided_last_was_decided_without_its_rows():
+    known = Known(CHAIN)
+    known.put("other", a_status(a_row("a", "Running"), a_row("b", "Waiting")))
+    over = known.put(status=FAILED)
+    known.decide(over)
+    entry = known.put(status=FAILED, **of(ONE))
+    assert not entry.is_beginning
+    assert known.waits_for(entry) == "Queued"
+
+
 def test_those_that_waited_for_it_are_woken_when_the_mark_is_taken_out():
     known = Known(CHAIN)
     known.put(status=FAILED, logicalTime=stamp(0), **of(ONE))
