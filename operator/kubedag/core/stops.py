@@ -36,6 +36,15 @@ SPARES_NOTHING: Final = frozenset({RUN_TERMINATED, RUN_MARKED})
 STOP_REASONS: Final[Mapping[str, str]] = {stop: reason for reason, stop in STOPS.items()}
 
 
+_ASKED_FOR: Final = frozenset({"Terminated", reasons.MARKED.name, "Stopped"})
+
+
+def is_asked_for(status: rows.RunStatus) -> bool:
+    """Does the run end, or has it ended, because a person wants it to?"""
+    told = status.condition(rows.SUCCEEDED_CONDITION)
+    return told is not None and told.reason in _ASKED_FOR
+
+
 def recorded(status: rows.RunStatus) -> str:
     """Which of them is stored, as the tasks say it; empty if none is."""
     told = status.condition(rows.SUCCEEDED_CONDITION)

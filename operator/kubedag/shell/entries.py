@@ -18,13 +18,14 @@ from kubedag.core import (
     decide_dag,
     history,
     marks,
-    notices,
+    outbox,
     plan,
     reasons_elsewhere,
     rerun,
     rows,
     slices,
     snapshot,
+    stops,
 )
 from kubedag.core.logs import lacks_log
 from kubedag.shell import slices as stored_slices
@@ -105,7 +106,7 @@ class RunEntry:
             and self.decided in (None, status)
             and status.observed_generation == self.facts.generation
             and not any(map(lacks_log, status.tasks))
-            and not notices.is_open(status)
+            and not outbox.is_open(status.notifications)
         ):
             self.status, self.decided = msgspec.structs.replace(status, tasks=()), None
             self.slices = stored_slices.KnownSlices()
@@ -150,6 +151,12 @@ class RunEntry:
         """The work queue's name for this run."""
         return ("run", self.facts.namespace, self.facts.name)
 
+    @property
+    def _may_go_on(self) -> bool:
+        """It ends because somebody asks for it, who may think better of it until that is stored."""
+        firm = self.status.finished or stops.recorded(self.status)
+        return not firm and stops.is_asked_for(self.newest)
+
     def peer(self, pods_seen: bool, *, dag_suspended: bool = False) -> snapshot.Peer:
         """This run as the others see it."""
         newest = self.newest
@@ -160,7 +167,8 @@ class RunEntry:
             name=self.facts.name,
             order=self.facts.order,
             started=started,
-            finished=(newest.finished and not reruns) or self.facts.deleting,
+            finished=(newest.finished and not reruns and not self._may_go_on)
+            or self.facts.deleting,
             succeeded=newest.succeeded,
             suspended=self.facts.suspend or (rerun.is_stuck(newest) if reruns else held),
             reruns=reruns,

@@ -65,6 +65,25 @@ def test_a_run_as_the_others_see_it(entry, seen, expected):
     assert found == plain | expected
 
 
+STOPPED = a_finished_status(succeeded=False, reason="Stopped")
+STOPPING = a_status(
+    conditions=(rows.Condition(rows.SUCCEEDED_CONDITION, rows.UNKNOWN, "Stopped"),)
+)
+
+
+@pytest.mark.parametrize(
+    ("entry", "finished"),
+    [
+        pytest.param(an_entry(a_status(), decided=STOPPED), False, id="nothing is stored of it"),
+        pytest.param(an_entry(STOPPING, decided=STOPPED), True, id="that it ends is stored"),
+        pytest.param(an_entry(STOPPED), True, id="its end is stored"),
+        pytest.param(an_entry(a_status(), decided=a_finished_status()), True, id="by itself"),
+    ],
+)
+def test_a_run_that_somebody_ends_has_its_place_until_that_cannot_be_taken_back(entry, finished):
+    assert entry.peer(pods_seen=True).finished is finished
+
+
 @pytest.mark.parametrize(
     ("run_type", "held"),
     [("Manual", False), ("Scheduled", True), ("Catchup", True), ("Backfill", False)],
