@@ -60,6 +60,7 @@ def test_a_reader_that_has_seen_enough_is_no_error():
 
 def test_who_loses_patience_gets_the_code_of_that_and_no_traceback(tmp_path):
     silent = socket.create_server(("127.0.0.1", 0))
+    silent.settimeout(30)
     address = f"http://127.0.0.1:{silent.getsockname()[1]}"
     config = {
         "current-context": "c",
