@@ -255,6 +255,22 @@ def test_a_run_that_has_to_end_asks_nobody(row, attempt):
     assert (kept.state, kept.reason, kept.attempt) == ("Skipped", "RunTimedOut", attempt)
 
 
+def test_a_question_that_is_marked_is_settled_and_asks_anew_when_it_runs_again():
+    marks = {"ask": snapshot.MarkRequest("1", "Failed", "bob")}
+    found = decide(DONE, asking(), waiting(), marks=marks)
+    row = row_of(found)
+    assert (row.state, row.reason, row.attempt) == ("Failed", "Marked", 1)
+    late = decide(*found.status.tasks, marks=marks, answers={"ask1": YES})
+    assert (row_of(late), started(late)) == (row, [])
+    assert rerun.reset(row, "ask", (), stamp(0)).earlier_attempts == 1
+
+
+@pytest.mark.parametrize("how", ["Stop", "Terminate"])
+def test_a_run_that_somebody_ends_asks_nobody_any_more(how):
+    row = row_of(decide(DONE, asking(), waiting(), shutdown=how, answers={}))
+    assert (row.state, row.attempt, row.approval.decision) == ("Skipped", 1, "")
+
+
 def test_a_task_that_runs_again_asks_again_and_old_answers_do_not_count():
     again = rerun.reset(replace(asking(), state="Failed"), "ask", (), stamp(0))
     found = decide(DONE, again, waiting(), answers={"ask1": NO})
