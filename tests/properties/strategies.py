@@ -191,8 +191,10 @@ def sound_specs(draw):
     """Specs that have no mistake."""
     spec = {"tasks": draw(_tasks(sound_fields(), acyclic=True))}
     if draw(st.booleans()):
+        spec["finally"] = draw(_tasks(sound_fields(), acyclic=True, prefix="f"))
+    if draw(st.booleans()):
         return {**spec, "taskDefaults": {**draw(sound_fields()), "image": "alpine"}}
-    return {"tasks": [{**task, "image": "alpine"} for task in spec["tasks"]]}
+    return {name: [{**task, "image": "alpine"} for task in tasks] for name, tasks in spec.items()}
 
 
 def specs():
@@ -216,20 +218,31 @@ def specs():
     )
     fields = st.one_of(sound_fields(), st.builds(lambda *all_: _united(all_), _program(), broken))
     return st.fixed_dictionaries(
-        {"tasks": _tasks(fields, acyclic=False)}, optional={"taskDefaults": fields}
+        {"tasks": _tasks(fields, acyclic=False)},
+        optional={
+            "taskDefaults": fields,
+            "finally": st.sampled_from("tf").flatmap(
+                lambda prefix: _tasks(fields, acyclic=False, prefix=prefix)
+            ),
+        },
     )
 
 
 @st.composite
-def _tasks(draw, fields, *, acyclic):
+def _tasks(draw, fields, *, acyclic, prefix="t"):
+    """Some are teardowns: of what is above them, or, if nothing need be sound, of anything."""
     edges = draw(upstreams(nodes_max=3, acyclic=acyclic)) or ((),)
     rules = st.sampled_from(list(TriggerRule))
     return [
         {
             **draw(fields),
-            "name": f"t{node}",
-            "dependsOn": [f"t{end}" for end in ends],
-            "triggerRule": draw(rules),
+            "name": f"{prefix}{node}",
+            "dependsOn": [f"{prefix}{end}" for end in ends],
+            **(
+                {"teardownOf": [f"{prefix}{end}" for end in ends] or ["t0"]}
+                if (ends or not acyclic) and not draw(st.integers(0, 3))
+                else {"triggerRule": draw(rules)}
+            ),
         }
         for node, ends in enumerate(edges)
     ]
@@ -252,7 +265,7 @@ def _places(value):
 def spoilt_specs(draw):
     """Sound specs one value of whose podTemplates was replaced by something else."""
     spec = copy.deepcopy(draw(sound_specs()))
-    levels = [*spec["tasks"], spec.get("taskDefaults", {})]
+    levels = [*spec["tasks"], *spec.get("finally", ()), spec.get("taskDefaults", {})]
     parts = [part for level in levels for part in level.get("podTemplate", {}).values()]
     parent, key = draw(st.sampled_from([place for part in parts for place in _places(part)]))
     parent[key] = draw(st.one_of(words, json_values()))
