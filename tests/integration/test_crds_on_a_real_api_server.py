@@ -117,6 +117,7 @@ def test_defaults_are_filled_in_where_they_can_be_seen(create):
         "concurrencyPolicy": "Queue",
         "maxActiveRuns": 1,
         "dependsOnPast": False,
+        "failFast": False,
         "tasks": [{"name": "a", "image": "busybox"}],
         "retention": {
             "successfulRuns": 50,

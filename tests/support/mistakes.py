@@ -240,6 +240,8 @@ MISTAKES = (
     ),
 )
 
+A_SECRET = {"secretKeyRef": {"name": "receivers", "key": "chat"}}
+
 EVERYTHING = a_dag(
     a_task("first", command=["true"]),
     a_task(
@@ -268,16 +270,37 @@ EVERYTHING = a_dag(
             "backoffSeconds": 10,
             "backoffFactor": 3,
             "backoffSecondsMax": 100,
+            "avoidNodes": "Prefer",
+            "memoryFactor": "1.5",
+            "memoryMax": "4Gi",
+            "onFailure": [
+                {
+                    "exitCodes": [42],
+                    "reasons": ["ExitCode"],
+                    "classes": ["User"],
+                    "messagePattern": "no data",
+                    "action": "Skip",
+                },
+                {"action": "Retry", "delaySeconds": 5},
+            ],
         },
         idempotent=False,
         timeoutSeconds=60,
         pendingTimeoutSeconds=60,
         priority=-5,
+        pool={"name": "warehouse", "namespace": "shared", "slots": 2},
+        maxActiveAcrossRuns=3,
         podTemplate={
             "metadata": {"labels": {"team": "sales"}},
             "spec": {"volumes": [{"name": "v", "emptyDir": {}}], "anything": {"new": [1, "x"]}},
         },
     ),
+    {
+        "name": "third",
+        "dependsOn": ["second"],
+        "approval": {"message": "Go on?", "deadlineSeconds": 60, "onDeadline": "Skip"},
+    },
+    a_task("fourth", dependsOn=["third"], teardownOf=["first"]),
     name="d" * 52,
     description="Everything that a DAG can say.",
     suspend=True,
@@ -286,6 +309,21 @@ EVERYTHING = a_dag(
     dependsOnPast=True,
     timeoutSeconds=3600,
     maxActiveTasks=10,
+    maxActiveTasksAcrossRuns=20,
+    failFast=True,
+    lateAfterSeconds=3600,
+    **{"finally": [a_task("last")]},
+    notifications=[
+        {"name": "chat", "events": ["RunFailed"], "slack": {"urlFrom": A_SECRET}},
+        {
+            "name": "hook",
+            "events": ["RunLate"],
+            "webhook": {
+                "url": "https://example.com/hook",
+                "headers": [{"name": "Authorization", "valueFrom": A_SECRET}],
+            },
+        },
+    ],
     taskDefaults={"image": "busybox", "retry": {"limit": 1}},
     retention={
         "successfulRuns": 0,
@@ -304,4 +342,16 @@ EVERYTHING_OF_A_RUN = a_run(
     suspend=True,
     dataInterval=an_interval("2026-01-01T00:00:00.5+02:00"),
     logicalTime="2026-01-01T00:00:00Z",
-)
+    tasks=["first"],
+    params=[{"name": "region", "value": "eu"}],
+    rerun={
+        "id": "1", "scope": "Tasks", "tasks": ["a"], "include": "Both", "revision": "Newest",
+        "dryRun": True,
+    },
+    shutdown="Stop",
+    mark={"id": "1", "state": "Failed", "by": "ada", "comment": "no use"},
+    marks=[{"task": "a", "id": "1", "state": "Skipped", "by": "ada", "comment": "no use"}],
+    approvals=[
+        {"task": "a", "attempt": 2, "decision": "Approved", "by": "ada", "comment": "fine"},
+    ],
+)  # fmt: skip
