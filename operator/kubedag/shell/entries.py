@@ -80,7 +80,7 @@ class RunEntry:
         self.archived = False
         self.slices.unread = self.slices.unread and bool(status.slices)
         if status.slices and not status.tasks:
-            for whole in (self.status, self.sending):
+            for whole in (self.status, self.sending) if self.slices.stored else ():
                 if whole is not None and whole.tasks and slices.main(whole) == status:
                     self.status = whole
                     return

@@ -5,6 +5,7 @@ import pytest
 
 from kubedag.core import rows, snapshot
 from kubedag.shell.entries import RunEntry
+from kubedag.shell.slices import Place, Stored
 from support.builders import a_finished_status, a_row, a_status, run_facts, stamp
 from support.slice_bench import with_operators
 from unit.shell.test_reruns import OTHER, RUN, Known, wanting
@@ -48,6 +49,9 @@ LACKS = {
     "changed": ({"marks": {"a": MARK}}, 2, (), True),
     "waits": ({"marks": {"a": MARK}}, 1, (WAITS,), True),
     "looked at": ({"marks": {"a": MARK}}, 1, (), False),
+    "looked at, and has been told what would run again": (
+        {"marks": {"a": MARK}}, 1, (replace(WAITS, reason="DryRun"),), False,
+    ),
     "asks what would run again": (
         {"rerun": snapshot.RerunRequest("1", dry_run=True)}, 2, (), True,
     ),
@@ -63,6 +67,19 @@ def test_rows_in_slices_are_read_if_a_mark_may_concern_them(facts, generation, t
     entry = RunEntry(run_facts(generation=generation, **facts), "1", rows.RunStatus())
     entry.take(replace(FAILED, tasks=(), slices=1, conditions=FAILED.conditions + told))
     assert entry.lacks_rows == lacks
+
+
+def test_rows_that_were_dropped_with_what_is_known_of_their_slices_are_read_again():
+    entry = RunEntry(run_facts(), "1", rows.RunStatus())
+    whole = replace(FAILED, slices=1)
+    entry.slices.stored[Place(0, 0)] = Stored("5", FAILED.tasks)
+    entry.sending = whole
+    entry.take(replace(whole, tasks=()))
+    assert (entry.status, entry.slices.unread) == (whole, False)
+    entry.archive()
+    assert entry.archived
+    entry.take(replace(whole, tasks=()))
+    assert (entry.status.tasks, entry.slices.unread) == ((), True)
 
 
 # --- Places ------------------------------------------------------------------------------------
