@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
+from kubedag.core import audience as audiences
 from kubedag.core.history import RunSummary
 
 if TYPE_CHECKING:
@@ -52,7 +53,7 @@ class Wish:
 
     def awaits(self, run: RunSummary) -> bool:
         """Is the run to run again for this Backfill, and has not begun to?"""
-        return run.is_to_rerun and run.rerun_wanted == self.rerun_id
+        return run.has_wish and run.rerun_wanted == self.rerun_id
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +82,8 @@ class BackfillSnapshot:
     """Starts and ends of runs whose names belong to something else."""
     trouble: creations.Trouble | None = None
     """Why the API does not do what it is asked to."""
+    audience: audiences.Audience = audiences.NOBODY
+    """Who is told that it is over."""
 
     def unfinished(self) -> Iterator[RunSummary]:
         """The runs that go on or wait, with those that are being created or asked to run again."""

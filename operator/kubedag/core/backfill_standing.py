@@ -177,7 +177,7 @@ def abandoned(
     """What calls a run back that waits for a Backfill which is gone; `uids` are of all there are."""
     if run.deleting:
         return None
-    if run.is_to_rerun:
+    if run.has_wish:
         ids = {backfill_facts.rerun_id(uid) for uid in uids}
         if history.is_of_backfill(run.rerun_wanted) and run.rerun_wanted not in ids:
             return actions.WithdrawRerun(run.name, run.uid, run.rerun_wanted)

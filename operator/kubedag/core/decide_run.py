@@ -100,7 +100,7 @@ def _is_marked(snap: snapshots.RunSnapshot, now: datetime) -> actions.RunDecisio
     mark = marks.of_run(snap.run, snap.status)
     if mark is None or (has_started(snap) and snap.plan is not None):
         return None
-    given_up = _ended_early(snap, reasons.MARKED.name, "", now).status
+    given_up = _ended_early(snap, reasons.RUN_MARKED.name, "", now).status
     return actions.RunDecision(describe.marked(snap, given_up, mark, now), urgent=True)
 
 

@@ -164,6 +164,13 @@ def _approval_in_brief(row: rows.TaskRow) -> rows.TaskRow:
     return replace(row, message=rows.clip(row.message, BRIEF_CHARS_MAX), approval=brief)
 
 
+def _mark_in_brief(row: rows.TaskRow) -> rows.TaskRow:
+    if row.mark is None:
+        return row
+    mark = replace(row.mark, comment=rows.clip(row.mark.comment, BRIEF_CHARS_MAX))
+    return replace(row, message=rows.clip(row.message, BRIEF_CHARS_MAX), mark=mark)
+
+
 def _success_in_brief(row: rows.TaskRow) -> rows.TaskRow:
     return replace(row, attempts=()) if row.state == states.SUCCEEDED and row.attempts else row
 
@@ -185,6 +192,7 @@ TRIMS: Final[tuple[Callable[[rows.TaskRow], rows.TaskRow], ...]] = (
     _without_logs,
     _messages_in_brief,
     _approval_in_brief,
+    _mark_in_brief,
     _success_in_brief,
     _without_reason,
     _last_attempt_only,

@@ -69,8 +69,12 @@ class RunSummary(NamedTuple):
     @property
     def is_to_rerun(self) -> bool:
         """Is it to run again, and has not begun to?"""
-        wished = bool(self.rerun_wanted) and self.rerun_wanted != self.rerun_id
-        return wished or self.marks_wanted
+        return self.has_wish or self.marks_wanted
+
+    @property
+    def has_wish(self) -> bool:
+        """Has it a wish to run again that is not fulfilled?"""
+        return bool(self.rerun_wanted) and self.rerun_wanted != self.rerun_id
 
     @property
     def of_schedule(self) -> bool:

@@ -90,8 +90,10 @@ def awaits(run: snapshot.RunFacts, status: rows.RunStatus) -> bool:
         )
     if not status.slices:
         return False
-    changed = run.generation != status.observed_generation
-    return changed or status.condition(rows.RERUN_PENDING) is not None
+    if run.generation != status.observed_generation:
+        return True
+    told = status.condition(rows.RERUN_PENDING)
+    return told is not None and told.reason != reasons_elsewhere.DRY_RUN.name
 
 
 # --- What they make of a row -----------------------------------------------------------------

@@ -174,6 +174,19 @@ def test_what_decisions_need_survives_all_trims():
     assert size(kept) < size(tasks) / 30
 
 
+def test_who_marked_a_task_survives_when_there_is_no_room_for_why():
+    mark = rows.Mark("1", "Succeeded", "ann", "c" * 1024)
+    tasks = tuple(
+        a_row(f"t{n:03}", "Succeeded", reason="Marked", message="m" * 600, mark=mark)
+        for n in range(100)
+    )
+    kept = fitted(a_status(*tasks), slice_bytes_max=size(tasks) // 2).tasks
+    assert size(kept) <= size(tasks) // 2
+    assert {(row.mark.id, row.mark.by, len(row.mark.comment)) for row in kept} == {
+        ("1", "ann", 100)
+    }
+
+
 def test_what_the_api_has_taken_is_not_trimmed_when_it_takes_less_than_before():
     tasks = (*(talkative(f"t{n:05}", 1) for n in range(100)), a_failure("last", 1, "tail"))
     stored = fitted(a_status(*tasks), slice_bytes_max=slices.BYTES_MAX)
