@@ -175,6 +175,22 @@ def test_what_depends_on_it_follows(status, state, report, fallback, run):
 
 
 @pages.claim(
+    "What has succeeded, or has failed by itself, never runs again because of a mark; a rerun is for "
+    "that. Only the tasks of `finally` do, after what the mark has let run."
+)
+def test_what_has_succeeded_stays_but_for_what_comes_last():
+    plan = builders.a_plan(
+        objects.a_task("load"),
+        objects.a_task("report", dependsOn=["load"]),
+        objects.a_task("other"),
+        **{"finally": [objects.a_task("tidy")]},
+    )
+    status = an_end(plan, "Failed", "UpstreamFailed", "Succeeded", "Succeeded")
+    found = decided(plan, status, marks={"load": a_mark()})
+    assert begun(found) == ["report", "tidy"]
+
+
+@pages.claim(
     "A run that was ended from outside, such as by `timeoutSeconds` or by hand, stays so if nothing is "
     "to run, whatever its tasks are marked as."
 )
