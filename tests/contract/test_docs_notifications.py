@@ -9,7 +9,7 @@ import yaml
 
 from kubedag.api import dag, notification, parse
 from kubedag.api.enums import NotificationEvent
-from kubedag.core import letters, notices
+from kubedag.core import letters, notices, outbox
 from kubedag.shell import notifier, receivers, senders
 
 ROOT = Path(__file__).parents[2]
@@ -80,10 +80,10 @@ def test_its_names_for_templates_are_all_that_there_are():
 @pytest.mark.parametrize(
     "said",
     [
-        f"{senders.SEND_SECONDS_MAX:g} seconds at most; {notices.TRIES_MAX} tries",
-        f"from {notices.PAUSES.backoff_seconds} seconds to 5 minutes",
+        f"{senders.SEND_SECONDS_MAX:g} seconds at most; {outbox.TRIES_MAX} tries",
+        f"from {outbox.PAUSES.backoff_seconds} seconds to 5 minutes",
         f"at most {notifier.PER_WINDOW_MAX} messages a minute",
-        f"The outbox holds {notices.OUTBOX_MAX} entries",
+        f"The outbox holds {outbox.OUTBOX_MAX} entries",
         f"the last {notices.TAIL_BYTES_MAX} bytes of its log",
     ],
 )
@@ -92,4 +92,4 @@ def test_its_numbers_are_those_of_the_code(said):
 
 
 def test_the_outbox_is_as_long_as_the_api_lets_it_be():
-    assert notices.OUTBOX_MAX == notification.OUTBOX_MAX
+    assert outbox.OUTBOX_MAX == notification.OUTBOX_MAX

@@ -12,7 +12,7 @@ from integration.test_engine_on_a_real_api_server import Namespace, chain, event
 from kubedag.shell import notifier, senders
 from support import http_server, mail_server, operators, real_loop
 from support.kinds import install
-from support.objects import a_run
+from support.objects import API_VERSION, a_run
 
 pytestmark = pytest.mark.integration
 
@@ -103,13 +103,12 @@ def test_a_team_is_told_that_a_run_failed_and_that_the_next_one_succeeded(api_se
             ]))  # fmt: skip
             async with operator(api_server, user):
                 await in_thread(user.run)
-                await eventually(lambda: all(one[2] == "Delivered" for one in user.outbox())
-                                 and len(user.outbox()) == 3)  # fmt: skip
-                assert sorted(user.outbox()) == [
+                delivered = [
                     ("mail", "RunFailed", "Delivered", ""),
                     ("web", "RunFailed", "Delivered", ""),
                     ("web", "TaskFailed", "Delivered", ""),
                 ]
+                await eventually(lambda: sorted(user.outbox()) == delivered)
                 await in_thread(user.run, "next", fails=False)
                 await eventually(lambda: user.outbox("next") == [
                     ("web", "RunRecovered", "Delivered", "")
@@ -236,3 +235,35 @@ def test_a_flood_becomes_a_few_messages(api_server, user, monkeypatch):
     real_loop.run(scenario())
     assert sum(one["together"] for one in hook.taken) == len(runs)
     assert len(hook.taken) < len(runs)
+
+
+def test_the_end_of_a_backfill_is_told(api_server, user):
+    hook = Hook()
+
+    async def scenario():
+        async with http_server.serving(hook) as url:
+            told = {"name": "web", "events": ["BackfillDone"], "webhook": {"url": url}}
+            schedule = {"cron": "0 0 1 1 *"}
+            user.create(chain(notifications=[told], schedule=schedule))
+            nothing = {"dagName": "pipeline", "startTime": "2025-02-01T00:00:00Z",
+                       "endTime": "2025-03-01T00:00:00Z"}  # fmt: skip
+            async with operator(api_server, user):
+                user.client.create(
+                    user.path("backfills"),
+                    {
+                        "apiVersion": API_VERSION,
+                        "kind": "Backfill",
+                        "metadata": {"name": "fill"},
+                        "spec": nothing,
+                    },
+                )
+
+                def outbox():
+                    status = user.get("backfills", "fill").get("status", {})
+                    return [one["state"] for one in status.get("notifications", [])]
+
+                await eventually(lambda: outbox() == ["Delivered"])
+
+    real_loop.run(scenario())
+    assert hook.events == ["BackfillDone"]
+    assert (hook.taken[0]["backfill"], hook.taken[0]["run"]) == ("fill", None)

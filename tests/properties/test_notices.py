@@ -8,7 +8,7 @@ import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kubedag.core import actions, audience, notices, rows
+from kubedag.core import actions, audience, notices, outbox, rows
 from support.builders import START, a_row, a_snapshot, a_status, an_attempt, stamp
 
 replace = msgspec.structs.replace
@@ -56,7 +56,7 @@ class Operator:
         decision = notices.told(actions.RunDecision(decided), snap, self.now)
         again = notices.told(actions.RunDecision(decided), snap, self.now)
         assert again == decision
-        assert len(decision.status.notifications) <= notices.OUTBOX_MAX
+        assert len(decision.status.notifications) <= outbox.OUTBOX_MAX
         for one in decision.notify:
             assert one.id in {(n.name, n.key) for n in self.stored.notifications}
             if answers:

@@ -19,6 +19,14 @@ def full(record: Any, **known: Any) -> Any:
     return record(**{one.name: known.get(one.name, values.get(one.type)) for one in fields})
 
 
+def a_notification() -> rows.Notification:
+    """The same of an entry of an outbox."""
+    return full(
+        rows.Notification, event="RunFailed", state="Failed", failure_class="User",
+        create_time=stamp(1),
+    )  # fmt: skip
+
+
 def of_a_run() -> rows.RunStatus:
     """A status of a run with every field filled."""
     attempt = full(
@@ -31,14 +39,10 @@ def of_a_run() -> rows.RunStatus:
         approval=full(rows.ApprovalRow, decision="Approved"),
     )  # fmt: skip
     condition = full(rows.Condition, status="True", last_transition_time=stamp(1))
-    notification = full(
-        rows.Notification, event="RunFailed", state="Failed", failure_class="User",
-        create_time=stamp(1),
-    )  # fmt: skip
     return full(
         rows.RunStatus, conditions=(condition,), tasks=(row,), counts=full(rows.Counts),
         revision="pipeline-rev", rerun=full(rows.Rerun, start_time=stamp(1)), mark=mark,
-        notifications=(notification,),
+        notifications=(a_notification(),),
     )  # fmt: skip
 
 
@@ -65,6 +69,7 @@ def of_a_backfill() -> backfill_rows.BackfillStatus:
         backfill_rows.BackfillStatus, conditions=(condition,), revision="pipeline-rev",
         intervals=full(backfill_rows.IntervalCounts), ranges=(of_range,),
         failures=(full(backfill_rows.BackfillFailure, start_time=stamp(1)),),
+        notifications=(a_notification(),),
     )  # fmt: skip
 
 

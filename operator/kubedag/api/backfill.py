@@ -27,6 +27,7 @@ from kubedag.api.dag import ObjectNameRead
 from kubedag.api.dagrun import Params, never_changes
 from kubedag.api.enums import BackfillOrder, IntervalState, Reprocess, RerunRevision
 from kubedag.api.lists import atomic_list
+from kubedag.api.notification import NotificationRows
 from kubedag.api.rules import Rule, Ruled
 from kubedag.api.schedule import starts_before_it_ends
 
@@ -177,6 +178,9 @@ class BackfillStatus(Status):
     are one range."""
     failures: Annotated[tuple[BackfillFailure, ...], *atomic_list(most=FAILURES_MAX)] = ()
     """failures are the first runs that failed, oldest first."""
+    notifications: NotificationRows = ()
+    """notifications is who is told by the DAG that the Backfill is over, and what has become of
+    that."""
 
 
 class Backfill(Ruled, Spec):

@@ -235,6 +235,7 @@ class NotificationEvent(StrEnum):
     TASK_FAILED = "TaskFailed"
     RUN_LATE = "RunLate"
     APPROVAL_WANTED = "ApprovalWanted"
+    BACKFILL_DONE = "BackfillDone"
 
 
 class NotificationState(StrEnum):

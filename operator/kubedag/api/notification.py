@@ -36,7 +36,7 @@ NOTIFICATIONS_MAX: Final = 20
 OUTBOX_MAX: Final = 50
 
 PLACEHOLDERS: Final = (
-    "attempt", "class", "dag", "event", "id", "interval_end", "interval_start", "log_tail",
+    "attempt", "backfill", "class", "dag", "event", "id", "interval_end", "interval_start", "log_tail",
     "logical_time", "look", "message", "namespace", "reason", "rerun", "run", "run_type",
     "summary", "task", "time",
 )  # fmt: skip

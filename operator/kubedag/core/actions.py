@@ -227,6 +227,8 @@ class BackfillDecision:
     wake_at: datetime | None = None
     sketch: backfill_plan.Sketch | None = None
     """The plan that it needs, to be made if it is not; without one, none is kept."""
+    notify: tuple[Notify, ...] = ()
+    """Whom to tell of what; of what is stored only."""
 
 
 @dataclass(frozen=True, slots=True)

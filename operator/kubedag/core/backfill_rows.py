@@ -51,6 +51,7 @@ class BackfillStatus(rows.Record, frozen=True):
     intervals: IntervalCounts | None = None
     ranges: tuple[IntervalRange, ...] = ()
     failures: tuple[BackfillFailure, ...] = ()
+    notifications: tuple[rows.Notification, ...] = ()
 
     def condition(self, type_: str) -> rows.Condition | None:
         """The condition of that type, or None."""

@@ -21,6 +21,7 @@ from kubedag.core import (
     backfill_words,
     instants,
     naming,
+    notices_backfill,
     rows,
 )
 from kubedag.core import backfill_standing as standings
@@ -50,6 +51,10 @@ class Pin(NamedTuple):
 
 def decide(snap: BackfillSnapshot, now: datetime) -> actions.BackfillDecision:
     """The whole decision about one Backfill."""
+    return notices_backfill.told(_decided(snap, now), snap, now)
+
+
+def _decided(snap: BackfillSnapshot, now: datetime) -> actions.BackfillDecision:
     wish, stored = snap.wish, snap.status
     if stored.finished:
         return actions.BackfillDecision(replace(stored, observed_generation=wish.generation))

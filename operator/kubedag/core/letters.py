@@ -18,6 +18,7 @@ from kubedag.core import rows, words
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from kubedag.core import backfill_facts
     from kubedag.core import snapshot as snapshots
 
 VERSION: Final = "kubedag.dev/v1alpha1"
@@ -54,15 +55,21 @@ class Letter(NamedTuple):
     time: str = ""
     together: int = 1
     """Of how many letters it takes the place."""
+    backfill: str = ""
+    """The Backfill that it is about, and no run."""
 
     @property
     def look(self) -> str:
-        """The command that shows the run."""
+        """The command that shows what it is about."""
+        if self.backfill:
+            return f"kubectl -n {self.namespace} describe backfill {self.backfill}"
         return f"kubectl -n {self.namespace} describe dagrun {self.run}"
 
     @property
     def rerun(self) -> str:
         """The command that has run again what failed."""
+        if self.backfill:
+            return ""
         return f"kubedag rerun {self.run} -n {self.namespace}"
 
     @property
@@ -80,6 +87,7 @@ _SAYS: Final[Mapping[str, str]] = {
     Event.RUN_SUCCEEDED: "run {letter.run} succeeded",
     Event.TASK_FAILED: "task {letter.task} of run {letter.run} failed ({letter.reason})",
     Event.RUN_LATE: "run {letter.run} is late",
+    Event.BACKFILL_DONE: "Backfill {letter.backfill} is over ({letter.reason})",
     Event.APPROVAL_WANTED: "task {letter.task} of run {letter.run} asks for approval",
 }
 _FAILURES: Final = frozenset({Event.RUN_FAILED, Event.TASK_FAILED})
@@ -105,6 +113,24 @@ def of(one: rows.Notification, run: snapshots.RunFacts) -> Letter:
         log_tail=one.log_tail,
         more=one.more,
         time=one.create_time,
+    )
+
+
+def of_backfill(one: rows.Notification, wish: backfill_facts.Wish) -> Letter:
+    """What an entry of the outbox of a Backfill says."""
+    return Letter(
+        id=f"{wish.uid}/{one.name}/{one.key}",
+        event=one.event,
+        namespace=wish.namespace,
+        dag=wish.dag_name,
+        run="",
+        run_type="Backfill",
+        interval_start=wish.start_time,
+        interval_end=wish.end_time,
+        reason=one.cause,
+        message=one.message,
+        time=one.create_time,
+        backfill=wish.name,
     )
 
 
@@ -172,7 +198,8 @@ def payload(letter: Letter) -> dict[str, Any]:
         "summary": letter.summary,
         "namespace": letter.namespace,
         "dag": letter.dag,
-        "run": letter.run,
+        "run": letter.run or None,
+        "backfill": letter.backfill or None,
         "runType": letter.run_type,
         "logicalTime": letter.logical_time or None,
         "dataInterval": interval if letter.interval_end else None,
@@ -184,7 +211,7 @@ def payload(letter: Letter) -> dict[str, Any]:
         "logTail": letter.log_tail or None,
         "more": letter.more,
         "together": letter.together,
-        "commands": {"look": letter.look, "rerun": letter.rerun},
+        "commands": {"look": letter.look, "rerun": letter.rerun or None},
     }
 
 
@@ -223,6 +250,7 @@ def values(letter: Letter) -> dict[str, str]:
     """What the placeholders of a template stand for."""
     return {
         "attempt": str(letter.attempt or ""),
+        "backfill": letter.backfill,
         "class": letter.failure_class,
         "dag": letter.dag,
         "event": letter.event,

@@ -48,7 +48,7 @@ TOLD_WAITS: Final = frozenset(
 
 def of_run(old: rows.RunStatus, new: rows.RunStatus) -> tuple[actions.Note, ...]:
     """What became of a run between two of its stored statuses."""
-    told = [*_tasks(old, new), *notes_notices.of_run(old, new), *_run(old, new)]
+    told = [*_tasks(old, new), *notes_notices.of(old, new), *_run(old, new)]
     if len(told) > NOTES_MAX:
         more = actions.Note(
             NORMAL, "MoreEvents", f"{len(told) - NOTES_MAX + 1} more tasks changed"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from kubedag.core import actions, rows, words
+from kubedag.core import actions, notes_notices, rows, words
 from kubedag.core.notes import NORMAL, WARNING
 
 if TYPE_CHECKING:
@@ -17,7 +17,12 @@ FAILURES_TOLD_MAX: Final = 5
 
 def of_backfill(old: BackfillStatus, new: BackfillStatus) -> tuple[actions.Note, ...]:
     """What became of it between two of its stored statuses."""
-    told = (*_planned(old, new), *_failures(old, new), *_end(old, new))
+    told = (
+        *_planned(old, new),
+        *_failures(old, new),
+        *notes_notices.of(old, new),
+        *_end(old, new),
+    )
     return tuple(
         actions.Note(note.type, note.reason, words.one_line(note.message)) for note in told
     )

@@ -6,12 +6,16 @@ from typing import TYPE_CHECKING
 
 from kubedag.api.enums import NotificationState as State
 from kubedag.core import actions, rows
+from kubedag.core.backfill_rows import BackfillStatus
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
-def of_run(old: rows.RunStatus, new: rows.RunStatus) -> Iterator[actions.Note]:
+Told = rows.RunStatus | BackfillStatus
+
+
+def of(old: Told, new: Told) -> Iterator[actions.Note]:
     """The notifications that have come to their end between two stored statuses."""
     if old.notifications is new.notifications:
         return

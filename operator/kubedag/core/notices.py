@@ -1,8 +1,6 @@
-"""What of a run people are to be told: an outbox in its status, and what is to be sent of it.
+"""What of a run people are to be told: what has happened between two of its statuses.
 
-News is put into the outbox by the same write that stores what it is about, and sent only after
-that; what became of it is stored, too. So nothing that is stored goes untold, whoever ends when, and
-news is told twice only if the operator ends between sending it and storing that.
+It goes into the outbox by the same write that stores the second of them.
 """
 
 from __future__ import annotations
@@ -13,8 +11,7 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from kubedag.api.enums import NotificationEvent as Event
-from kubedag.core import actions, instants, letters, logs, retries, rows, states
-from kubedag.core import plan as plans
+from kubedag.core import actions, instants, letters, logs, outbox, rows, states
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -25,21 +22,11 @@ if TYPE_CHECKING:
 
 replace = msgspec.structs.replace
 
-OUTBOX_MAX: Final = 50
 TOLD_ONE_BY_ONE_MAX: Final = 5
 """More tasks that fail at once are told together."""
-URGENT_MAX: Final = 10
-"""Whoever is told of more than that at once is told of them a little later, in fewer writes."""
-TRIES_MAX: Final = 9
 TAIL_BYTES_MAX: Final = 1024
-MESSAGE_CHARS_MAX: Final = 600
-PAUSES: Final = plans.RetryPolicy(backoff_seconds=5, backoff_factor=2, backoff_seconds_max=300)
 LATE: Final = "Late"
 """The condition of a run that takes too long."""
-
-PENDING: Final = "Pending"
-DELIVERED: Final = "Delivered"
-FAILED: Final = "Failed"
 
 NO_FAILURES: Final = frozenset({"Replaced", "Forbidden", "Stopped", "Terminated", "Marked"})
 """Ends that a person, or the DAG's own concurrencyPolicy, asked for."""
@@ -53,22 +40,19 @@ def told(
     if snap.run.deleting or not (snap.audience.notices or old.notifications):
         return decision
     stamp = instants.text(now)
-    kept = tuple(_as_known(one, snap.audience) for one in old.notifications)
     fresh = tuple(news(old, decision.status, snap.audience, stamp))
-    outbox = bounded(kept, fresh)
-    wakes = [decision.wake_at, *(_later(one, stamp) for one in outbox)]
+    found = outbox.look(old.notifications, fresh, snap.audience, stamp)
+    wakes = [moment for moment in (decision.wake_at, found.wake_at) if moment is not None]
     return dataclasses.replace(
         decision,
-        status=replace(decision.status, notifications=outbox),
-        wake_at=min((moment for moment in wakes if moment is not None), default=None),
-        urgent=decision.urgent or _is_urgent(old.notifications, outbox),
-        notify=tuple(_due(outbox, old, snap, stamp)),
+        status=replace(decision.status, notifications=found.entries),
+        wake_at=min(wakes, default=None),
+        urgent=decision.urgent or found.urgent,
+        notify=tuple(
+            actions.Notify(notice, one.key, one.attempts + 1, letters.of(one, snap.run))
+            for notice, one in found.due
+        ),
     )
-
-
-def is_open(status: rows.RunStatus) -> bool:
-    """Is anybody still to be told of something?"""
-    return any(one.state == PENDING for one in status.notifications)
 
 
 # --- What has happened -----------------------------------------------------------------------
@@ -151,10 +135,10 @@ def _of_run(
         name="",
         event=str(event),
         key=f"{event}/{times}",
-        state=PENDING,
+        state=outbox.PENDING,
         create_time=now,
         cause=condition.reason,
-        message=rows.clip(condition.message, MESSAGE_CHARS_MAX),
+        message=rows.clip(condition.message, outbox.MESSAGE_CHARS_MAX),
     )
 
 
@@ -207,13 +191,13 @@ def _task_failed(row: rows.TaskRow, now: str) -> rows.Notification:
         name="",
         event=str(Event.TASK_FAILED),
         key=f"{Event.TASK_FAILED}/{row.name}/{row.attempt}",
-        state=PENDING,
+        state=outbox.PENDING,
         create_time=now,
         task=row.name,
         attempt=row.attempt,
         failure_class=last.failure_class if last else "",
         cause=row.reason or (last.reason if last else ""),
-        message=rows.clip(row.message or (last.message if last else ""), MESSAGE_CHARS_MAX),
+        message=rows.clip(row.message or (last.message if last else ""), outbox.MESSAGE_CHARS_MAX),
         log_tail=_tail(row),
     )
 
@@ -224,12 +208,12 @@ def _approval_wanted(row: rows.TaskRow, now: str) -> rows.Notification:
         name="",
         event=str(Event.APPROVAL_WANTED),
         key=f"{Event.APPROVAL_WANTED}/{row.name}/{row.attempt}",
-        state=PENDING,
+        state=outbox.PENDING,
         create_time=now,
         task=row.name,
         attempt=row.attempt,
         cause=row.reason,
-        message=rows.clip(question, MESSAGE_CHARS_MAX),
+        message=rows.clip(question, outbox.MESSAGE_CHARS_MAX),
     )
 
 
@@ -252,90 +236,3 @@ def _together(found: Sequence[rows.Notification]) -> Iterator[rows.Notification]
         failed = [*told_alone, replace(first, more=len(failed) - TOLD_ONE_BY_ONE_MAX)]
     yield from failed
     yield from (one for one in found if one.event != Event.TASK_FAILED)
-
-
-# --- The outbox ------------------------------------------------------------------------------
-
-
-def bounded(
-    kept: tuple[rows.Notification, ...], fresh: tuple[rows.Notification, ...]
-) -> tuple[rows.Notification, ...]:
-    """The outbox within its bound: what is done goes first, then the oldest about one of many."""
-    outbox = [*kept, *fresh]
-    excess = len(outbox) - OUTBOX_MAX
-    if excess <= 0:
-        return kept + fresh
-    order = sorted(range(len(outbox)), key=lambda index: (_worth(outbox[index]), index))
-    doomed = set(order[:excess])
-    lost = sum(outbox[index].state == PENDING for index in doomed)
-    left = [one for index, one in enumerate(outbox) if index not in doomed]
-    if lost and left[-1].state == PENDING:
-        left[-1] = replace(left[-1], more=left[-1].more + lost)
-    return tuple(left)
-
-
-def _worth(one: rows.Notification) -> int:
-    if one.state != PENDING:
-        return 0
-    return 1 if one.event == Event.TASK_FAILED else 2
-
-
-def _as_known(one: rows.Notification, audience: Audience) -> rows.Notification:
-    """What is stored of news, and what has become of it since."""
-    if one.state != PENDING:
-        return one
-    if audience.complete and one.name not in {notice.name for notice in audience.notices}:
-        reason, error = "NotificationNotFound", "the DAG has no notification of that name any more"
-        return _in_brief(replace(one, state=FAILED, reason=reason, last_error=error))
-    return _after_tries(one, audience)
-
-
-def _after_tries(one: rows.Notification, audience: Audience) -> rows.Notification:
-    delivery = audience.deliveries.get((one.name, one.key))
-    if delivery is None or delivery.try_number <= one.attempts:
-        return one
-    told = replace(one, attempts=delivery.try_number, next_attempt_time=None)
-    if delivery.delivered:
-        told = replace(told, state=DELIVERED, deliver_time=delivery.time, reason="", last_error="")
-        return _in_brief(told)
-    told = replace(told, reason=delivery.reason, last_error=rows.clip(delivery.message, 300))
-    if delivery.final or delivery.try_number >= TRIES_MAX:
-        return _in_brief(replace(told, state=FAILED))
-    pause = retries.delay_seconds(PAUSES, delivery.try_number, f"{one.name}/{one.key}")
-    pause = max(pause, min(delivery.pause_seconds, PAUSES.backoff_seconds_max))
-    later = instants.after(delivery.time, pause)
-    return replace(told, next_attempt_time=instants.text(later))
-
-
-def _in_brief(one: rows.Notification) -> rows.Notification:
-    return replace(one, message="", log_tail="")
-
-
-def _due(
-    outbox: Sequence[rows.Notification],
-    old: rows.RunStatus,
-    snap: snapshots.RunSnapshot,
-    now: str,
-) -> Iterator[actions.Notify]:
-    """What is stored, and is to be sent now."""
-    stored = {(one.name, one.key) for one in old.notifications}
-    notices = {notice.name: notice for notice in snap.audience.notices}
-    for one in outbox:
-        is_due = one.state == PENDING and (one.next_attempt_time or now) <= now
-        notice = notices.get(one.name)
-        if is_due and notice is not None and (one.name, one.key) in stored:
-            yield actions.Notify(notice, one.key, one.attempts + 1, letters.of(one, snap.run))
-
-
-def _later(one: rows.Notification, now: str) -> datetime | None:
-    if one.state != PENDING or one.next_attempt_time is None or one.next_attempt_time <= now:
-        return None
-    return instants.parse(one.next_attempt_time)
-
-
-def _is_urgent(old: Sequence[rows.Notification], new: Sequence[rows.Notification]) -> bool:
-    """Is there any news, or an end of it? That it is tried again can wait, and so can much news."""
-    if sum(one.state == PENDING for one in new) > URGENT_MAX:
-        return False
-    states_of_old = {(one.name, one.key): one.state for one in old}
-    return any(states_of_old.get((one.name, one.key)) != one.state for one in new)

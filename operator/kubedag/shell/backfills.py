@@ -9,7 +9,14 @@ import logging
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
-from kubedag.core import backfill_facts, backfill_rows, backfill_standing, creations, decide_dag
+from kubedag.core import (
+    audience,
+    backfill_facts,
+    backfill_rows,
+    backfill_standing,
+    creations,
+    decide_dag,
+)
 from kubedag.shell import definitions, wire
 
 if TYPE_CHECKING:
@@ -43,6 +50,9 @@ class BackfillEntry:
     requesting: dict[str, str] = field(default_factory=dict)
     """The runs that are being asked to run again, and the id of that wish."""
     busy: set[str] = field(default_factory=set)
+    telling: set[audience.ID] = field(default_factory=set)
+    """Whom somebody is about to tell of what."""
+    deliveries: dict[audience.ID, audience.Delivery] = field(default_factory=dict)
     creations: creations.Creations = field(default_factory=creations.Creations)
     taken: set[Name] = field(default_factory=set)
     """Starts and ends of the runs whose names belong to something else."""

@@ -10,7 +10,7 @@ import asyncio
 import logging
 from collections import OrderedDict, deque
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 
 from kubedag.core import instants, letters
 from kubedag.core.audience import Delivery
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from kubedag.core.audience import ID
     from kubedag.shell.addresses import Addresses
     from kubedag.shell.clock import Clock
-    from kubedag.shell.entries import RunEntry
     from kubedag.shell.senders import Target
     from kubedag.shell.store import Key
     from kubedag.shell.tasks import Tasks
@@ -39,11 +38,22 @@ RECEIVERS_MAX: Final = 1000
 PAUSE_SECONDS: Final = 60.0
 
 
+class Told(Protocol):
+    """What somebody is told of: a run, or a Backfill."""
+
+    telling: set[ID]
+    deliveries: dict[ID, Delivery]
+
+    @property
+    def key(self) -> Key:
+        """The work queue's name for it."""
+
+
 @dataclass(slots=True)
 class _Sending:
     """A letter on its way."""
 
-    entry: RunEntry
+    entry: Told
     action: actions.Notify
 
     @property
@@ -87,7 +97,7 @@ class Notifier:
         self.failed = 0
         self.put_off = 0
 
-    def notify(self, entry: RunEntry, action: actions.Notify) -> None:
+    def notify(self, entry: Told, action: actions.Notify) -> None:
         """Have somebody told; never waits."""
         if action.id in entry.telling:
             return
@@ -108,7 +118,7 @@ class Notifier:
         action = sending.action
         try:
             async with self._places:
-                target = await self._addresses.of(action.notice, sending.entry.facts.namespace)
+                target = await self._addresses.of(action.notice, sending.entry.key[1])
         except Undeliverable as error:
             self._over([sending], error)
             return

@@ -13,8 +13,7 @@ import time
 from typing import TYPE_CHECKING, Final
 
 from kubedag.core import decide_backfill, decide_dag, decide_pool, decide_run, rerun
-from kubedag.shell import backfill_view, entries, shared_limits
-from kubedag.shell.audience_view import with_audience
+from kubedag.shell import audience_view, backfill_view, entries, shared_limits
 from kubedag.shell.queue import KeyedQueue, QueueClosed
 
 if TYPE_CHECKING:
@@ -27,7 +26,7 @@ if TYPE_CHECKING:
     from kubedag.shell.act_backfill import BackfillActor
     from kubedag.shell.act_dag import DAGActor
     from kubedag.shell.clock import Clock
-    from kubedag.shell.entries import RunEntry
+    from kubedag.shell.notifier import Told
     from kubedag.shell.store import Key, Store
     from kubedag.shell.writer import StatusWriter
 
@@ -105,7 +104,7 @@ class Reconciler:
         may_act: Callable[[], bool] = lambda: True,
         cpu_seconds: Callable[[], float] = time.thread_time,
         common: Callable[[str], tuple[Notice, ...]] = lambda _namespace: (),
-        notify: Callable[[RunEntry, actions.Notify], None] = lambda _entry, _action: None,
+        notify: Callable[[Told, actions.Notify], None] = lambda _entry, _action: None,
     ) -> None:
         self._store = store
         self._queue = queue
@@ -187,7 +186,7 @@ class Reconciler:
             self._writer.slices.load(entry)
             return None
         snap = self._store.run_snapshot(entry)
-        snap = with_audience(self._store, entry, snap, self._common)
+        snap = audience_view.with_audience(self._store, entry, snap, self._common)
         decision = decide_run.decide(snap, now)
         was = entry.newest
         entry.decided = decision.status
@@ -234,11 +233,15 @@ class Reconciler:
         if entry is None:
             self._pace.shares(key, goes_on=False)
             return None
-        decision = decide_backfill.decide(backfill_view.of(self._store, entry), now)
+        snap = backfill_view.of(self._store, entry)
+        snap = audience_view.of_backfill(self._store, entry, snap, self._common)
+        decision = decide_backfill.decide(snap, now)
         entry.decided = decision.status
         self._pace.shares(key, goes_on=not decision.status.finished)
         self._backfill_actor.plan(entry, decision.sketch)
         self._backfill_actor.start(entry, decision.actions)
+        for letter in decision.notify:
+            self._notify(entry, letter)
         self._writer.overview_decided(entry)
         return decision.wake_at
 

@@ -52,6 +52,7 @@ def test_a_letter_says_what_the_outbox_does():
         ("TaskFailed", "DAG sales: task load of run sales-1 failed (ExitCode)"),
         ("RunLate", "DAG sales: run sales-1 is late"),
         ("ApprovalWanted", "DAG sales: task load of run sales-1 asks for approval"),
+        ("BackfillDone", "DAG sales: Backfill is over (ExitCode)"),
     ],
 )
 def test_every_event_has_its_words(event, said):
@@ -143,6 +144,7 @@ def test_a_webhook_is_told_in_documented_json():
         "namespace": "ns",
         "dag": "sales",
         "run": "sales-1",
+        "backfill": None,
         "runType": "Scheduled",
         "logicalTime": "2026-01-01T00:00:00Z",
         "dataInterval": {

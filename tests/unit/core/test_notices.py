@@ -3,9 +3,8 @@
 import msgspec
 import pytest
 
-from kubedag.core import actions, audience, notices, rows
+from kubedag.core import actions, audience, notices, outbox, rows
 from support.builders import (
-    a_finished_status,
     a_row,
     a_snapshot,
     a_status,
@@ -166,8 +165,8 @@ def entry(number=1, state="Pending", event="TaskFailed", **fields):
 
 def test_the_outbox_lets_go_first_of_what_is_done():
     kept = (*(entry(n) for n in range(30)), *(entry(n, "Delivered") for n in range(30, 50)))
-    found = notices.bounded(kept, (entry(99, event="RunFailed"),))
-    assert len(found) == notices.OUTBOX_MAX
+    found = outbox.bounded(kept, (entry(99, event="RunFailed"),))
+    assert len(found) == outbox.OUTBOX_MAX
     assert entry(30, "Delivered") not in found
     assert set(kept) - set(found) == {entry(30, "Delivered")}
 
@@ -175,7 +174,7 @@ def test_the_outbox_lets_go_first_of_what_is_done():
 def test_what_finds_no_room_is_counted():
     kept = tuple(entry(number) for number in range(50))
     fresh = (entry(98), entry(99, event="RunFailed"))
-    found = notices.bounded(kept, fresh)
+    found = outbox.bounded(kept, fresh)
     assert found[-1] == entry(99, event="RunFailed", more=2)
     assert found[:-1] == (*kept[2:], entry(98))
 
@@ -232,7 +231,7 @@ def test_the_pauses_grow_up_to_five_minutes(attempts, asked, least, most):
 
 
 @pytest.mark.parametrize(
-    ("tries", "final"), [(notices.TRIES_MAX, False), (1, True)], ids=["too often", "for good"]
+    ("tries", "final"), [(outbox.TRIES_MAX, False), (1, True)], ids=["too often", "for good"]
 )
 def test_what_cannot_be_delivered_fails(tries, final):
     key = ("team", "TaskFailed/1")
@@ -265,5 +264,5 @@ def test_of_a_run_that_is_being_deleted_nobody_is_told():
 
 
 def test_a_run_of_which_somebody_is_still_to_be_told_is_open():
-    assert notices.is_open(replace(a_finished_status(), notifications=(entry(),)))
-    assert not notices.is_open(replace(a_finished_status(), notifications=(entry(1, "Failed"),)))
+    assert outbox.is_open((entry(),))
+    assert not outbox.is_open((entry(1, "Failed"), entry(2, "Delivered")))
