@@ -66,7 +66,21 @@ def fails_fast(step: Step) -> bool:
     return states.FAILED in seen and not seen <= states.TERMINAL
 
 
+def shows_why(step: Step, ended: Step) -> bool:
+    """Has all that failed done so also where the run ends at once, and nothing is asked any more?
+
+    Otherwise what nobody approved of is stored first, and ends the run with the next look.
+    """
+    pairs = zip(step.tasks, ended.tasks, strict=True)
+    return all(new.state == states.FAILED for old, new in pairs if old.state == states.FAILED)
+
+
 def hold_back(step: Step) -> None:
     """Create nothing as long as it is not stored that the run is stopped."""
     if stops.recorded(step.snap.status) != step.stop_reason:
-        step.actions = [one for one in step.actions if not isinstance(one, actions.CreatePod)]
+        create_nothing(step)
+
+
+def create_nothing(step: Step) -> None:
+    """Leave what could start now for a later look."""
+    step.actions = [one for one in step.actions if not isinstance(one, actions.CreatePod)]

@@ -310,6 +310,35 @@ def test_other_failures_end_nothing(of, pods):
     assert (word(found)[1], said(found)["b"][0]) == ("Running", "Running")
 
 
+REJECTED = {("ask", 1): snapshot.Answer("Rejected")}
+OVERDUE = a_row("ask", "AwaitingApproval", attempt=1,
+                approval=rows.ApprovalRow("May I?", stamp(10), attempt=1))  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("row", "answers", "reason"),
+    [
+        pytest.param(OVERDUE, {}, "ApprovalTimedOut", id="nobody answered in time"),
+        pytest.param(a_row("ask", "Waiting"), REJECTED, "Rejected", id="answered when it asks"),
+    ],
+)
+def test_what_nobody_approved_of_is_stored_before_it_ends_the_others(row, answers, reason):
+    plan = a_plan(
+        a_task("ask", image=None, approval={"message": "May I?", "deadlineSeconds": 5}),
+        a_task("b"),
+        failFast=True,
+    )
+    snap = asked(
+        "", of=plan, status=a_status(row, a_row("b", "Waiting")), says={"answers": answers}
+    )
+    found = decide(snap)
+    assert (said(found)["ask"], word(found)) == (("Failed", reason), ("Unknown", "Running"))
+    assert created(found, plan) == []
+    found = decide(stored(snap, found))
+    assert said(found) == {"ask": ("Failed", reason), "b": ("Skipped", "RunFailedFast")}
+    assert word(found) == ("False", "Failed")
+
+
 def test_a_failure_with_nothing_left_to_end_is_an_ordinary_one():
     pods = [FAILED, a_pod("b", phase="Succeeded"), a_pod("c", phase="Succeeded")]
     found = decide(asked("", *pods, of=HASTY))
