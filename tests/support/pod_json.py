@@ -138,6 +138,13 @@ SHUT_DOWN = target(
     "TerminationByKubelet", "Pod was terminated in response to imminent node shutdown."
 )
 PRESSED = target("TerminationByKubelet", "The node was low on resource: memory. ")
+QUEUED_OUT = {
+    "type": "TerminationTarget",
+    "status": "True",
+    "reason": "WorkloadEvicted",
+    "message": "Preempted to accommodate a workload",
+}
+"""As Kueue says it, before it deletes a Pod."""
 UNHEARD_OF = target("BySomethingNew", "x")
 LOW = (
     "The node was low on resource: memory. Threshold quantity: 100Mi, available: 52Mi. Container "

@@ -87,6 +87,11 @@ class Evidence:
         condition = self.condition("DisruptionTarget")
         return condition if condition is not None and condition.status == rows.TRUE else None
 
+    def stopped_by_queue(self) -> pods.PodCondition | None:
+        """The condition that Kueue sets on a Pod before it deletes it; others know it not."""
+        condition = self.condition("TerminationTarget")
+        return condition if condition is not None and condition.status == rows.TRUE else None
+
     def init_containers(self) -> Iterator[pods.ContainerStatus]:
         """Those that must end before the task starts: not the native sidecars among them."""
         native = self._native()

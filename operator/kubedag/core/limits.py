@@ -59,6 +59,10 @@ class Want(NamedTuple):
     size: int | None = None
 
 
+Kind = tuple[str, tuple[Want, ...]]
+"""A namespace, and what is wanted there."""
+
+
 class Waiter(NamedTuple):
     """A task that could start, were it not for limits that runs share."""
 
@@ -72,7 +76,7 @@ class Waiter(NamedTuple):
     wants: tuple[Want, ...]
 
     @property
-    def kind(self) -> tuple[str, tuple[Want, ...]]:
+    def kind(self) -> Kind:
         """Those of one kind could all start if one of them can, and there is enough."""
         return self.namespace, self.wants
 
@@ -219,7 +223,10 @@ class Book:
 
 
 class Line:
-    """All who wait but those of one run, met in their order."""
+    """All who wait but those of one run, met in their order.
+
+    Where one of a kind is not given what it wants, nobody of its kind behind it is asked.
+    """
 
     def __init__(self, book: Book, lines: Sequence[Sequence[Waiter]], run_uid: str = "") -> None:
         self._book = book
@@ -227,17 +234,25 @@ class Line:
         self._run_uid = run_uid
         self._heads = [(line[0], number, 0) for number, line in enumerate(lines) if line]
         heapq.heapify(self._heads)
+        self._held: dict[Kind, Obstacle] = {}
+
+    def ask(self, one: Waiter) -> Obstacle | None:
+        """Give a waiter what it wants, or say what is in its way; to be asked in order."""
+        held = self._held.get(one.kind)
+        if held is not None:
+            return held
+        obstacle = self._book.admit(one)
+        if obstacle is not None:
+            self._held[one.kind] = obstacle
+        return obstacle
 
     def pass_before(self, order: Order | None = None) -> list[Waiter]:
-        """Give to all who come before that place; returns those who could start now.
-
-        Where one of a kind is not given what it wants, nobody of its kind behind it is asked.
-        """
+        """Give to all who come before that place; returns those who could start now."""
         granted = []
         while self._heads and (order is None or self._heads[0][0].order < order):
             one, number, place = heapq.heappop(self._heads)
             if one.run_uid != self._run_uid:
-                if self._book.admit(one) is not None:
+                if self.ask(one) is not None:
                     continue
                 granted.append(one)
             line = self._lines[number]
@@ -250,8 +265,7 @@ class Gate:
     """Lets the tasks of one run start, asked about one after the other in their order."""
 
     def __init__(self, view: View, run_uid: str, now: datetime) -> None:
-        self._book = Book(view.used, view.pools, now)
-        self._line = Line(self._book, view.lines, run_uid)
+        self._line = Line(Book(view.used, view.pools, now), view.lines, run_uid)
         self._view = view
         self._run_uid = run_uid
         self._own: dict[LimitKey, int] = {}
@@ -259,7 +273,7 @@ class Gate:
     def ask(self, one: Waiter) -> tuple[Obstacle, int] | None:
         """What is in its way and how many are before it there, at most one more than is told."""
         self._line.pass_before(one.order)
-        obstacle = self._book.admit(one)
+        obstacle = self._line.ask(one)
         if obstacle is None:
             return None
         key = obstacle.want.key

@@ -37,6 +37,9 @@ def being_deleted(seen: Evidence) -> Outcome | None:
     if not seen.pod.metadata.deletion_timestamp:
         return None
     node, condition = seen.pod.spec.node_name, seen.disruption()
+    if condition is None and (queue := seen.stopped_by_queue()) is not None:
+        said = words.waits_to_end(words.stopped_by_queue(queue.reason, queue.message), node)
+        return _says(states.TERMINATING, reasons.STOPPED_BY_KUEUE, said)
     if condition is None:
         said = words.waits_to_end("somebody deleted the Pod", node)
         return _says(states.TERMINATING, reasons.POD_DELETED, said)

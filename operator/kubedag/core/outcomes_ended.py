@@ -64,6 +64,15 @@ def disrupted(seen: Evidence) -> Outcome | None:
     return failed(seen, disruption_reason(condition.reason), said)
 
 
+def stopped_by_queue(seen: Evidence) -> Outcome | None:
+    """Kueue evicted or preempted it: it says so in a condition, then deletes the Pod."""
+    condition = seen.stopped_by_queue()
+    if condition is None or not seen.deleted:
+        return None
+    said = words.stopped_by_queue(condition.reason, condition.message)
+    return failed(seen, reasons.STOPPED_BY_KUEUE, said)
+
+
 _REFUSED: Final = frozenset({
     "NodeAffinity", "UnexpectedAdmissionError", "TopologyAffinityError", "NodePorts", "NodeName",
     "PodOSNotSupported", "PodOSSelectorNodeLabelDoesNotMatch", "SysctlForbidden", "AppArmor",
@@ -233,6 +242,7 @@ ROWS: Final[tuple[Row, ...]] = (
     success,
     asked_to_end,
     disrupted,
+    stopped_by_queue,
     node_refused,
     node_shut_down,
     node_lost,

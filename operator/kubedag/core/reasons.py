@@ -145,6 +145,14 @@ TERMINATION_BY_KUBELET: Final = _alive(
         "if the node was short of memory, give the task a request that tells what it needs",
     )
 )
+STOPPED_BY_KUEUE: Final = _alive(
+    _infra(
+        "StoppedByKueue",
+        "Kueue took its place away: for a workload of higher priority, or because its queue was "
+        "stopped or changed",
+        "raise retry.infraLimit if it happens often, or give it a priority in its queue",
+    )
+)
 DISRUPTED: Final = _alive(_infra("Disrupted", "the cluster ended it for another reason"))
 NODE_SHUTDOWN: Final = _infra("NodeShutdown", "its node was shut down")
 NODE_REFUSED: Final = _infra(

@@ -311,6 +311,12 @@ def disrupted(reason: str, message: str) -> str:
     return f"{said} ({word})" if word else said
 
 
+def stopped_by_queue(reason: str, message: str) -> str:
+    """Kueue took its place away; its reason is one of its own words, its message a sentence."""
+    word = _word(message) or _word(reason)
+    return f"Kueue stopped it: {word}" if word else "Kueue stopped it"
+
+
 def rejected(reason: str, message: str) -> str:
     """The node did not take a Pod that the scheduler had sent it."""
     word = _word(message.removeprefix("Pod was rejected: ")) or _word(reason)

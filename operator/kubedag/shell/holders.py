@@ -9,11 +9,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
-from kubedag.core import limits, pods, waits
+from kubedag.core import limits, pods, states, waits
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from kubedag.core import rows
     from kubedag.shell.entries import RunEntry
 
 Name = tuple[str, str]
@@ -36,6 +37,8 @@ class Doubt:
     attempt: int
     uid: str = ""
     """Of one that was seen before."""
+    recorded: bool = False
+    """The status tells of it."""
 
     def stands(self, pod: str, runs: Mapping[Name, RunEntry]) -> bool:
         """May it still be there?"""
@@ -48,6 +51,8 @@ class Doubt:
             return False
         if self.uid:
             return self.uid not in entry.gone
+        if self.recorded:
+            return pod not in entry.gone and pod in alive(entry.newest)
         refusal = entry.refusals.get(self.task)
         return (
             refusal is not None
@@ -55,6 +60,15 @@ class Doubt:
             and refusal.attempt == self.attempt
             and refusal.reason in waits.SAYS_NOTHING
         )
+
+
+def alive(status: rows.RunStatus) -> dict[str, tuple[str, int]]:
+    """The Pods that may be alive by what is stored, with their tasks and attempts."""
+    return {
+        row.attempts[-1].pod_name: (row.name, row.attempts[-1].number)
+        for row in status.tasks
+        if row.attempts and row.attempts[-1].state not in states.ATTEMPT_ENDS
+    }
 
 
 def holding(
@@ -135,6 +149,13 @@ class Holders:
         if name not in self._of:
             self._hold(name, found)
             self._doubt(name, Doubt(entry, found.task, attempt))
+
+    def recall(self, entry: RunEntry, pod: str, attempt: int, found: Holding) -> None:
+        """The status tells of a Pod; unless it is seen, it may be there all the same."""
+        name = (entry.facts.namespace, pod)
+        if name not in self._of and pod not in entry.gone:
+            self._hold(name, found)
+            self._doubt(name, Doubt(entry, found.task, attempt, recorded=True))
 
     def look_again(self, run_uid: str) -> None:
         """What was in doubt of a run may be known by now."""

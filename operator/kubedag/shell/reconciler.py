@@ -186,6 +186,8 @@ class Reconciler:
             self._writer.slices.load(entry)
             return None
         snap = self._store.run_snapshot(entry)
+        if entry.decided is None:  # its rows may have been read only now
+            self._store.limits.recall(entry, snap.plan)
         snap = audience_view.with_audience(self._store, entry, snap, self._common)
         decision = decide_run.decide(snap, now)
         was = entry.newest

@@ -36,3 +36,13 @@ def peers(store: Store, entry: RunEntry, known: plan.Plan | None) -> tuple[snaps
     suspended = dag is not None and dag.definition is not None and dag.definition.suspend
     siblings = store.siblings(facts.namespace, facts.dag_name)
     return tuple(siblings.peers(entry, known, dag_suspended=suspended))
+
+
+def recall(store: Store) -> None:
+    """What the statuses of runs tell of is taken, until it is seen or known to be gone."""
+    for entry in store.runs.values():
+        revision = entry.status.revision
+        if not entry.status.finished and revision:
+            facts = entry.facts
+            plan = store.revisions.plan(facts.namespace, facts.dag_name, revision)
+            store.limits.recall(entry, plan)

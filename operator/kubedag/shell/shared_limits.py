@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from kubedag.core import plan as plans
+    from kubedag.core import snapshot
     from kubedag.shell.entries import RunEntry
 
 Key = tuple[str, str, str]
@@ -97,17 +98,22 @@ class SharedLimits:
         self, entry: RunEntry, plan: plans.Plan | None, decision: actions.RunDecision
     ) -> None:
         """What was decided about a run counts at once, for whoever is decided next."""
-        facts, run = entry.facts, naming.label_value(entry.facts.name)
+        facts = entry.facts
         self.holders.look_again(facts.uid)
         for action in decision.actions:
             if isinstance(action, actions.CreatePod) and plan is not None:
-                task = plan.tasks[action.task_index]
-                use, pool = task.pool, None
-                if use is not None:
-                    pool = (use.namespace or facts.namespace, use.name, use.slots or 1)
-                found = holders.holding(facts.namespace, plan.dag_name, run, task.name, pool)
+                found = _holding(facts, plan, plan.tasks[action.task_index])
                 self.holders.creating(entry, action.name, action.attempt, found)
         self._wait(facts.uid, decision.waiters)
+
+    def recall(self, entry: RunEntry, plan: plans.Plan | None) -> None:
+        """A run is known anew: what its status tells of may be there, although nobody sees it."""
+        if plan is None or entry.status.finished:
+            return
+        for pod, (task, attempt) in holders.alive(entry.status).items():
+            if task in plan.index:
+                found = _holding(entry.facts, plan, plan.tasks[plan.index[task]])
+                self.holders.recall(entry, pod, attempt, found)
 
     def forget(self, run_uid: str) -> None:
         """A run is gone, and waits for nothing any more."""
@@ -170,6 +176,15 @@ class SharedLimits:
     def _stir(self) -> None:
         if self._lines:
             self._wake(ROOM)
+
+
+def _holding(run: snapshot.RunFacts, plan: plans.Plan, task: plans.TaskPlan) -> holders.Holding:
+    """As the labels of its Pod will say it."""
+    use, pool = task.pool, None
+    if use is not None:
+        pool = (use.namespace or run.namespace, use.name, use.slots or 1)
+    name = naming.label_value(run.name)
+    return holders.holding(run.namespace, plan.dag_name, name, task.name, pool)
 
 
 def _wants(one: limits.Waiter, key: limits.LimitKey) -> bool:

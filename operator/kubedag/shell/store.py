@@ -274,6 +274,7 @@ class Store:
             run.decided = None
             if not run.archived or self.pods.of(run.facts.uid):
                 self._wake(run.key)
+        run_view.recall(self)
         for dag in self.dags.values():
             dag.decided = None
             self._wake(dag.key)

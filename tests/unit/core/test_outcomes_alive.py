@@ -16,6 +16,7 @@ from support.pod_json import (
     NO_ROOM,
     PREEMPTED,
     PRESSED,
+    QUEUED_OUT,
     SCHEDULED,
     TAINTED,
     UNHEARD_OF,
@@ -256,6 +257,12 @@ RUNNING = [
         ends("Disrupted", "the cluster ended it: BySomethingNew: x; waits for the Pod on node node-1 "
              "to end"),
         id="20 a disruption that nobody knows, not ended yet",
+    ),
+    pytest.param(
+        a_pod(status("Running", containers=[works()], conditions=[QUEUED_OUT]), metadata=DELETED),
+        ends("StoppedByKueue", "Kueue stopped it: Preempted to accommodate a workload; waits for the "
+             "Pod on node node-1 to end"),
+        id="20 stopped by Kueue, not ended yet",
     ),
     pytest.param(
         a_pod(status("Running", containers=[works()], conditions=[PREEMPTED])), runs(),

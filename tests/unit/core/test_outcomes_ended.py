@@ -16,6 +16,7 @@ from support.pod_json import (
     NO_PROGRAM,
     PREEMPTED,
     PRESSED,
+    QUEUED_OUT,
     SHUT_DOWN,
     TAINTED,
     UNHEARD_OF,
@@ -73,6 +74,22 @@ DISRUPTIONS = [
         a_pod(status("Failed", containers=[ended(1)], conditions=[UNHEARD_OF])),
         infra("Disrupted", "the cluster ended it: BySomethingNew: x"),
         id="11 a disruption that nobody knows",
+    ),
+    pytest.param(
+        a_pod(status("Failed", containers=[ended(1)], conditions=[QUEUED_OUT]), metadata=DELETED),
+        infra("StoppedByKueue", "Kueue stopped it: Preempted to accommodate a workload"),
+        id="12 preempted by Kueue",
+    ),
+    pytest.param(
+        a_pod(status("Succeeded", containers=[ended(0)], conditions=[QUEUED_OUT]),
+              metadata=DELETED),
+        infra("StoppedByKueue", "Kueue stopped it: Preempted to accommodate a workload"),
+        id="12 preempted by Kueue, and exit code 0",
+    ),
+    pytest.param(
+        a_pod(status("Running", containers=[works()], conditions=[QUEUED_OUT]), gone=True),
+        infra("StoppedByKueue", "Kueue stopped it: Preempted to accommodate a workload"),
+        id="12 gone by Kueue's doing",
     ),
     pytest.param(
         a_pod(status("Failed", containers=[ended(0)], conditions=[EVICTED])),

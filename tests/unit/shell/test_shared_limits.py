@@ -331,3 +331,20 @@ def test_the_status_of_a_pool_tells_who_has_its_slots_and_who_waits():
         ("r2", stamp(7)), ("r3", stamp(7)),
     ]  # fmt: skip
     assert [(one.status, one.reason) for one in status.conditions] == [("False", "AllSlotsTaken")]
+
+
+def test_a_pod_that_only_the_status_tells_of_takes_its_slots_until_it_is_known_to_be_gone():
+    """Somebody changed its label while no operator was there, so that no list has it."""
+    bench = Bench("r1", "r2")
+    bench.decide("r1")
+    bench.runs_there("r1")
+    bench.decide("r1")
+    status, pod = bench.entry("r1").newest, bench.pod("r1").metadata.name
+    after = Bench("r2")
+    after.store.put_run(as_stored(a_run("r1"), 5, status=status))
+    after.limits.recall(after.entry("r1"), after.store.dags["ns", "pipeline"].plan())
+    assert after.decide("r2") == "PoolFull"
+    after.entry("r1").gone.add(pod)
+    after.limits.holders.look_again("uid-r1")
+    assert after.used() == 0
+    assert after.make_room() == ["r2"]
