@@ -25,7 +25,9 @@ VERDICTS = ("Succeeded", "Succeeded", "Failed", "Skipped")
 MARKED_MAX = 2
 """Marks of finished tasks, of one run; what depends on each of them may run again."""
 ANSWER_SECONDS_MAX = 60.0
-FEATURES: frozenset[str] = frozenset({"approvals", "rules"})
+FEATURES = frozenset(
+    {"approvals", "failFast", "finally", "include", "marks", "rules", "shutdown", "teardown"}
+)
 """What the operator can do already."""
 
 

@@ -110,6 +110,14 @@ def by_itself(run: RunFacts) -> bool:
     return not any(row.get("reason") in BY_HAND or "mark" in row for row in rows)
 
 
+def awaits_marks(run: RunFacts) -> bool:
+    """Is there a mark that is still to be set?"""
+    rows = {row["name"]: (row.get("mark") or {}).get("id") for row in run.status.get("tasks", ())}
+    return any(
+        one["task"] in rows and rows[one["task"]] != one["id"] for one in run.spec.get("marks", ())
+    )
+
+
 def could_not_run(row: Object, ended: str) -> bool:
     """Was it an end of the run, or of what is before it, and nothing of its own?"""
     if row["state"] == "UpstreamFailed":

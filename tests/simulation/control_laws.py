@@ -27,7 +27,7 @@ class Laws:
     def __init__(self, facts: Facts, invariants: Invariants) -> None:
         self.facts = facts
         self._invariants = invariants
-        facts.cluster.observers.insert(2, self._observe)
+        invariants.follow(self._observe)
 
     def _observe(self, change: Change) -> None:
         if change.type == "DELETED" or not change.actor.startswith("operator"):

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
+from collections import Counter
 from typing import TYPE_CHECKING
 
 import msgspec
 
-from kubedag.core import actions, decide_backfill, decide_run, pods, states
+from kubedag.core import actions, decide_backfill, decide_run, limits, pods, states
 from kubedag.shell import backfill_view
 from simulation import control_facts, control_laws, oracle, reruns, status_laws
 from simulation.kubelet import TROUBLE
@@ -123,7 +124,10 @@ def _run_counts(there: list[RunFacts]) -> Iterator[str]:
 def _dag_counts(status: Object, there: list[RunFacts]) -> Iterator[str]:
     active = sum(bool(run.status.get("startTime")) and not run.finished for run in there)
     queued = sum(not run.status.get("startTime") and not run.finished for run in there)
-    queued += sum(run.finished and reruns.wished(run) is not None for run in there)
+    queued += sum(
+        run.finished and (reruns.wished(run) is not None or control_facts.awaits_marks(run))
+        for run in there
+    )
     for said, counted in (("activeRuns", active), ("queuedRuns", queued)):
         if status.get(said, 0) != counted:
             yield f"{said} of the DAG is {status.get(said)}, and there are {counted}"
@@ -222,7 +226,8 @@ def restless(operator: Operator) -> Iterator[str]:
         if stores_first(snap.status, first.status):
             continue  # and what follows from that is for the look after it
         ended = first.status.finished and not snap.status.finished
-        if again.status != first.status and not (ended and entry.facts.rerun):
+        asked = entry.facts.rerun or entry.facts.marks or entry.facts.mark
+        if again.status != first.status and not (ended and asked):
             changed = _difference(first.status, again.status)
             yield f"{entry.facts.name}: deciding twice makes {changed}"
         # A retry may have had to wait until the failure before it was stored.
@@ -277,7 +282,17 @@ def _applied(
         snap = dataclasses.replace(
             snap, plan=plan, plan_revision=revision, plan_generation=generation, newest=None
         )
-    return dataclasses.replace(snap, status=first.status, creating={**snap.creating, **creating})
+    view = snap.limits
+    if view is not None and snap.plan is not None:
+        begun: Counter[limits.LimitKey] = Counter()
+        for task in creating:
+            for want in limits.wants(snap.plan.tasks[snap.plan.index[task]], snap.run, view):
+                begun[want.key] += want.slots
+        before = view.used
+        view = dataclasses.replace(view, used=lambda key: before(key) + begun[key])
+    return dataclasses.replace(
+        snap, status=first.status, creating={**snap.creating, **creating}, limits=view
+    )
 
 
 def storms(requests: list[tuple[float, str, str]], judged: int) -> Iterator[str]:

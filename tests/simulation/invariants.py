@@ -49,6 +49,11 @@ class Invariants:
         self.clocks_agree = not faults.clock_jumps
         facts.cluster.observers.insert(1, self._observe)
 
+    def follow(self, observer: Callable[[Change], None]) -> None:
+        """Show somebody each change when it is judged: they know which Pods are strays."""
+        observers = self.facts.cluster.observers
+        observers.insert(observers.index(self._observe) + 1, observer)
+
     def _observe(self, change: Change) -> None:
         if not change.actor.startswith("operator"):
             return
@@ -234,6 +239,7 @@ class Invariants:
             and other.remembered
             and not other.may_be_over(now)
             and not reruns.began_after(other, run, now)
+            and not _is_stored_to_be_first(run, other)
         ]
         if len(others) >= spec["maxActiveRuns"]:
             yield f"the run starts beside {others}, of at most {spec['maxActiveRuns']}"
@@ -296,6 +302,12 @@ class Invariants:
             run.reruns.broken = []
         if not run.tampered and run.exists:
             yield from status_laws.judge(run, self.clocks_agree, whole=change.plural == "dagruns")
+
+
+def _is_stored_to_be_first(run: RunFacts, other: RunFacts) -> bool:
+    """Had the run started, whose first Pod the API did not take, when the other one did?"""
+    began, later = (one.status.get("startTime", "") for one in (run, other))
+    return bool(began) and began <= later
 
 
 def _row(status: Object, task: str) -> Object:

@@ -77,6 +77,7 @@ def _add_side(world: World, chance: random.Random) -> None:
         "concurrencyPolicy": "Queue",
         "maxActiveRuns": 2,
         "taskDefaults": {"image": "busybox", "retry": retry},
+        "retention": {"keepPods": "None", "podTtlSecondsAfterFinished": 5},
     }
     world.acts.append(worlds.Act(0.0, "apply", worlds.SIDE, spec))
     for number in range(chance.choice([1, 2, 3])):
@@ -111,7 +112,9 @@ def _use(chance: random.Random) -> Object:
 def _add_pool(world: World, chance: random.Random, name: str) -> None:
     spec: Object = {"slots": chance.choice([1, 1, 2, 3])}
     if name == "common":
-        spec["shareWith"] = chance.choice([{"all": True}, {"namespaces": [worlds.NAMESPACE]}])
+        spec["shareWith"] = chance.choice(
+            [{"scope": "All"}, {"scope": "Listed", "namespaces": [worlds.NAMESPACE]}]
+        )
     at = chance.choice([0.0, 0.0, 0.0, 1.0, chance.uniform(0, 40)])
     world.acts.append(worlds.Act(at, "pool", name, spec))
     if chance.random() < 0.25:
@@ -188,7 +191,7 @@ class Laws:
         """When each pool got which size; 0 if it went."""
         self._invariants = invariants
         self._deaf = any(getattr(facts.world.faults, knob) for knob in DEAF)
-        facts.cluster.observers.insert(2, self._observe)
+        invariants.follow(self._observe)
 
     def _observe(self, change: Change) -> None:
         if change.plural == "taskpools":
@@ -242,6 +245,9 @@ class Laws:
         living = [(other, name) for other, name in self._living() if other.dag == run.dag]
         if any(other.dag_spec != run.dag_spec for other, _ in living):
             return
+        now = self.facts.dag_spec(run.dag)
+        if now is not None and any(now.get(key) != said for key, said in run.dag_spec.items()):
+            return  # what the DAG says now holds, once that is known
         most = run.dag_spec.get("maxActiveTasksAcrossRuns")
         if most is not None and len(living) > most:
             yield f"{len(living)} Pods live in all runs of {run.dag}, of {most}"

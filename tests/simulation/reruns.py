@@ -212,7 +212,8 @@ def begin_again(run: RunFacts, now: float, *, unaware: bool) -> None:
     told, old, new = run.reruns, run.before, run.status
     told.began_at = now
     marked = control_facts.newly_marked(old, new) if run.controlled else set()
-    if marked:
+    wish, said = run.spec.get("rerun") or {}, new["rerun"]["id"]
+    if marked and (wish.get("id") != said or (old.get("rerun") or {}).get("id") == said):
         told.broken = list(_follows_marks(run, old, new, marked))
     else:
         told.broken = list(_judge(run, old, new, unaware=unaware))
@@ -276,10 +277,13 @@ def _judge(run: RunFacts, old: Object, new: Object, *, unaware: bool) -> Iterato
 def _rows(run: RunFacts, old: Object, new: Object) -> Iterator[str]:
     told, order = run.reruns, [*run.dag_spec.get("tasks", ()), *run.dag_spec.get("finally", ())]
     before = {row["name"]: row for row in old.get("tasks", ())}
+    marked = control_facts.newly_marked(old, new) if run.controlled else set()
     if told.again and [row["name"] for row in new["tasks"]] != [task["name"] for task in order]:
         yield "the rows are not those of the revision"
     for row in new.get("tasks", ()):
         was = before.get(row["name"], {})
+        if row["name"] in marked:
+            continue
         if row["name"] not in told.again:
             if was != row:
                 yield f"{row['name']} does not run again, and is not as it was"
@@ -311,7 +315,8 @@ def may_never(facts: Facts, run: RunFacts, wish: Object, past_is_good: bool) -> 
     """Is there something that keeps a run from running again for ever?"""
     dag = facts.dag_spec(run.dag)
     by_dag = wish["revision"] == "Newest" or not run.status.get("revision")
-    if run.spec.get("suspend") or run.tampered or (by_dag and dag is None):
+    held = run.spec.get("suspend") or run.spec.get("shutdown")
+    if held or run.tampered or (by_dag and dag is None):
         return True
     if run.lost_revision and not by_dag:
         return True

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from simulation.facts import RunFacts
 
 TERMINAL = tuple(oracle.WORDS)
+PASSING = (reruns.PENDING, "MarksPending")
+"""Conditions that go when what they tell of is done."""
 TIMES = ("depsMetTime", "createTime", "scheduleTime", "startTime", "finishTime")
 
 
@@ -88,7 +90,7 @@ def _conditions(old: Object, new: Object) -> Iterator[str]:
         moved = was["lastTransitionTime"] != condition["lastTransitionTime"]
         if moved and not changed:
             yield f"{condition['type']}: a transition from {was['status']} to the same"
-    left = {condition["type"] for condition in new.get("conditions", ())} | {reruns.PENDING}
+    left = {condition["type"] for condition in new.get("conditions", ())} | {*PASSING}
     if gone := before.keys() - left:
         yield f"conditions went: {sorted(gone)}"
 
@@ -97,7 +99,7 @@ def _absorbed(old: Object, new: Object) -> Iterator[str]:
     for key in ("completionTime", "duration", "startTime", "progress", "counts"):
         if old.get(key) != new.get(key):
             yield f"finished, yet {key} {old.get(key)!r} became {new.get(key)!r}"
-    pairs = ([c for c in said["conditions"] if c["type"] != reruns.PENDING] for said in (old, new))
+    pairs = ([c for c in said["conditions"] if c["type"] not in PASSING] for said in (old, new))
     for one, other in zip(*pairs, strict=True):
         if one["status"] != other["status"] or one["reason"] != other["reason"]:
             yield f"finished, yet {one['type']} became {other['status']} {other['reason']}"
@@ -116,11 +118,7 @@ def counted(new: Object) -> Iterator[str]:
 
 
 def _row(old: Object, new: Object, marked: set[str]) -> Iterator[str]:
-    follows = marked and (
-        new["name"] in marked or old.get("state") in ("UpstreamFailed", "Skipped")
-    )
-    if old.get("state") in TERMINAL and old["state"] != new["state"] and not follows:
-        yield f"task {new['name']}: {old['state']} became {new['state']}"
+    yield from _left(old, new, marked)
     if new.get("attempt", 0) < old.get("attempt", 0):
         yield f"task {new['name']}: attempt {old['attempt']} became {new.get('attempt', 0)}"
     for counter in ("userFailures", "infraFailures"):
@@ -131,6 +129,8 @@ def _row(old: Object, new: Object, marked: set[str]) -> Iterator[str]:
         later = after.get(attempt["number"])
         if attempt["state"] in ENDED and later is not None:
             for key in ("state", "reason", "class", "exitCode", "finishTime", "podName"):
+                if key == "finishTime" and "createTime" not in attempt:
+                    continue  # a refusal, which each of two leaders heard at its own time
                 if attempt.get(key) != later.get(key):
                     yield (
                         f"task {new['name']}: attempt {attempt['number']} had ended, yet its "
@@ -138,6 +138,14 @@ def _row(old: Object, new: Object, marked: set[str]) -> Iterator[str]:
                     )
             if attempt.get("log") and attempt["log"] != later.get("log"):
                 yield f"task {new['name']}: a kept log has changed"
+
+
+def _left(old: Object, new: Object, marked: set[str]) -> Iterator[str]:
+    """An end is left only for what somebody says, of this task or of one before it."""
+    was = old.get("state")
+    follows = new["name"] in marked or (marked and was in ("UpstreamFailed", "Skipped"))
+    if was in TERMINAL and was != new["state"] and not follows:
+        yield f"task {new['name']}: {old['state']} became {new['state']}"
 
 
 def _true(run: RunFacts, row: Object) -> Iterator[str]:
@@ -181,7 +189,9 @@ def _complete(run: RunFacts, new: Object) -> Iterator[str]:
     said = next(c for c in new["conditions"] if c["type"] == "Succeeded")
     if said["reason"] in ("Succeeded", "Failed") and run.tasks and not open_rows:
         states = {row["name"]: oracle.WORDS[row["state"]] for row in new["tasks"]}
-        known = run.tasks.keys() == states.keys()  # not if somebody took the revision off its Pods
+        known = (
+            run.tasks.keys() == states.keys() and run.stopped_at is None
+        )  # not if somebody took the revision off its Pods
         if known and oracle.succeeds(run.tasks, states) != (said["status"] == "True"):
             yield f"finished as {said['reason']} with {states}"
 
