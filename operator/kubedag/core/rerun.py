@@ -1,6 +1,6 @@
 """What it takes for a run that has ended to run again, or a part of it (ADR 18).
 
-Nothing else leaves an end. The wish stands in the spec and has an id; what was fulfilled stands in
+Nothing else leaves an end, but a mark (ADR 19). The wish stands in the spec and has an id; what was fulfilled stands in
 the status, so no wish is fulfilled twice. Until it may start, the run stays as it ended. Then, in
 one write that does nothing else, the rows of what runs again begin anew: only what is stored is
 acted upon, so a crash at any moment leaves either the old end or the new beginning.

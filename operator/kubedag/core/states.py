@@ -24,7 +24,7 @@ ACTIVE: Final = frozenset({PENDING, RUNNING, TERMINATING})
 """A Pod of the task may be alive."""
 
 TERMINAL: Final = frozenset({SUCCEEDED, FAILED, SKIPPED, UPSTREAM_FAILED})
-"""Absorbing: nothing but an explicit rerun leaves them."""
+"""Absorbing: nothing but a person leaves them, by a rerun or a mark."""
 
 ATTEMPT_ENDS: Final = frozenset({SUCCEEDED, FAILED})
 """How an attempt can end; before that it is Pending, Running or Terminating."""
