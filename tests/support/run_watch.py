@@ -59,14 +59,16 @@ class RunWatch:
 
 
 @contextlib.contextmanager
-def watching(kubeconfig: Path, namespace: str, file: Path) -> Iterator[RunWatch]:
+def watching(
+    kubeconfig: Path, namespace: str, file: Path, kind: str = "dagruns.kubedag.dev"
+) -> Iterator[RunWatch]:
     """Watch from now on; there is nothing yet."""
     command = [
         tools.ensure("kubectl")["kubectl"],
         f"--kubeconfig={kubeconfig}",
         f"--namespace={namespace}",
         "get",
-        "dagruns.kubedag.dev",
+        kind,
         "--watch",
         "--output-watch-events",
         "--output=json",
