@@ -65,12 +65,14 @@ class Watched(decisions.Story):
     def act(self, decision):
         plan, rows = self.snap.plan, decision.status.tasks
         stop = stops.recorded(self.snap.status)
+        last = {task.name for task in plan.tasks[plan.body :]}
         for action in decision.actions:
             if not isinstance(action, actions.CreatePod):
                 continue
             task = plan.tasks[action.task_index]
             others = [row.state for row in rows[: plan.body]]
             assert not task.final or {*others} <= states.TERMINAL
+            assert task.final or not last & self.pods.keys()  # nothing after what comes last
             assert not stop or task.index in plan.spared
             assert stop != stops.RUN_TERMINATED
             if task.is_teardown:
