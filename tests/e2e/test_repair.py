@@ -135,3 +135,40 @@ def test_a_question_outlives_the_operator_and_is_answered_by_who_may(people, sys
     assert (row["state"], row["approval"]["by"]) == ("Succeeded", PERSON)
     assert (row["approval"]["decision"], row["approval"]["comment"]) == ("Approved", "checked")
     assert kube.states(ended)["after"] == "Succeeded"
+
+
+def test_what_depends_on_a_task_goes_on_when_somebody_has_done_its_work(namespace):
+    run = namespace.start(
+        kube.dag("by-hand", kube.task("bad", "exit 3"), kube.task("after", after=["bad"]))
+    )
+    failed = namespace.finish(run)
+
+    kubedag(namespace, "mark", run, "--task", "bad", "succeeded", "--comment", "done by hand")
+    namespace.until(run, "after", "Succeeded")
+    ended = namespace.finish(run)
+
+    assert kube.states(failed) == {"bad": "Failed", "after": "UpstreamFailed"}
+    assert kube.states(ended) == {"bad": "Succeeded", "after": "Succeeded"}
+    assert kube.condition(ended, "Succeeded")["status"] == "True"
+    mark = kube.row(ended, "bad")["mark"]
+    assert (mark["comment"], bool(mark["by"])) == ("done by hand", True)
+
+
+def test_a_run_that_is_stopped_tidies_up_and_one_that_is_terminated_does_not(namespace):
+    tidy = kube.task("tidy", 'test "$KUBEDAG_RUN_STATE" = Stopped')
+    long = (kube.task("long", kube.sleep(300)), kube.task("after", after=["long"]))
+    dag = kube.dag("long", *long, concurrencyPolicy="Allow", **{"finally": [tidy]})
+    runs = {"stop": namespace.start(dag), "terminate": namespace.create(kube.run("long"))}
+    for verb, run in runs.items():
+        namespace.until(run, "long", "Running")
+        kubedag(namespace, verb, run)
+
+    ended = {verb: namespace.finish(run) for verb, run in runs.items()}
+
+    reasons = {verb: kube.condition(run, "Succeeded")["reason"] for verb, run in ended.items()}
+    assert reasons == {"stop": "Stopped", "terminate": "Terminated"}
+    assert {verb: kube.states(run)["tidy"] for verb, run in ended.items()} == {
+        "stop": "Succeeded",
+        "terminate": "Skipped",
+    }
+    assert {kube.states(run)["after"] for run in ended.values()} == {"Skipped"}
