@@ -61,7 +61,7 @@ class Laws:
             yield f"one of the last tasks beside {others}"
         if node.last:
             run.control.ran_last = True
-        elif run.control.ran_last and not self._unaware():
+        elif run.control.ran_last and not (self._unaware() or _was_lost(run, task)):
             yield "a task of the run after one of the last tasks"
         if node.setups and truth.may_be_stopping(run):
             yield from self._taken_down(run, node)
@@ -92,6 +92,8 @@ class Laws:
         again = reruns.number(run.before) != reruns.number(run.status)
         if again:
             run.control.ran_last = False
+        elif truth.newly_marked(run.before, run.status):
+            _reopen(run)
         before = {row["name"]: row for row in run.before.get("tasks", ())}
         for row in run.status.get("tasks", ()):
             was = before.get(row["name"], {})
@@ -242,6 +244,23 @@ class Laws:
                 asked = row["state"] == "AwaitingApproval"
                 if asked and (name, row.get("attempt", 1)) in run.control.answers:
                     yield f"{run.name}: {name} is answered, and still asks"
+
+
+def _was_lost(run: RunFacts, task: str) -> bool:
+    """Is an earlier Pod of it gone by another's hand before its end was stored? It is made again."""
+    return any(
+        not (old.exists or old.recorded or old.deleted_by.startswith("operator"))
+        for old in run.pods[task][:-1]
+    )
+
+
+def _reopen(run: RunFacts) -> None:
+    """What did not run again may do so now, because of what somebody has said."""
+    for row in run.status.get("tasks", ()):
+        if row["name"] in run.reruns.fixed and row["state"] not in truth.TERMINAL:
+            del run.reruns.fixed[row["name"]]
+        elif row["name"] in run.reruns.fixed:
+            run.reruns.fixed[row["name"]] = oracle.WORDS[row["state"]]
 
 
 def may_stay_unmarked(run: RunFacts) -> bool:

@@ -35,8 +35,6 @@ DEAF = (
     "unanswered", "unsent",
 )  # fmt: skip
 """With these, the change of a pool may be heard of late."""
-LIMITS = False
-"""Does the operator know pools, and limits across runs?"""
 
 
 class Use(NamedTuple):
@@ -52,8 +50,6 @@ class Use(NamedTuple):
 
 def add(world: World, chance: random.Random) -> None:
     """Pools, what takes of them, and a second DAG that does so, too."""
-    if not LIMITS:
-        return
     if chance.random() < 0.5:
         _add_side(world, chance)
     specs = {id(act.value): act.value for act in world.acts if act.what == "apply"}
@@ -211,9 +207,17 @@ class Laws:
                 ]
 
     def _is_judged(self, run: RunFacts, pod: PodFacts) -> bool:
-        """While two lead, or a write comes late, each counts what it sees."""
+        """While two lead, or a write comes late, each counts what it sees.
+
+        A run may have tried to start, nobody knows with what success, and begin by another spec.
+        """
         unaware = self.facts.cluster.late or self._invariants.may_be_two()
+        unaware |= not run.status.get("revision") and self._has_edits(run.dag)
         return not (unaware or pod in run.strays or run.tampered)
+
+    def _has_edits(self, dag: str) -> bool:
+        acts = self.facts.world.acts
+        return sum(act.what == "apply" and act.name == dag for act in acts) > 1
 
     def _living(self) -> Iterator[tuple[RunFacts, str]]:
         for run, task, pod in self.facts.pods.values():
