@@ -8,7 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TextIO
 
-from kubedag.api import backfill, dag, dagrun, group, parse
+from kubedag.api import backfill, dag, dagrun, group, parse, taskpool
 from kubedag.api.problems import Problem
 from kubedag.cli import documents, stored
 from kubedag.core import validation
@@ -23,6 +23,7 @@ _SUFFIXES: Final = frozenset({".yaml", ".yml", ".json"})
 _JUDGED_BY_THEMSELVES: Final[dict[str, type[BaseModel]]] = {
     group.DAG_RUN.kind: dagrun.DAGRun,
     group.BACKFILL.kind: backfill.Backfill,
+    group.TASK_POOL.kind: taskpool.TaskPool,
 }
 
 
