@@ -241,7 +241,8 @@ def effect(
     if not wanted:
         # Slices are stored before the run is, which may not say yet how it has ended by them.
         late = snap.status.slices and snap.run.generation != snap.status.observed_generation
-        return Effect(stored, 0, "") if late else None
+        whole = late and all(row.state in states.TERMINAL for row in stored)
+        return Effect(stored, 0, "") if whole else None
     step = steps.Step(snap, plan, now, tasks=list(stored))
     for index, mark in wanted.items():
         step.tasks[index] = _marked(stored[index], recorded(mark, step.stamp))

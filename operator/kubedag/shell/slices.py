@@ -298,10 +298,13 @@ class Slices:
             where = "/".join(entry.key[1:])
             log.warning("%s: %d of %d slices are lost; their tasks are judged by their Pods",
                         where, lost, main.slices)  # fmt: skip
+        may_go_on = entry.is_to_rerun
         entry.slices.stored = found
         entry.slices.unread = False
         entry.status = slices.join(main, {place.nth: one.tasks for place, one in found.items()})
         self._store.pods.forget_recorded(entry.facts.uid, entry.status)
+        if may_go_on != entry.is_to_rerun:
+            self._store.wake_around(entry)  # without its rows nobody could know
 
 
 def _name(facts: RunFacts, place: Place) -> str:

@@ -7,7 +7,7 @@ from kubedag.core import rows, snapshot
 from kubedag.shell.entries import RunEntry
 from kubedag.shell.slices import Place, Stored
 from support.builders import a_finished_status, a_row, a_status, run_facts, stamp
-from support.slice_bench import with_operators
+from support.slice_bench import progress, with_operators
 from unit.shell.test_reruns import OTHER, RUN, Known, wanting
 
 replace = msgspec.structs.replace
@@ -80,6 +80,33 @@ def test_rows_that_were_dropped_with_what_is_known_of_their_slices_are_read_agai
     assert entry.archived
     entry.take(replace(whole, tasks=()))
     assert (entry.status.tasks, entry.slices.unread) == ((), True)
+
+
+def test_once_its_rows_are_read_a_run_whose_marks_are_set_waits_for_nothing():
+    """Found by the simulation: its DAG counted it among those that wait, for ever."""
+    mark = rows.Mark("1", "Succeeded")
+    ended = a_finished_status(
+        *(replace(row, state="Succeeded", mark=mark) for row in progress(1).tasks)
+    )
+
+    def waits(one):
+        return one.run.is_to_rerun, one.store.siblings("ns", "pipeline").history.to_rerun
+
+    async def story(one):
+        await one.write(replace(ended, slices=3, observed_generation=1))
+        found = one.server.objects[one.server.path]
+        one.server.version += 1
+        one.server.objects[one.server.path] = found | {
+            "spec": found["spec"] | of({**ONE, "task": "t1"}),
+            "metadata": found["metadata"]
+            | {"resourceVersion": str(one.server.version), "generation": 2},
+        }
+        one.told()
+        assert waits(one) == (True, 1)
+        await one.load()
+        assert waits(one) == (False, 0)
+
+    with_operators(story)
 
 
 # --- Places ------------------------------------------------------------------------------------
