@@ -30,6 +30,7 @@ EXPECTED = {
             "after-all-succeeded": BLOCKED,
         },
     ),
+    "notifications": ("False", {"load": FAILED}),
     "retries": ("True", {"flaky": SUCCEEDED, "after": SUCCEEDED}),
     "finally": (
         "False",

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from string import Template
-from typing import Annotated, ClassVar, Final
+from typing import Annotated, Any, ClassVar, Final
 
 from pydantic import Field, StringConstraints
 
@@ -34,6 +34,8 @@ from kubedag.api.rules import Rule, Ruled, matching
 
 NOTIFICATIONS_MAX: Final = 20
 OUTBOX_MAX: Final = 50
+DEPTH_MAX: Final = 20
+"""How deep the JSON of a template may be."""
 
 PLACEHOLDERS: Final = (
     "attempt", "backfill", "class", "dag", "event", "id", "interval_end", "interval_start", "log_tail",
@@ -57,12 +59,24 @@ def _is_template(template: str) -> bool:
     if template.lstrip()[:1] not in ("{", "["):
         return True
     try:
-        json.loads(template)
+        return not _is_deep(json.loads(template))
     except (ValueError, RecursionError):
         return False
-    return True
 
 
+def _is_deep(value: Any) -> bool:
+    open_ = [(value, 0)]
+    while open_:
+        one, depth = open_.pop()
+        if depth > DEPTH_MAX:
+            return True
+        inner = one.values() if isinstance(one, dict) else one if isinstance(one, list) else ()
+        open_ += [(part, depth + 1) for part in inner]
+    return False
+
+
+FRAMING_HEADERS: Final = ("connection", "content-length", "host", "transfer-encoding")
+"""What says where a request ends and whom it is for: with another one, it could be two requests."""
 URL = Annotated[
     str,
     StringConstraints(min_length=1, max_length=2048),
@@ -72,6 +86,11 @@ HeaderName = Annotated[
     str,
     StringConstraints(min_length=1, max_length=128),
     matching("^[A-Za-z0-9][A-Za-z0-9_-]*$", "be the name of an HTTP header"),
+    Rule(
+        "be none of connection, content-length, host and transfer-encoding",
+        cel=f"!(self.lowerAscii() in [{', '.join(map(repr, FRAMING_HEADERS))}])",
+        holds=lambda name: name.lower() not in FRAMING_HEADERS,
+    ),
 ]
 OneLine = Annotated[
     str,

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import orjson
 
+from kubedag.api import notification
 from kubedag.api.enums import NotificationEvent as Event
 from kubedag.core import rows, words
 
@@ -27,7 +28,6 @@ SECTION_CHARS_MAX: Final = 2900
 """Slack takes 3000 in a section."""
 BODY_BYTES_MAX: Final = 64 * 1024
 NAMED_IN_DIGEST_MAX: Final = 20
-DEPTH_MAX: Final = 20
 _INVISIBLE: Final = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]|[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 
@@ -288,8 +288,7 @@ def _filled(value: Any, known: Mapping[str, str], depth: int) -> Any:
     """Each text by itself: no value can break out of the one that it stands in."""
     if isinstance(value, str):
         return Template(value).safe_substitute(known)[:BODY_BYTES_MAX]
-    if depth >= DEPTH_MAX:
-        return None
+    assert depth <= notification.DEPTH_MAX  # the API takes no deeper template
     if isinstance(value, list):
         return [_filled(one, known, depth + 1) for one in value]
     if isinstance(value, dict):
