@@ -69,10 +69,12 @@ def test_who_loses_patience_gets_the_code_of_that_and_no_traceback(tmp_path):
     }
     (tmp_path / "config").write_text(yaml.safe_dump(config), encoding="utf-8")
     argv = ("stop", "run", "--kubeconfig", str(tmp_path / "config"))
+    heeds = "signal.signal(signal.SIGINT, signal.default_int_handler)"  # a job of a shell may not
+    program = f"import signal, sys; {heeds}; from kubedag.cli.main import main; sys.exit(main())"
     with (
         silent,
         subprocess.Popen(
-            [sys.executable, "-m", "kubedag.cli.main", *argv], stderr=subprocess.PIPE, text=True
+            [sys.executable, "-c", program, *argv], stderr=subprocess.PIPE, text=True
         ) as asking,
     ):
         connection, _ = silent.accept()
