@@ -82,6 +82,14 @@ class Watched(decisions.Story):
         super().act(decision)
 
 
+WISH = st.sampled_from(["Stop", "Stop", "Terminate", ""])
+WISHES = st.one_of(
+    st.dictionaries(st.integers(0, 25), WISH, max_size=3),
+    st.integers(1, 8).map(lambda turn: {turn: "Stop", turn + 1: ""}),
+)
+"""What is asked for at which turn; as a rule somebody thinks better of it at once."""
+
+
 def to_its_end(data, story, wishes):
     """The run, with what people ask of it on the way; after twenty turns all goes well."""
     for turn in range(200):
@@ -107,9 +115,7 @@ def to_its_end(data, story, wishes):
 @decisions.SEARCHED
 @given(plans(), st.data())
 def test_a_run_that_is_stopped_at_any_moment_ends_and_tidies_up_once(plan, data):
-    wish = st.sampled_from(["Stop", "Stop", "Terminate", ""])
-    wishes = data.draw(st.dictionaries(st.integers(0, 25), wish, max_size=3))
-    status = to_its_end(data, Watched(a_snapshot(plan)), wishes)
+    status = to_its_end(data, Watched(a_snapshot(plan)), data.draw(WISHES))
 
     ended, rows = status.conditions[0].reason, status.tasks
     if not status.start_time:
