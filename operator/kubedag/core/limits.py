@@ -122,6 +122,8 @@ class View:
     """All who wait, by what they want, each line in order; those of this run as they were last."""
     since: Mapping[str, str] = field(default_factory=dict)
     """Since when tasks of this run wait, by name."""
+    has_places: Callable[[str], bool] = lambda _pod: False
+    """Has a Pod of the run, by its name, the places that it would ask for?"""
 
 
 def wants(task: plans.TaskPlan, run: snapshots.RunFacts, view: View) -> tuple[Want, ...]:

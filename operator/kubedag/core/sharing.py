@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from kubedag.core import limits, reasons_limits
+from kubedag.core import limits, naming, reasons_limits
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -18,11 +18,12 @@ if TYPE_CHECKING:
 class Sharing:
     """Asks for the tasks of a run, in the order of all who wait, and notes those that have to."""
 
-    __slots__ = ("_gate", "_ones", "_step")
+    __slots__ = ("_gate", "_has_places_by_name", "_ones", "_step")
 
     def __init__(self, step: Step, view: limits.View) -> None:
         self._step = step
         self._gate = limits.Gate(view, step.snap.run.uid, step.now)
+        self._has_places_by_name = view.has_places
         self._ones = {index: _waiter(step, index, view) for index in step.ready}
 
     def in_order(self) -> list[int]:
@@ -37,11 +38,17 @@ class Sharing:
         """The reason, the message and the time since which a task waits; None if it may start."""
         one = self._ones[index]
         found = self._gate.ask(one)
-        if found is None:
+        if found is None or self._has_places(one, index):
             return None
         self.promise(index)
         obstacle, before = found
         return obstacle.reason.name, told(obstacle, before), one.since
+
+    def _has_places(self, one: limits.Waiter, index: int) -> bool:
+        """Is its Pod there, though nobody knows it by its labels? Then to ask for it finds it."""
+        number = self._step.tasks[index].attempt + 1
+        name = naming.pod_name(one.run, one.run_uid, one.task, None, number)
+        return self._has_places_by_name(name)
 
     def promise(self, index: int) -> None:
         """A task is to be reckoned with although it does not start now."""

@@ -120,6 +120,10 @@ class Holders:
         """How much of a limit is taken."""
         return self._used.get(key, 0)
 
+    def has_places(self, namespace: str, pod: str) -> bool:
+        """Is a Pod of that name among those that are counted?"""
+        return (namespace, pod) in self._of
+
     def of_pool(self, namespace: str, name: str) -> list[tuple[Name, Holding, int]]:
         """The Pods that take slots of a pool, and how many."""
         key = (limits.POOL, namespace, name)

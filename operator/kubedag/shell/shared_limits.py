@@ -7,6 +7,7 @@ thousand that wait for one slot cost one decision for each Pod that ends, and no
 
 from __future__ import annotations
 
+import functools
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
@@ -70,6 +71,7 @@ class SharedLimits:
             pools=self.pools.known,
             lines=tuple(self._lines.values()),
             since={one.task: one.since for one in mine},
+            has_places=functools.partial(self.holders.has_places, entry.facts.namespace),
         )
 
     def pool_snapshot(self, entry: PoolEntry) -> decide_pool.PoolSnapshot:

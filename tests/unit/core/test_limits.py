@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 
 from kubedag.core import advance, limits, reasons_limits, rows, sharing
@@ -202,6 +204,16 @@ def test_only_as_many_start_as_the_pool_has_room_for():
         "waits for a slot of the TaskPool ns/warehouse, which has 4; it is next",
     )  # fmt: skip
     assert [one.task for one in found.waiters] == ["c"]
+
+
+def test_a_task_is_not_kept_out_by_its_own_pod_that_nobody_knows_by_its_labels_any_more():
+    plan = a_plan(a_task("a", **IN_POOL))
+    full = a_view(plan, warehouse=1, used={POOL: 1})
+    assert step(plan, full).actions == []
+    asked = []
+    step(plan, dataclasses.replace(full, has_places=asked.append))
+    known = dataclasses.replace(full, has_places=set(asked).__contains__)
+    assert [action.name for action in step(plan, known).actions] == asked
 
 
 def test_a_task_says_how_many_are_before_it_up_to_ten():
