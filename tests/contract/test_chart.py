@@ -139,6 +139,8 @@ def test_replicas_are_spread_by_the_operators_own_labels():
                 log_level="DEBUG",
                 status_window_seconds=2.5,
                 api_connections_max=32,
+                max_active_tasks=500,
+                max_active_tasks_per_namespace=50,
                 notifications_file="/etc/kubedag/notifications/receivers.yaml",
             ),
             id="everything-set",

@@ -69,6 +69,7 @@ EXPECTED = {
         {"extract": SUCCEEDED, "parse": FAILED, "report": BLOCKED, "clean-up": SUCCEEDED},
     ),
     "pod-template": ("True", {"report": SUCCEEDED}),
+    "pool": ("True", dict.fromkeys(["customers", "orders", "returns", "revenue"], SUCCEEDED)),
     "task-defaults": ("True", dict.fromkeys(["plain", "polite", "python"], SUCCEEDED)),
     "umbrella-sales": (
         "True",

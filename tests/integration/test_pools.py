@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import pytest
 
+from dev.cluster.procs import ApiError
 from support import operators
 from support.kinds import install, until
 from support.objects import API_VERSION, a_dag, a_run, a_task
@@ -31,12 +32,6 @@ class Place:
     def create(self, kind, document):
         return self.client.create(self.path(kind), document)
 
-    def pool(self, slots):
-        spec = {"description": "connections to the warehouse", "slots": slots}
-        meta = {"name": "warehouse"}
-        kind = {"apiVersion": API_VERSION, "kind": "TaskPool"}
-        return self.create("taskpools", {**kind, "metadata": meta, "spec": spec})
-
     def status(self):
         return self.client.get(self.path("taskpools", "warehouse")).get("status", {})
 
@@ -54,6 +49,15 @@ def place(scale_cluster, scale_namespace, tmp_path):
     return Place(scale_cluster, scale_namespace, tmp_path / "log")
 
 
+def a_pool(slots):
+    return {
+        "apiVersion": API_VERSION,
+        "kind": "TaskPool",
+        "metadata": {"name": "warehouse"},
+        "spec": {"description": "of a test", "slots": slots},
+    }
+
+
 def alive(pods):
     return sum(pod.get("status", {}).get("phase") not in ENDED for pod in pods.values())
 
@@ -68,7 +72,7 @@ def test_thirty_runs_share_three_slots_although_the_operator_is_killed(place, tm
             for number in range(RUNS):
                 place.create("dagruns", a_run(f"run-{number:02}"))
             until(lambda: any("PoolNotFound" in str(run.get("status")) for run in place.runs()))
-            place.pool(SLOTS)
+            place.create("taskpools", a_pool(SLOTS))
             until(lambda: sum(map(is_over, place.runs())) >= RUNS // 3, SECONDS_MAX, pause=0.2)
             running.kill()
             running.wait()
@@ -82,3 +86,20 @@ def test_thirty_runs_share_three_slots_although_the_operator_is_killed(place, tm
     status = place.status()
     assert (status["used"], status["waiting"], "holders" in status) == (0, 0, False)
     assert "Traceback" not in place.log.read_text()
+
+
+@pytest.mark.parametrize(
+    ("spec", "said"),
+    [
+        ({"slots": -1}, "spec.slots"),
+        ({"slots": 1, "shareWith": {"scope": "Listed"}}, "list namespaces if scope is Listed"),
+        ({"slots": 1, "shareWith": {"scope": "All", "namespaces": ["x"]}}, "list namespaces"),
+        ({"slots": 1, "shareWith": {"namespaces": ["Not_A_Name"]}}, "lowercase letters"),
+    ],
+    ids=["fewer than none", "with nobody", "with all and some", "with no namespace"],
+)
+def test_the_api_server_refuses_a_pool_that_makes_no_sense(place, spec, said):
+    document = a_pool(0)
+    with pytest.raises(ApiError, match=said):
+        place.create("taskpools", document | {"spec": spec})
+    assert place.create("taskpools", document)["spec"] == {"slots": 0, "description": "of a test"}

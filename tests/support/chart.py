@@ -43,6 +43,7 @@ CASES: dict[str, dict[str, Any]] = {
         "replicas": 2,
         "log": {"level": "debug", "format": "text"},
         "notifications": {"secretName": "told", "key": "who.yaml"},
+        "limits": {"maxActiveTasks": 500, "maxActiveTasksPerNamespace": 50},
         "tuning": {"statusWindowSeconds": 2.5, "apiConnectionsMax": 32},
         "extraArgs": ["--verbose"],
         "extraEnv": [{"name": "TZ", "value": "UTC"}],

@@ -30,6 +30,8 @@ def test_everything_can_be_said():
         LEASE_SECONDS="30",
         RESYNC_SECONDS="60",
         CONTEXT="kind",
+        MAX_ACTIVE_TASKS="500",
+        MAX_ACTIVE_TASKS_PER_NAMESPACE="50",
     ) == settings.Settings(
         watch_namespaces=("a", "b"),
         leader_election=False,
@@ -44,6 +46,8 @@ def test_everything_can_be_said():
         lease_seconds=30.0,
         resync_seconds=60.0,
         context="kind",
+        max_active_tasks=500,
+        max_active_tasks_per_namespace=50,
     )
 
 
@@ -55,6 +59,7 @@ def test_what_is_empty_is_not_said():
         "LOG_LEVEL",
         "HEALTH_PORT",
         "CONTEXT",
+        "MAX_ACTIVE_TASKS",
     )
     assert read(**dict.fromkeys(env, "")) == read()
 
@@ -70,6 +75,13 @@ def test_what_is_empty_is_not_said():
         ("STATUS_WINDOW_SECONDS", "nan", "must be a number from 0 to 60, not 'nan'"),
         ("STATUS_WINDOW_SECONDS", "inf", "must be a number from 0 to 60, not 'inf'"),
         ("HEALTH_PORT", "70000", "must be a number from 0 to 65535, not '70000'"),
+        ("MAX_ACTIVE_TASKS", "0", "must be a whole number from 1 to 999999, not '0'"),
+        ("MAX_ACTIVE_TASKS", "1.5", "must be a whole number from 1 to 999999, not '1.5'"),
+        (
+            "MAX_ACTIVE_TASKS_PER_NAMESPACE",
+            "1000000",
+            "must be a whole number from 1 to 999999, not '1000000'",
+        ),
         ("API_CONNECTIONS_MAX", "0", "must be a number from 1 to 1024, not '0'"),
     ],
 )
