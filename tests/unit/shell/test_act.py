@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 
 import msgspec
 import pytest
@@ -68,6 +69,18 @@ def test_a_pod_is_created_and_known_from_the_answer():
     assert call.body["metadata"]["name"] == POD.metadata.name
     assert (done.pods.names, done.woken) == ([POD.metadata.name], [done.entry.key])
     assert (done.under_way, done.entry.creating, done.refusal) == ({"a"}, {}, None)
+
+
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [("Failed", {"KUBEDAG_RUN_STATE": "Failed"}), ("", {})],
+    ids=["last", "other"],
+)
+def test_a_pod_is_told_what_was_decided_of_its_run(said, told):
+    done = Done(AnsweringApi(encoded(POD)), replace(CREATE, run_state=said))
+    (main,) = done.api.calls[0].body["spec"]["containers"]
+    env = {one["name"]: one["value"] for one in main["env"]}
+    assert {name: value for name, value in env.items() if name == "KUBEDAG_RUN_STATE"} == told
 
 
 def test_a_creation_that_is_under_way_is_not_started_again():

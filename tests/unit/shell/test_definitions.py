@@ -22,6 +22,12 @@ def test_a_good_dag_has_a_plan_a_revision_and_pods_to_try():
     assert [task.name for task in found.plan.tasks] == ["a"]
 
 
+def test_the_tasks_at_the_end_of_a_run_are_tasks_as_well():
+    last = [a_task("f", image="i"), a_task("g", image="i")]
+    _, found = definitions.of_dag(as_stored(a_dag(a_task("a", image="i"), **{"finally": last})))
+    assert (found.task_count, [task.name for task in found.plan.tasks]) == (3, ["a", "f", "g"])
+
+
 @pytest.mark.parametrize(
     "dag",
     [
