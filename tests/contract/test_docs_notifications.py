@@ -2,6 +2,7 @@
 
 import json
 import re
+import shlex
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ import yaml
 
 from kubedag.api import dag, notification, parse
 from kubedag.api.enums import NotificationEvent
+from kubedag.cli import main
 from kubedag.core import letters, notices, outbox
 from kubedag.shell import notifier, receivers, senders
 
@@ -75,6 +77,14 @@ def test_its_json_has_the_fields_that_are_sent():
 def test_its_names_for_templates_are_all_that_there_are():
     (line,) = re.findall(r"^The names: (.*)\.$", PAGE, re.MULTILINE)
     assert tuple(re.findall(r"`\$(\w+)`", line)) == notification.PLACEHOLDERS
+
+
+def test_the_commands_that_people_are_told_can_be_typed():
+    letter = letters.Letter("id", "RunFailed", "ns", "sales", "sales-1")
+    program, *words = shlex.split(letter.rerun)
+    typed = main.parser().parse_args(words)
+    (run,) = typed.runs
+    assert (program, typed.namespace, run.name) == ("kubedag", "ns", "sales-1")
 
 
 @pytest.mark.parametrize(
