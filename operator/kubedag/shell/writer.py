@@ -180,7 +180,8 @@ class StatusWriter:
                     group.DAG_RUN.kind, facts.namespace, facts.name, facts.uid, note
                 )
             self.slices.retire(entry, old, status)
-            turned = (status.finished, status.succeeded) != (old.finished, old.succeeded)
+            ends = [(one.finished, one.succeeded, one.mark) for one in (old, status)]
+            turned = ends[0] != ends[1]
             if turned or status.rerun != old.rerun or waited != entry.is_to_rerun:
                 entry.logs.clear()
                 entry.refusals.clear()

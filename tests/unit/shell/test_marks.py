@@ -195,18 +195,22 @@ def test_failures_in_a_row_are_counted_by_what_was_said(state, failures):
     assert (summary.state, summary.succeeded) == ("Marked", not failures)
 
 
-def test_others_look_again_when_a_run_that_has_ended_is_stored_as_marked():
-    """Its end has not changed, and neither has how often it ran."""
+@pytest.mark.parametrize(("state", "truth"), [("Succeeded", rows.TRUE), ("Failed", rows.FALSE)])
+def test_others_look_again_when_a_run_that_has_ended_is_stored_as_marked(state, truth):
+    """Also where it has failed before; how often it ran has not changed."""
     woken = []
 
     async def story(one):
         await one.write(FAILED)
         wanting(one)
         told = tuple(
-            replace(said, status=rows.TRUE, reason="Marked") for said in FAILED.conditions
+            replace(
+                said, reason="Marked", **({"status": truth} if said.type == "Succeeded" else {})
+            )
+            for said in FAILED.conditions
         )
         one.store._wake = woken.append
-        await one.write(replace(FAILED, conditions=told, mark=rows.Mark("1", "Succeeded")))
+        await one.write(replace(FAILED, conditions=told, mark=rows.Mark("1", state)))
 
     with_operators(story)
     assert ("dag", "ns", "pipeline") in woken
