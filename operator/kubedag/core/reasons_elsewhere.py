@@ -279,7 +279,9 @@ _MISTAKES: Final = (
 # --- Events ----------------------------------------------------------------------------------
 
 RUN_STARTED: Final = _event("RunStarted", "the run has started")
-RUN_RERUN: Final = _event("RunRerun", "the run runs again, in full or in part, as spec.rerun asks")
+RUN_RERUN: Final = _event(
+    "RunRerun", "the run runs again as spec.rerun asks, or goes on after a mark"
+)
 RUN_SUCCEEDED: Final = _event("RunSucceeded", "the run has succeeded")
 RUN_LATE: Final = _event("RunLate", "the run is late, as the DAG's lateAfterSeconds has it")
 TASK_RETRY_SCHEDULED: Final = _event("TaskRetryScheduled", "an attempt failed; there is another")
