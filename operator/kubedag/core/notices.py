@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from kubedag.api.enums import NotificationEvent as Event
-from kubedag.core import actions, instants, letters, logs, outbox, rows, states
+from kubedag.core import actions, instants, letters, logs, outbox, reasons, rows, states, stops
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -25,11 +25,10 @@ replace = msgspec.structs.replace
 TOLD_ONE_BY_ONE_MAX: Final = 5
 """More tasks that fail at once are told together."""
 TAIL_BYTES_MAX: Final = 1024
-LATE: Final = "Late"
-"""The condition of a run that takes too long."""
-
-NO_FAILURES: Final = frozenset({"Replaced", "Forbidden", "Stopped", "Terminated", "Marked"})
+ASKED_FOR: Final = frozenset({"Replaced", "Forbidden", "Stopped", "Terminated", "Marked"})
 """Ends that a person, or the DAG's own concurrencyPolicy, asked for."""
+NOT_BY_ITSELF: Final = frozenset({reasons.MARKED.name, *stops.STOPS.values()})
+"""Why tasks fail that a person has marked, or that were ended with their run, which tells it."""
 
 
 def told(
@@ -92,8 +91,8 @@ def _happened(
     found: list[rows.Notification] = []
     if wanted & {Event.TASK_FAILED, Event.APPROVAL_WANTED}:
         found += _of_tasks(old, new, now)
-    if _has(new, LATE) and not _has(old, LATE):
-        late = new.condition(LATE)
+    if _has(new, rows.LATE) and not _has(old, rows.LATE):
+        late = new.condition(rows.LATE)
         assert late is not None
         found.append(_of_run(Event.RUN_LATE, new, late, now))
     found += _of_end(old, new, audience, now)
@@ -109,7 +108,7 @@ def _of_end(
     old: rows.RunStatus, new: rows.RunStatus, audience: Audience, now: str
 ) -> Iterator[rows.Notification]:
     ended = new.condition(rows.SUCCEEDED_CONDITION)
-    if not new.finished or ended is None:
+    if not new.finished or ended is None or ended.reason in ASKED_FOR:
         return
     if old.finished and old.completion_time == new.completion_time:
         return
@@ -117,13 +116,13 @@ def _of_end(
         yield _of_run(Event.RUN_SUCCEEDED, new, ended, now)
         if _had_failed(new, audience):
             yield _of_run(Event.RUN_RECOVERED, new, ended, now)
-    elif ended.reason not in NO_FAILURES:
+    else:
         yield replace(_of_run(Event.RUN_FAILED, new, ended, now), **_why(new))
 
 
 def _had_failed(new: rows.RunStatus, audience: Audience) -> bool:
     if new.rerun is not None and new.rerun.after:
-        return new.rerun.after not in {"Succeeded", *NO_FAILURES}
+        return new.rerun.after not in {"Succeeded", *ASKED_FOR}
     return audience.failed_before
 
 
@@ -166,13 +165,19 @@ def _of_tasks(old: rows.RunStatus, new: rows.RunStatus, now: str) -> Iterator[ro
     for was, row in zip(before, new.tasks, strict=True):
         if was is row and row.name not in missed:
             continue
-        failed = row.state == states.FAILED and not logs.lacks_log(row)
-        told_before = was is not None and was.state == states.FAILED and not logs.lacks_log(was)
+        failed = _has_failed(row)
+        told_before = was is not None and _has_failed(was)
         if failed and (not told_before or row.name in missed):
             yield _task_failed(row, now)
         asked = row.state == states.AWAITING_APPROVAL
         if asked and not (was and was.state == row.state and was.attempt == row.attempt):
             yield _approval_wanted(row, now)
+
+
+def _has_failed(row: rows.TaskRow) -> bool:
+    """By itself, and is the end of its log known?"""
+    by_itself = row.reason not in NOT_BY_ITSELF
+    return row.state == states.FAILED and by_itself and not logs.lacks_log(row)
 
 
 def _missed(old: rows.RunStatus) -> frozenset[str]:

@@ -3,8 +3,9 @@
 import msgspec
 import pytest
 
-from kubedag.core import actions, audience, notices, outbox, rows
+from kubedag.core import actions, audience, decide_run, notices, outbox, rows
 from support.builders import (
+    a_plan,
     a_row,
     a_snapshot,
     a_status,
@@ -70,6 +71,9 @@ AGAIN = rows.Rerun("1", 2, stamp(1), 1, "Failed")
         (ended(failed()), ended(failed()), True, []),
         (RUNNING, ended(state="Replaced"), False, []),
         (RUNNING, ended(state="Stopped"), False, []),
+        (RUNNING, ended(state="Marked"), True, []),
+        (RUNNING, a_status(failed(reason="RunStopped")), False, []),
+        (RUNNING, a_status(failed(reason="Marked")), False, []),
         (RUNNING, ended(state="TimedOut"), False, ["RunFailed/0"]),
         (rows.RunStatus(), ended(state="DAGNotFound"), False, ["RunFailed/0"]),
         (RUNNING, is_late(RUNNING), False, ["RunLate/0"]),
@@ -90,7 +94,8 @@ AGAIN = rows.Rerun("1", 2, stamp(1), 1, "Failed")
     ],
     ids=[
         "nothing", "success", "success after a failure", "success of a rerun", "failure",
-        "failure whose task was told", "told before", "replaced", "stopped", "timed out",
+        "failure whose task was told", "told before", "replaced", "stopped", "marked", "ended with its run",
+        "marked task", "timed out",
         "never started", "late", "late already", "failed without a Pod", "asks", "asks still",
     ],
 )  # fmt: skip
@@ -266,3 +271,28 @@ def test_of_a_run_that_is_being_deleted_nobody_is_told():
 def test_a_run_of_which_somebody_is_still_to_be_told_is_open():
     assert outbox.is_open((entry(),))
     assert not outbox.is_open((entry(1, "Failed"), entry(2, "Delivered")))
+
+
+# --- In whole decisions ----------------------------------------------------------------------
+
+
+def test_a_question_is_told_by_the_decision_that_asks_it():
+    told = [{"name": "team", "events": ["ApprovalWanted"], "receiver": "chat"}]
+    plan = a_plan({"name": "a", "approval": {"message": "Go on?"}}, notifications=told)
+    who = audience.Audience(plan.notices, complete=True)
+    decision = decide_run.decide(a_snapshot(plan, status=a_status(), audience=who), at(5))
+    (entry,) = decision.status.notifications
+    assert (entry.key, entry.message) == ("ApprovalWanted/a/1", "Go on?")
+    assert decision.urgent
+
+
+def test_a_run_that_gets_late_is_told_by_the_decision_that_says_so():
+    told = [{"name": "team", "events": ["RunLate"], "receiver": "chat"}]
+    plan = a_plan(lateAfterSeconds=60, notifications=told)
+    who = audience.Audience(plan.notices, complete=True)
+    run = run_facts(run_type="Scheduled", interval_start=stamp(0), interval_end=stamp(100))
+    status = a_status(a_row("a", "Running", attempt=1))
+    snap = a_snapshot(plan, status=status, run=run, audience=who)
+    assert decide_run.decide(snap, at(159)).status.notifications == ()
+    (entry,) = decide_run.decide(snap, at(161)).status.notifications
+    assert (entry.key, entry.cause) == ("RunLate/0", "Late")
