@@ -267,3 +267,28 @@ def test_the_end_of_a_backfill_is_told(api_server, user):
     real_loop.run(scenario())
     assert hook.events == ["BackfillDone"]
     assert (hook.taken[0]["backfill"], hook.taken[0]["run"]) == ("fill", None)
+
+
+def test_the_receivers_of_the_administrator_are_told_of_all_dags(api_server, user, tmp_path):
+    hook, path, log = Hook(), tmp_path / "receivers.yaml", tmp_path / "log"
+    env = {"NAMESPACE": user.name, "LEASE_NAME": "told", "WATCH_NAMESPACES": user.name}
+
+    async def scenario():
+        async with http_server.serving(hook) as url:
+            book = {
+                "receivers": [{"name": "chat", "slack": {"url": f"{url}/token"}}],
+                "defaults": [{"receiver": "chat", "events": ["RunFailed"]}],
+            }
+            path.write_bytes(orjson.dumps(book))  # which is YAML
+            env["NOTIFICATIONS_FILE"] = str(path)
+            with operators.process(api_server.kubeconfig, log, **env):
+                user.create(chain())
+                await in_thread(user.run)
+                await eventually(
+                    lambda: user.outbox() == [("operator:chat", "RunFailed", "Delivered", "")]
+                )
+
+    real_loop.run(scenario())
+    assert [one["text"] for one in hook.taken] == ["DAG pipeline: run run failed (Failed)"]
+    assert "token" not in log.read_text()
+    assert "Traceback" not in log.read_text()
