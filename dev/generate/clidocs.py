@@ -37,7 +37,8 @@ Times are RFC 3339, or a date; without a zone they are in UTC.
 def render(parser: argparse.ArgumentParser) -> str:
     """Return the page about a parser with commands."""
     commands = _commands(parser)
-    shared, parts = [], []
+    shared: list[argparse.Action] = []
+    parts: list[str] = []
     for name, command in commands.choices.items():
         own, found = _split(command)
         shared = found or shared

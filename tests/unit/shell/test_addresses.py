@@ -23,7 +23,9 @@ def look_up(*answers, book=None, receiver="", **way):
     cluster, known = AnsweringApi(*answers), receivers.Receivers()
     known._book = book or receivers.Book()
     target = (
-        api.Notification.model_validate({"name": "n", "events": ["RunFailed"], **way}) if way else None
+        api.Notification.model_validate({"name": "n", "events": ["RunFailed"], **way})
+        if way
+        else None
     )
     notice = audience.Notice("n", frozenset(), target, receiver)
     try:
