@@ -8,7 +8,15 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from kubedag.core import actions, decide_backfill, decide_run, limits, pods, states
+from kubedag.core import (
+    actions,
+    decide_backfill,
+    decide_run,
+    limits,
+    pods,
+    reasons_limits,
+    states,
+)
 from kubedag.shell import backfill_view
 from simulation import control_facts, control_laws, oracle, reruns, status_laws
 from simulation.kubelet import TROUBLE
@@ -227,6 +235,8 @@ def restless(operator: Operator) -> Iterator[str]:
             continue  # and what follows from that is for the look after it
         ended = first.status.finished and not snap.status.finished
         asked = entry.facts.rerun or entry.facts.marks or entry.facts.mark
+        if creating and any(row.reason in reasons_limits.WAITS for row in first.status.tasks):
+            continue  # what one is kept out by may be what starts after it has been asked
         if again.status != first.status and not (ended and asked):
             changed = _difference(first.status, again.status)
             yield f"{entry.facts.name}: deciding twice makes {changed}"

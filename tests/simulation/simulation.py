@@ -178,6 +178,8 @@ class Simulation:
         await self._rest()
         # Pods of a run that has ended are not looked after while its revision is lost.
         lost = any(run.lost_revision for run in self.facts.runs.values())
+        # Nor does anybody see that rows are lost of a run that waits for a person.
+        lost |= any(run.tampered and not run.finished for run in self.facts.runs.values())
         stirred = [
             change for change in self.cluster.history
             if change.version > before and not backfills.takes_back_an_estimate(change)
