@@ -29,6 +29,7 @@ def end_pods(step: Step) -> None:
             if pod.status.phase in pods.TERMINAL_PHASES:
                 _capture(step, row, pod)
     step.actions += _overtaken(step)
+    step.actions += _lost(step)
 
 
 def _overtaken(step: Step) -> list[actions.DeletePod]:
@@ -46,6 +47,23 @@ def _overtaken(step: Step) -> list[actions.DeletePod]:
         for pod in seen
         if _lives(pod) and _is_over(stored, index_of.get(name), pods.attempt_number(pod))
     ]
+
+
+def _lost(step: Step) -> list[actions.ConfirmGone]:
+    """Overtaken Pods that are no longer seen; until the API says so, their places are not free."""
+    stored: Sequence[rows.TaskRow] = step.snap.status.tasks
+    found: list[actions.ConfirmGone] = []
+    if step.snap.status.finished or not stored:
+        return found
+    for name, seen in step.snap.pods.items():
+        index = step.plan.index.get(name)
+        if index is None or stored[index].state not in states.TERMINAL:
+            continue
+        for pod in seen:
+            if pod.gone and not vanished.as_believed(pod, step.snap).gone:
+                meta, number = pod.metadata, pods.attempt_number(pod)
+                found.append(actions.ConfirmGone(meta.name, meta.uid, index, number))
+    return found
 
 
 def _is_over(stored: Sequence[rows.TaskRow], index: int | None, number: int) -> bool:

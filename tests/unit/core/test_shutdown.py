@@ -159,6 +159,17 @@ def test_a_pod_that_comes_when_its_task_is_over_is_ended():
     assert [one.name for one in of_kind(found, actions.DeletePod)] == [stray.metadata.name]
 
 
+def test_such_a_pod_has_its_place_in_limits_until_it_is_known_to_be_gone():
+    snap = asked("Stop", UP, WORK)
+    first = decide(snap)
+    stray = a_pod("more", gone=True)
+    unsure = replace(stored(snap, first, UP, WORK_ENDED, stray), gone=frozenset())
+    (asks,) = [one for one in of_kind(decide(unsure), actions.ConfirmGone) if one.task_index == 2]
+    assert (asks.name, asks.uid) == (stray.metadata.name, stray.metadata.uid)
+    sure = replace(unsure, gone=frozenset({stray.metadata.uid}))
+    assert [one.task_index for one in of_kind(decide(sure), actions.ConfirmGone)] == []
+
+
 def test_a_task_between_two_attempts_has_failed():
     last = an_attempt(1, "Failed", task="work", finish_time=stamp(5), log=rows.LogTail("None"))
     tasks = [a_row(task.name) for task in PLAN.tasks]
