@@ -6,7 +6,8 @@ no event can be lost, doubled or late in a way that matters.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Final
 
 from kubedag.core import (
     approvals,
@@ -25,20 +26,32 @@ from kubedag.core import (
 from kubedag.core.step import Step
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from datetime import datetime
 
     from kubedag.core import plan as plans
     from kubedag.core import snapshot as snapshots
 
 
+NONE_FAILED: Final[Mapping[int, rows.TaskRow]] = MappingProxyType({})
+
+
 def advance(
-    snap: snapshots.RunSnapshot, plan: plans.Plan, now: datetime, stop_reason: str = ""
+    snap: snapshots.RunSnapshot,
+    plan: plans.Plan,
+    now: datetime,
+    stop_reason: str = "",
+    failed: Mapping[int, rows.TaskRow] = NONE_FAILED,
 ) -> Step:
-    """Fold in what is seen, then decide what starts and what ends."""
+    """Fold in what is seen, then decide what starts and what ends.
+
+    `failed` has what a look that did not know of the stop found to have failed.
+    """
     step = Step(snap, plan, now, stop_reason)
     _observe(step)
     marks.apply(step)
+    for index, row in failed.items():
+        step.tasks[index] = row
     expiry.expire(step)
     propagation.propagate(step)
     if stop_reason:

@@ -224,11 +224,8 @@ def _runs(snap: snapshots.RunSnapshot, now: datetime) -> actions.RunDecision:
     stop, deadline = shutdown.why(snap, snap.plan, started, now)
     step = advances.advance(snap, snap.plan, now, stop)
     if shutdown.fails_fast(step):
-        ended = advances.advance(snap, snap.plan, now, stops.RUN_FAILED_FAST)
-        if shutdown.shows_why(step, ended):
-            stop, step = stops.RUN_FAILED_FAST, ended
-        else:
-            shutdown.create_nothing(step)
+        stop = stops.RUN_FAILED_FAST
+        step = advances.advance(snap, snap.plan, now, stop, shutdown.failures(step))
     recorded = stops.recorded(snap.status)
     if not step.stopped:
         stop = recorded

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from kubedag.core import plan as plans
+    from kubedag.core import rows
     from kubedag.core import snapshot as snapshots
     from kubedag.core.step import Step
 
@@ -66,21 +67,12 @@ def fails_fast(step: Step) -> bool:
     return states.FAILED in seen and not seen <= states.TERMINAL
 
 
-def shows_why(step: Step, ended: Step) -> bool:
-    """Has all that failed done so also where the run ends at once, and nothing is asked any more?
-
-    Otherwise what nobody approved of is stored first, and ends the run with the next look.
-    """
-    pairs = zip(step.tasks, ended.tasks, strict=True)
-    return all(new.state == states.FAILED for old, new in pairs if old.state == states.FAILED)
+def failures(step: Step) -> dict[int, rows.TaskRow]:
+    """What has failed: also where nobody approved, which a run that ends does not ask any more."""
+    return {index: row for index, row in enumerate(step.tasks) if row.state == states.FAILED}
 
 
 def hold_back(step: Step) -> None:
     """Create nothing as long as it is not stored that the run is stopped."""
     if stops.recorded(step.snap.status) != step.stop_reason:
-        create_nothing(step)
-
-
-def create_nothing(step: Step) -> None:
-    """Leave what could start now for a later look."""
-    step.actions = [one for one in step.actions if not isinstance(one, actions.CreatePod)]
+        step.actions = [one for one in step.actions if not isinstance(one, actions.CreatePod)]
