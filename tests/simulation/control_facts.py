@@ -107,7 +107,9 @@ def newly_marked(old: Object, new: Object) -> set[str]:
 def by_itself(run: RunFacts) -> bool:
     """Has all of it ended as it would have, had nobody meddled?"""
     rows = run.status.get("tasks", ())
-    return not any(row.get("reason") in BY_HAND or "mark" in row for row in rows)
+    return run.stopped_at is None and not any(
+        row.get("reason") in BY_HAND or "mark" in row for row in rows
+    )
 
 
 def awaits_marks(run: RunFacts) -> bool:

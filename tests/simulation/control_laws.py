@@ -265,7 +265,9 @@ def _reopen(run: RunFacts) -> None:
 
 def may_stay_unmarked(run: RunFacts) -> bool:
     """Is there something that keeps a finished run from going on for a mark?"""
-    return bool(run.spec.get("suspend") or run.lost_revision or run.spec.get("shutdown"))
+    waits = run.condition(reruns.PENDING).get("reason") in ("DependsOnPast", "Queued")
+    held = run.spec.get("suspend") or run.spec.get("shutdown")
+    return bool(held or run.lost_revision or waits)
 
 
 def waits_for_answer(run: RunFacts) -> bool:

@@ -253,6 +253,7 @@ class Invariants:
             run, task, pod = self.facts.pods[new["uid"]]
             told = pod.recorded or run.finished or run.tampered or pod in run.strays
             told |= pod in run.reruns.past.get(task, ())
+            told |= run.controlled and run.lost_revision  # it is given up, and its slices say so
             if run.exists and not told:
                 yield "let go before it was stored how it ended"
 

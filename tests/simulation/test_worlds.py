@@ -124,6 +124,18 @@ BACKFILLED_BROKEN_ONCE = {
     "1470": "A dry run that was cancelled while its DAG was away was over with intervals planned.",
 }
 """Worlds with Backfills, and their faults as they are drawn."""
+CONTROLLED_BROKEN_ONCE = {
+    "5": "A task that said how often it is tried again lost the common rules of what is.",
+    "36": "Nobody read the log of a failed attempt that a rule took as done.",
+    "37": "What followed from a mark ran beside the last tasks, and after them.",
+    "101": "A run went on by a mark beyond its place, if it had been looked at without its rows.",
+    "218": "A task waited for a slot that its own Pod had, whose labels somebody had broken.",
+    "253": "A run failed fast for a question that nobody answered, which was called skipped then.",
+    "279": "A run that had failed was marked as failed, and its DAG called it by its old end.",
+    "292": "The rows of a run were dropped while it was written, and never written again.",
+}
+"""Worlds that people control, and their faults as they are drawn; what each of them found has a test
+of its own in `tests/unit`."""
 
 
 def told(seed: str) -> list[str]:
@@ -180,6 +192,12 @@ def test_every_law_holds_in_worlds_that_people_control_from(first: int) -> None:
 def test_a_world_with_backfills_that_was_broken_once_is_whole(seed: str) -> None:
     drawn = faults.draw(random.Random(f"{seed}/faults"))
     assert simulation.simulate(world.draw(seed, drawn, backfilled=True)).broken == []
+
+
+@pytest.mark.parametrize("seed", CONTROLLED_BROKEN_ONCE)
+def test_a_world_that_people_control_and_that_was_broken_once_is_whole(seed: str) -> None:
+    drawn = faults.draw(random.Random(f"{seed}/faults"))
+    assert simulation.simulate(world.draw(seed, drawn, controlled=True)).broken == []
 
 
 def test_one_world(capsys: pytest.CaptureFixture[str]) -> None:
