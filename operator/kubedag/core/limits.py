@@ -1,9 +1,9 @@
 """Who may start, where several runs keep to one limit: a pool, or so many Pods of a DAG, a namespace, all.
 
 Whoever decides about a run goes through all who wait, in one order, and gives each what it needs of
-what is free; a task of that run starts if it is reached with enough left. Two runs that are decided
-one after the other come to the same result, so no lock is needed, and nothing is stored but since
-when a task waits.
+what is free; a task of that run starts if it is reached with enough left. Runs that are
+decided one after the other never take more than there is, so no lock is needed, and nothing is
+stored but since when a task waits.
 
 The order is by priority, where 300 seconds of waiting are worth one, so that nobody waits for ever;
 then by the run's own order, then by depth. It does not change as time goes by.

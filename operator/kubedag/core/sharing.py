@@ -18,13 +18,24 @@ if TYPE_CHECKING:
 class Sharing:
     """Asks for the tasks of a run, in the order of all who wait, and notes those that have to."""
 
-    __slots__ = ("_gate", "_has_places_by_name", "_ones", "_step")
+    __slots__ = ("_gate", "_has_places_by_name", "_held", "_ones", "_step")
 
     def __init__(self, step: Step, view: limits.View) -> None:
         self._step = step
         self._gate = limits.Gate(view, step.snap.run.uid, step.now)
         self._has_places_by_name = view.has_places
         self._ones = {index: _waiter(step, index, view) for index in step.ready}
+        self._held: list[int] = []
+
+    def since(self, index: int) -> str | None:
+        """Since when a task waits; None if it keeps to no limit that other runs keep to as well."""
+        return self._ones[index].since if self.is_bound(index) else None
+
+    def withdrawn(self) -> list[int]:
+        """Those that were held, and now wait for the run itself: nobody is to reckon with them."""
+        ones = {id(self._ones[index]) for index in self._held}
+        self._step.waiters = [one for one in self._step.waiters if id(one) not in ones]
+        return self._held
 
     def in_order(self) -> list[int]:
         """The tasks that are ready, in the order in which they may be asked for."""
@@ -41,6 +52,7 @@ class Sharing:
         if found is None or self._has_places(one, index):
             return None
         self.promise(index)
+        self._held.append(index)
         obstacle, before = found
         return obstacle.reason.name, told(obstacle, before), one.since
 
@@ -67,9 +79,14 @@ def is_waiting(row: rows.TaskRow) -> bool:
     return row.reason in reasons_limits.WAITS
 
 
+def keeps_since(row: rows.TaskRow) -> bool:
+    """Does its row say since when it waits for limits? Also while it waits for the run's own."""
+    return row.wait_time is not None and (is_waiting(row) or row.reason == "MaxActiveTasks")
+
+
 def let_go(row: rows.TaskRow) -> rows.TaskRow:
     """The row of a task that starts: it waits for nothing any more."""
-    if not is_waiting(row):
+    if not keeps_since(row):
         return row
     return msgspec.structs.replace(row, reason="CreatingPod", message="", wait_time=None)
 
@@ -78,7 +95,7 @@ def _waiter(step: Step, index: int, view: limits.View) -> limits.Waiter:
     row, plan = step.tasks[index], step.plan
     since = view.since.get(row.name)
     if since is None:
-        since = row.wait_time if is_waiting(row) and row.wait_time else step.stamp
+        since = (row.wait_time if keeps_since(row) else None) or step.stamp
     return limits.waiter(plan.tasks[index], plan, step.snap.run, since, view)
 
 

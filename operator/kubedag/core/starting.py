@@ -36,19 +36,15 @@ def start(step: Step) -> None:
     step.active = _active(step)
     most = step.plan.max_active_tasks or len(step.tasks)
     in_flight = len(step.snap.creating)
-    tasks, shared = step.plan.tasks, sharing.of(step)
-    if shared is None:
-        by_priority = sorted(step.ready, key=lambda i: (-tasks[i].priority, i))
-    else:
-        by_priority = shared.in_order()
+    shared = sharing.of(step)
     # What is under way has its place already, however urgent the others are.
-    for index in [index for index in by_priority if not _under_way(step, index, shared)]:
+    asked = [index for index in _in_order(step, shared) if not _under_way(step, index, shared)]
+    for index in asked:
         row = step.tasks[index]
         if step.held:
             step.tasks[index] = _queued(row, "Suspended", "the run is suspended")
         elif step.active >= most:
-            message = f"waits for one of {most} active tasks of the run to end"
-            step.tasks[index] = _queued(row, "MaxActiveTasks", message)
+            step.tasks[index] = _run_is_full(row, most, index, shared)
         elif row.earlier_attempts and not row.begun and _alive(step, row):
             message = "waits for a Pod of an earlier attempt to end"
             step.tasks[index] = _queued(row, "PodsEnding", message)
@@ -64,6 +60,23 @@ def start(step: Step) -> None:
                 step.actions.append(_create(step, index, row.attempt + 1))
             elif shared is not None:
                 shared.promise(index)
+    for index in shared.withdrawn() if shared is not None and step.active >= most else ():
+        step.tasks[index] = _run_is_full(step.tasks[index], most, index, shared)
+
+
+def _in_order(step: Step, shared: sharing.Sharing | None) -> list[int]:
+    if shared is not None:
+        return shared.in_order()
+    tasks = step.plan.tasks
+    return sorted(step.ready, key=lambda index: (-tasks[index].priority, index))
+
+
+def _run_is_full(
+    row: rows.TaskRow, most: int, index: int, shared: sharing.Sharing | None
+) -> rows.TaskRow:
+    message = f"waits for one of {most} active tasks of the run to end"
+    since = shared.since(index) if shared is not None else None
+    return _queued(row, "MaxActiveTasks", message, since)
 
 
 def _active(step: Step) -> int:

@@ -7,6 +7,7 @@ thousand that wait for one slot cost one decision for each Pod that ends, and no
 
 from __future__ import annotations
 
+import bisect
 import functools
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
@@ -126,22 +127,22 @@ class SharedLimits:
         old = self._waiting.get(run_uid, ())
         if old == waiters:
             return
-        kinds = {one.kind for one in (*old, *waiters)}
-        for kind in kinds:
-            line = [one for one in self._lines.get(kind, ()) if one.run_uid != run_uid]
-            line += [one for one in waiters if one.kind == kind]
-            if line:
-                self._lines[kind] = sorted(line)
-            else:
-                self._lines.pop(kind, None)
+        before, after = set(old), set(waiters)
+        for one in before - after:
+            line = self._lines[one.kind]
+            del line[bisect.bisect_left(line, one)]
+            if not line:
+                del self._lines[one.kind]
+        for one in after - before:
+            bisect.insort(self._lines.setdefault(one.kind, []), one)
         if waiters:
             self._waiting[run_uid] = waiters
         else:
             del self._waiting[run_uid]
         self._wanted = frozenset(want.key for _, wants in self._lines for want in wants)
-        for key in {want.key for _, wants in kinds for want in wants}:
+        for key in {want.key for one in before ^ after for want in one.wants}:
             self._told(key)
-        if not set(old) <= set(waiters):
+        if not before <= after:
             self._stir()  # what it waited for, others may have
 
     # --- Who must look again ---------------------------------------------------------------------

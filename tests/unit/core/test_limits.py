@@ -332,3 +332,20 @@ def test_every_word_of_a_waiting_task_is_on_the_list():
         sharing.is_waiting(rows.TaskRow("a", "Queued", name)) for name in reasons_limits.WAITS
     )
     assert not sharing.is_waiting(rows.TaskRow("a", "Queued", "MaxActiveTasks"))
+
+
+def test_a_task_of_a_run_that_is_full_waits_for_the_run_and_keeps_since_when():
+    """Whichever of its tasks was asked first, so that deciding twice says the same."""
+    plan = a_plan(a_task("a", pool={"name": "lost"}), a_task("b", **IN_POOL), maxActiveTasks=1)
+    first = step(plan, a_view(plan, warehouse=1))
+    assert [action.task_index for action in first.actions] == [1]
+    assert (first.tasks[0].reason, first.tasks[0].wait_time) == ("MaxActiveTasks", stamp(60))
+    assert first.waiters == []
+    again = step(
+        plan, a_view(plan, warehouse=1, used={POOL: 1}), a_status(*first.tasks), now=400,
+        creating={"b": "pod-b"},
+    )  # fmt: skip
+    assert again.tasks[0] == first.tasks[0]
+    later = step(plan, a_view(plan, warehouse=1), a_status(first.tasks[0], a_row("b", "Succeeded")),
+                 now=500)  # fmt: skip
+    assert (later.tasks[0].reason, later.tasks[0].wait_time) == ("PoolNotFound", stamp(60))
