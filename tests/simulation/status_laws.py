@@ -39,7 +39,8 @@ def _gone_on(run: RunFacts, clocks_agree: bool, *, whole: bool) -> Iterator[str]
     if old.get("startTime") and old["startTime"] != new.get("startTime"):
         yield f"startTime {old['startTime']!r} became {new.get('startTime')!r}"
     marked = control_facts.newly_marked(old, new) if run.controlled else set()
-    if is_finished(old) and not marked:
+    ahead = run.controlled and new.get("slices")  # which may have been stored before
+    if is_finished(old) and not marked and not ahead:
         yield from _absorbed(old, new)
     before = {row["name"]: row for row in old.get("tasks", ())}
     if before and list(before) != [row["name"] for row in new.get("tasks", ())]:
