@@ -125,6 +125,7 @@ BACKFILLED_BROKEN_ONCE = {
 }
 """Worlds with Backfills, and their faults as they are drawn."""
 CONTROLLED_BROKEN_ONCE = {
+    "1410": "A run gave up its place for a mark that ended it before that was stored.",
     "5": "A task that said how often it is tried again lost the common rules of what is.",
     "36": "Nobody read the log of a failed attempt that a rule took as done.",
     "37": "What followed from a mark ran beside the last tasks, and after them.",

@@ -96,6 +96,14 @@ def awaits(run: snapshot.RunFacts, status: rows.RunStatus) -> bool:
     return told is not None and told.reason != reasons_elsewhere.DRY_RUN.name
 
 
+def is_unstored(run: snapshot.RunFacts, stored: rows.RunStatus, newest: rows.RunStatus) -> bool:
+    """Is there more in the newest status than in the stored one because of a mark of a task?"""
+    if not run.marks or newest is stored:
+        return False
+    before = {row.name: row.mark for row in stored.tasks}
+    return any(row.mark not in (None, before.get(row.name)) for row in newest.tasks)
+
+
 # --- What they make of a row -----------------------------------------------------------------
 
 

@@ -154,8 +154,11 @@ class RunEntry:
     @property
     def _may_go_on(self) -> bool:
         """It ends because somebody asks for it, who may think better of it until that is stored."""
-        firm = self.status.finished or stops.recorded(self.status)
-        return not firm and stops.is_asked_for(self.newest)
+        if self.status.finished or stops.recorded(self.status):
+            return False
+        return stops.is_asked_for(self.newest) or marks.is_unstored(
+            self.facts, self.status, self.newest
+        )
 
     def peer(self, pods_seen: bool, *, dag_suspended: bool = False) -> snapshot.Peer:
         """This run as the others see it."""

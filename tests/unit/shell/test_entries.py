@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from kubedag.core import rows
+from kubedag.core import rows, snapshot
 from kubedag.shell.entries import DAGEntry, RunEntry
 from kubedag.shell.pod_index import PodIndex
 from support.builders import (
@@ -71,6 +71,10 @@ STOPPING = a_status(
 )
 
 
+MARKS = {"marks": {"a": snapshot.MarkRequest("1", "Failed")}}
+MARKED = a_finished_status(a_row("a", "Failed", mark=rows.Mark("1", "Failed")), succeeded=False)
+
+
 @pytest.mark.parametrize(
     ("entry", "finished"),
     [
@@ -78,6 +82,10 @@ STOPPING = a_status(
         pytest.param(an_entry(STOPPING, decided=STOPPED), True, id="that it ends is stored"),
         pytest.param(an_entry(STOPPED), True, id="its end is stored"),
         pytest.param(an_entry(a_status(), decided=a_finished_status()), True, id="by itself"),
+        pytest.param(
+            an_entry(a_status(), decided=MARKED, facts=MARKS), False, id="by a mark of a task"
+        ),
+        pytest.param(an_entry(MARKED, facts=MARKS), True, id="its end by a mark is stored"),
     ],
 )
 def test_a_run_that_somebody_ends_has_its_place_until_that_cannot_be_taken_back(entry, finished):
