@@ -284,7 +284,8 @@ class DAGRunStatus(Status):
     conditions: Conditions = ()
     """conditions has Succeeded, which is Unknown until the run is over, Finished, which is True
     once it is, RerunPending as long as the run is to run again and has not begun to, or is asked
-    what would, and MarksPending if marks name tasks that it does not have."""
+    what would, and MarksPending if marks are still to be set, or name tasks that it
+    does not have."""
     revision: ObjectNameRead | None = None
     """revision is the ControllerRevision of the DAG that the run keeps to."""
     dag_generation: Generation | None = None

@@ -90,7 +90,7 @@ def awaits(run: snapshot.RunFacts, status: rows.RunStatus) -> bool:
         )
     if not status.slices:
         return False
-    if run.generation != status.observed_generation:
+    if run.generation != status.observed_generation or _has_put_off(status):
         return True
     told = status.condition(rows.RERUN_PENDING)
     return told is not None and told.reason != reasons_elsewhere.DRY_RUN.name
@@ -248,7 +248,8 @@ def effect(
     wanted = _of_tasks(snap.run, plan.index, stored)
     if not wanted:
         # Slices are stored before the run is, which may not say yet how it has ended by them.
-        late = snap.status.slices and snap.run.generation != snap.status.observed_generation
+        seen = snap.run.generation == snap.status.observed_generation
+        late = snap.status.slices and (not seen or _has_put_off(snap.status))
         whole = late and all(row.state in states.TERMINAL for row in stored)
         return Effect(stored, 0, "") if whole else None
     step = steps.Step(snap, plan, now, tasks=list(stored))
@@ -290,11 +291,11 @@ def begun_again(status: rows.RunStatus, found: Effect, now: datetime) -> rows.Ru
     )
 
 
-# --- What there is not -----------------------------------------------------------------------
+# --- What is not set -----------------------------------------------------------------------
 
 
 def announced(status: rows.RunStatus, snap: snapshot.RunSnapshot, now: datetime) -> rows.RunStatus:
-    """The status with a word on marks of tasks that the run does not have, if there are any."""
+    """The status with a word on marks that are not set yet, or of tasks that the run has not."""
     run, told = snap.run, status.condition(rows.MARKS_PENDING)
     if run.deleting or (not run.marks and told is None):
         return status
@@ -302,19 +303,36 @@ def announced(status: rows.RunStatus, snap: snapshot.RunSnapshot, now: datetime)
     if known is None:
         return status
     missing = [name for name in run.marks if name not in known]
-    if not missing:
+    put_off = [
+        row.name
+        for row in status.tasks
+        if (mark := run.marks.get(row.name)) is not None and not _is_set(mark, row.mark)
+    ]
+    if missing:
+        reason = reasons_elsewhere.TASK_NOT_FOUND.name
+        message = words.no_such_tasks("spec.marks", missing)
+    elif put_off:
+        reason = reasons_elsewhere.RUN_ACTIVE.name
+        message = f"waits for the run to end: {words.some_of(put_off)}"
+    else:
         kept = tuple(one for one in status.conditions if one is not told)
         return status if told is None else replace(status, conditions=kept)
     condition = rows.Condition(
         rows.MARKS_PENDING,
         rows.TRUE,
-        reasons_elsewhere.TASK_NOT_FOUND.name,
-        rows.clip(words.no_such_tasks("spec.marks", missing)),
+        reason,
+        rows.clip(message),
         observed_generation=run.generation,
     )
     return replace(
         status, conditions=rows.set_condition(status.conditions, condition, instants.text(now))
     )
+
+
+def _has_put_off(status: rows.RunStatus) -> bool:
+    """Did it say, when its rows were last known, that marks were still to be set?"""
+    told = status.condition(rows.MARKS_PENDING)
+    return told is not None and told.reason == reasons_elsewhere.RUN_ACTIVE.name
 
 
 def _names(status: rows.RunStatus, snap: snapshot.RunSnapshot) -> Collection[str] | None:

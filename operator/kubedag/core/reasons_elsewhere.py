@@ -165,7 +165,9 @@ TASK_NOT_FOUND: Final = Reason(
     said_of=(RUN, BACKFILL),
 )
 RUN_ACTIVE: Final = _run(
-    "RunActive", "in the condition RerunPending: the run runs again once it has ended"
+    "RunActive",
+    "in the condition RerunPending: the run runs again once it has ended; in MarksPending: marks of "
+    "its tasks are set then, because what is to run at the end of the run has begun",
 )
 DRY_RUN: Final = _run(
     "DryRun",

@@ -51,9 +51,14 @@ _TASKS_NAMED_MAX: Final = 5
 
 def no_such_tasks(field: str, names: Sequence[str]) -> str:
     """A list of tasks names some that there are not."""
+    return f"{field}: must name tasks of the DAG; it has no {some_of(names)}"
+
+
+def some_of(names: Sequence[str]) -> str:
+    """A few of many names."""
     said = ", ".join(repr(name) for name in names[:_TASKS_NAMED_MAX])
     more = f" and {len(names) - _TASKS_NAMED_MAX} more" if len(names) > _TASKS_NAMED_MAX else ""
-    return f"{field}: must name tasks of the DAG; it has no {said}{more}"
+    return said + more
 
 
 # --- How a container ended -------------------------------------------------------------------
