@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 
 from kubedag.core import actions, decide_run, snapshot
@@ -19,6 +20,8 @@ from support.builders import (
     stamp,
 )
 from support.objects import a_task
+
+replace = msgspec.structs.replace
 
 PLAN = a_plan(a_task("a"), a_task("b", dependsOn=["a"]), **{"finally": [a_task("tidy")]})
 TIDY = a_pod("tidy", 1, "Running")
@@ -46,6 +49,18 @@ def states(decision):
 def test_a_mark_waits_for_the_end_of_what_tidies_up():
     decision = decide(a_status(*FAILED, tidy("Running")), TIDY)
     assert states(decision) == {"a": "Failed", "b": "UpstreamFailed", "tidy": "Running"}
+    told = decision.status.condition("MarksPending")
+    assert (told.reason, told.message) == ("RunActive", "waits for the run to end: 'a'")
+
+
+def test_a_crash_between_the_slices_and_the_run_leaves_nothing_undone_although_all_was_seen():
+    over = a_finished_status(*FAILED, tidy("Succeeded"), succeeded=False)
+    said = decide(a_status(*FAILED, tidy("Running")), TIDY).status.condition("MarksPending")
+    sliced = replace(over, slices=1, conditions=(*over.conditions, said), observed_generation=1)
+    whole = decide(sliced, state="Skipped").status
+    assert whole.condition("MarksPending") is None
+    half = replace(sliced, tasks=whole.tasks)
+    assert decide(half, state="Skipped").status == whole
 
 
 def test_it_waits_also_if_the_pod_of_that_is_still_on_its_way():
