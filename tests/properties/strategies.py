@@ -118,7 +118,7 @@ def _mounts():
 
 
 def _variables(names):
-    return _named(names, value=st.text(max_size=3))
+    return _named(names, value=st.text(st.characters(exclude_characters="\0"), max_size=3))
 
 
 def sound_templates():
