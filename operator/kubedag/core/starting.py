@@ -83,8 +83,23 @@ def _active(step: Step) -> int:
     """How many tasks have a Pod that may be alive, or one on its way that `ready` does not have."""
     ready, position = set(step.ready), step.plan.index
     coming = [position[name] for name in step.snap.creating if name in position]
-    return sum(step.tasks[index].state in states.ACTIVE for index in step.folded) + sum(
+    active = sum(step.tasks[index].state in states.ACTIVE for index in step.folded)
+    active += sum(
         index not in ready and step.tasks[index].state not in states.ACTIVE for index in coming
+    )
+    return active + _overtaken(step) if step.plan.max_active_tasks else active
+
+
+def _overtaken(step: Step) -> int:
+    """How many Pods live that came when their tasks were over: they have places until they go."""
+    tasks, index_of, creating = step.tasks, step.plan.index, step.snap.creating
+    return sum(
+        not pods.has_ended(pod)
+        for name, seen in step.snap.pods.items()
+        if (index := index_of.get(name)) is not None
+        and tasks[index].state in states.TERMINAL
+        and name not in creating
+        for pod in seen
     )
 
 
