@@ -125,6 +125,8 @@ BACKFILLED_BROKEN_ONCE = {
 }
 """Worlds with Backfills, and their faults as they are drawn."""
 CONTROLLED_BROKEN_ONCE = {
+    "20135": "A Pod that was on its way when its task was over had no place among the active ones.",
+    "20339": "A mark that was set in a slice, of a run that had ended, was never told by the run.",
     "1410": "A run gave up its place for a mark that ended it before that was stored.",
     "5": "A task that said how often it is tried again lost the common rules of what is.",
     "36": "Nobody read the log of a failed attempt that a rule took as done.",
