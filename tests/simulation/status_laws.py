@@ -40,6 +40,8 @@ def _gone_on(run: RunFacts, clocks_agree: bool, *, whole: bool) -> Iterator[str]
         yield f"startTime {old['startTime']!r} became {new.get('startTime')!r}"
     marked = control_facts.newly_marked(old, new) if run.controlled else set()
     ahead = run.controlled and new.get("slices")  # which may have been stored before
+    if ahead:  # a slice may tell what follows from a mark before another tells of the mark
+        marked |= {mark["task"] for mark in run.spec.get("marks", ())}
     if is_finished(old) and not marked and not ahead:
         yield from _absorbed(old, new)
     before = {row["name"]: row for row in old.get("tasks", ())}
