@@ -38,10 +38,8 @@ def _gone_on(run: RunFacts, clocks_agree: bool, *, whole: bool) -> Iterator[str]
         yield f"revision {old['revision']!r} became {new.get('revision')!r}"
     if old.get("startTime") and old["startTime"] != new.get("startTime"):
         yield f"startTime {old['startTime']!r} became {new.get('startTime')!r}"
-    marked = control_facts.newly_marked(old, new) if run.controlled else set()
+    marked = _newly_marked(run, old, new) if run.controlled else set()
     ahead = run.controlled and new.get("slices")  # which may have been stored before
-    if ahead:  # a slice may tell what follows from a mark before another tells of the mark
-        marked |= {mark["task"] for mark in run.spec.get("marks", ())}
     if is_finished(old) and not marked and not ahead:
         yield from _absorbed(old, new)
     before = {row["name"]: row for row in old.get("tasks", ())}
@@ -58,6 +56,13 @@ def _gone_on(run: RunFacts, clocks_agree: bool, *, whole: bool) -> Iterator[str]
         yield from _conditions(old, new)
         if is_finished(new):
             yield from _complete(run, new)
+
+
+def _newly_marked(run: RunFacts, old: Object, new: Object) -> set[str]:
+    marked = control_facts.newly_marked(old, new)
+    if new.get("slices"):  # one may tell what follows from a mark before another tells of the mark
+        marked |= {mark["task"] for mark in run.spec.get("marks", ())}
+    return marked
 
 
 def _begun_again(run: RunFacts, new: Object, *, whole: bool) -> Iterator[str]:
