@@ -157,6 +157,8 @@ def _decide(look: _Look, kept: Word, facts: pauses.Facts) -> Scheduling:
     if trouble is not None and trouble.holds(look.now):
         wakes.append(trouble.retry_at)
         creates = ()
+    if look.snap.status.last_interval is None and round_.skipped is not None:
+        creates = ()  # once a run is there, it tells where to go on, and nothing of what was skipped
     following = _following(look, round_)
     if following is not None and (moment := instants.parse(following.create_time)) > look.now:
         wakes.append(moment)

@@ -279,6 +279,14 @@ def test_intervals_that_are_skipped_one_after_another_are_one_stretch():
     assert [note.reason for note in dag.events[told:]] == ["IntervalsSkipped"]
 
 
+def test_what_is_skipped_before_the_first_run_is_stored_before_that_is_asked_for():
+    dag = a_dag({**DAILY, "startTime": stamp(0), "catchup": "All", "catchupLimit": 1})
+    first = dag.decide(day(9))
+    assert (creates(first), first.status.last_skipped is None) == ([], False)
+    dag.status = first.status
+    assert len(creates(dag.decide(day(9)))) == 2
+
+
 def test_only_so_many_runs_are_asked_for_at_once():
     dag = worked()
     assert len(creates(dag.decide(day(60)))) == scheduling.CREATES_AT_ONCE_MAX
