@@ -42,6 +42,11 @@ EXPECTED = {
             "tell": SUCCEEDED,
         },
     ),
+    "rerun": ("False", {"extract": SUCCEEDED, "load": FAILED, "report": BLOCKED}),
+    "fail-fast": (
+        "False",
+        {"check": FAILED, "train": FAILED, "publish": BLOCKED, "tidy": SUCCEEDED},
+    ),
     "setup-teardown": (
         "False",
         {
