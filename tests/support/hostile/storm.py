@@ -155,7 +155,8 @@ def _judged(one: Outcome, columns: Mapping[str, Any]) -> bool:
     if one.manifest.plural == "dagruns":
         if not columns["State"]:
             return False
-        one.refuser, one.message = Refuser.RUN, message
+        said_by_hand = message.startswith("marked ")
+        one.refuser, one.message = Refuser.NOBODY if said_by_hand else Refuser.RUN, message
     elif columns["Ready"] == "True":
         one.refuser = Refuser.NOBODY
     elif columns["Ready"] == "False":
