@@ -270,6 +270,8 @@ class Invariants:
             attempt.get("podName") == pod.name for attempt in row.get("attempts", ())
         ):
             return  # a Pod that came too late, of a task that had to end without it
+        if not row and run.status.get("tasks"):
+            return  # two had begun it by two revisions, and what is stored has no such task
         if run.finished and _said(run.status) in GIVEN_UP:
             return  # it was told to end, and whatever it made of that, nothing more is told
         if pod.phase in ENDED:

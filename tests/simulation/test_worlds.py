@@ -115,6 +115,11 @@ BROKEN_ONCE = [
     ),
     pytest.param("932", faults.Faults(feed_doubled=0.6),
                  id="a run still said that it waited for one that was no longer the last before it"),
+    pytest.param(
+        "300223", faults.Faults(overlaps=8, feed_stale=0.1, conflicts=0.3, pods_deleted=0.3,
+                                pods_foreign=1.0, ends_at=60.0),
+        id="a run ended because its leader did not see the revision that another had stored",
+    ),
 ]  # fmt: skip
 """Worlds with their faults, so that a new knob changes nothing about them."""
 BACKFILLED_BROKEN_ONCE = {

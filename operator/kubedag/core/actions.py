@@ -81,6 +81,13 @@ class ConfirmGone:
 
 
 @dataclass(frozen=True, slots=True)
+class ConfirmRevision:
+    """Ask by name for the ControllerRevision of a run that is not seen: a watch may lag behind."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
 class ReadEvents:
     """Read what the Warning Events of a Pod say that takes long to start."""
 
@@ -115,7 +122,16 @@ class Notify:
         return (self.notice.name, self.key)
 
 
-RunAction = CreatePod | DeletePod | DeletePods | CaptureLog | ConfirmGone | ReadEvents | ReleasePod
+RunAction = (
+    CreatePod
+    | DeletePod
+    | DeletePods
+    | CaptureLog
+    | ConfirmGone
+    | ConfirmRevision
+    | ReadEvents
+    | ReleasePod
+)
 
 
 @dataclass(frozen=True, slots=True)

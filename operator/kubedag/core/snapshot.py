@@ -176,6 +176,8 @@ class RunSnapshot:
     plan_revision: str = ""
     plan_generation: int = 0
     """The generation of the DAG that the revision was made of."""
+    lost_revision: str = ""
+    """The revision of which the API has said, asked by name, that it is gone or of no use."""
     newest: Source | None = None
     """The DAG as it is, if it is ready; only for a run that is to run again."""
     beginning: bool = False

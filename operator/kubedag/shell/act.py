@@ -44,10 +44,14 @@ def _take_nothing(_raw: Mapping[str, Any]) -> None:
     """Keep what is known."""
 
 
+def _ask_nobody(_entry: RunEntry, _revision: str) -> None:
+    """Leave open whether there is such a revision."""
+
+
 class RunActor:
     """Executes the actions of runs beside the decisions."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  # three have defaults
         self,
         api: client.Api,
         pod_informer: Informers[pods.Pod],
@@ -56,6 +60,8 @@ class RunActor:
         tasks: Tasks,
         tell: Callable[[RunEntry, actions.Note], None] = _keep_quiet,
         take_run: Callable[[Mapping[str, Any]], None] = _take_nothing,
+        *,
+        ask_for: Callable[[RunEntry, str], None] = _ask_nobody,
     ) -> None:
         self._api = api
         self._pods = pod_informer
@@ -63,6 +69,7 @@ class RunActor:
         self._clock = clock
         self._tasks = tasks
         self._take_run = take_run
+        self._ask_for = ask_for
         self._creates = asyncio.Semaphore(CREATES_AT_ONCE_MAX)
         self._keeper = pod_keeper.PodKeeper(api, pod_informer, wake, tasks, tell)
         self._logs = log_reader.LogReader(api)
@@ -92,18 +99,30 @@ class RunActor:
                     self._delete_once(entry, action.phase, work)
                 case actions.CaptureLog():
                     self._capture_once(entry, snap.plan, action)
-                case actions.ConfirmGone():
-                    plan = snap.known_plan
-                    assert plan is not None
-                    task, identity = plan.tasks[action.task_index], _identity(snap)
-                    mark = pod_keeper.mark_of(plan, task, identity, action.attempt)
-                    self._keeper.confirm(entry, action, mark)
-                case actions.ReadEvents():
-                    self._events.read(entry, action, _masks(snap.plan))
+                case actions.ConfirmGone() | actions.ConfirmRevision() | actions.ReadEvents():
+                    self._ask(entry, snap, action)
                 case actions.ReleasePod():
                     self._release(entry, action)
                 case _:
                     assert_never(action)
+
+    def _ask(
+        self,
+        entry: RunEntry,
+        snap: snapshot.RunSnapshot,
+        action: actions.ConfirmGone | actions.ConfirmRevision | actions.ReadEvents,
+    ) -> None:
+        match action:
+            case actions.ConfirmGone():
+                plan = snap.known_plan
+                assert plan is not None
+                task, identity = plan.tasks[action.task_index], _identity(snap)
+                mark = pod_keeper.mark_of(plan, task, identity, action.attempt)
+                self._keeper.confirm(entry, action, mark)
+            case actions.ConfirmRevision():
+                self._ask_for(entry, action.name)
+            case actions.ReadEvents():
+                self._events.read(entry, action, _masks(snap.plan))
 
     def let_go(
         self,

@@ -28,6 +28,7 @@ from kubedag.shell.queue import KeyedQueue
 from kubedag.shell.receivers import Receivers
 from kubedag.shell.reconciler import Pace, Reconciler
 from kubedag.shell.resync import resync
+from kubedag.shell.revision_asker import RevisionAsker
 from kubedag.shell.senders import Senders
 from kubedag.shell.store import Key, Store
 from kubedag.shell.tasks import Tasks
@@ -75,6 +76,7 @@ class Engine:
         self.tasks = Tasks()
         self.pods, self.revisions = _informers(api, self.store, self._namespaces, self._chance)
         wake, tell = self._pace.wake, partial(_tell, recorder)
+        asker = RevisionAsker(api, self.revisions, self.store.revisions, wake, self.tasks)
         found = receivers or Receivers()
         self.notifier = Notifier(
             Addresses(api, found), Senders(), wake, clock, self.tasks, lambda: self._acting
@@ -86,7 +88,16 @@ class Engine:
             self.store,
             self.queue,
             self._pace,
-            RunActor(api, self.pods, wake, clock, self.tasks, tell, self.store.put_run),
+            RunActor(
+                api,
+                self.pods,
+                wake,
+                clock,
+                self.tasks,
+                tell,
+                self.store.put_run,
+                ask_for=asker.ask,
+            ),
             DAGActor(api, self.revisions, wake, self.store, clock, self.tasks),
             BackfillActor(api, wake, self.store, clock, self.tasks, cpu_seconds),
             self.writer,

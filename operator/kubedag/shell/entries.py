@@ -54,6 +54,8 @@ class RunEntry:
     """By the UIDs of Pods that have not started yet."""
     gone: set[str] = field(default_factory=set)
     """The UIDs and names of Pods that the API, asked by name, has said to be gone."""
+    lost_revision: str = ""
+    """The revision of which the API, asked by name, has said that it is gone or of no use."""
     refusals: dict[str, snapshot.Refusal] = field(default_factory=dict)
     refusal_tries: dict[str, int] = field(default_factory=dict)
     delete_tries: int = 0

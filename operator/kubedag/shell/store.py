@@ -331,6 +331,7 @@ class Store:
             plan=plan_of_run,
             plan_revision=revision,
             plan_generation=self.revisions.generation(facts.namespace, facts.dag_name, revision),
+            lost_revision=entry.lost_revision,
             newest=newest,
             beginning=entry.is_beginning,
             pods=pods_of_run,

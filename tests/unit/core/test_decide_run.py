@@ -83,8 +83,16 @@ def test_a_run_waits_for_as_long_as_nobody_has_checked_its_dag():
     assert says(found) == "DAG 'pipeline' has not been checked yet"
 
 
+def test_a_revision_that_is_not_seen_is_asked_for_before_anything_is_concluded():
+    snap = a_snapshot(plan_revision="p-123", status=a_status(a_row()), lost_revision="p-122")
+    found = decide(snap)
+    assert found.actions == (actions.ConfirmRevision("p-123"),)
+    assert (found.status, found.urgent) == (snap.status, False)
+
+
 def test_a_run_whose_revision_is_gone_cannot_go_on():
-    found = decide(a_snapshot(plan_revision="p-123", status=a_status(a_row())))
+    gone = {"plan_revision": "p-123", "lost_revision": "p-123"}
+    found = decide(a_snapshot(**gone, status=a_status(a_row())))
     assert word(found) == ("False", "RevisionNotFound")
     assert says(found) == "the ControllerRevision 'p-123' that it started with is gone"
 

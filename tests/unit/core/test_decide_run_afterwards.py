@@ -108,7 +108,7 @@ def test_a_late_log_is_still_taken_in():
 def test_a_run_whose_revision_is_gone_leaves_no_task_that_seems_to_go_on():
     running = a_row("a", "Running", attempt=1, attempts=(an_attempt(),))
     status = a_status(running, a_row("b"), a_row("c", "Succeeded", attempt=1))
-    found = decide(a_snapshot(plan_revision="gone", status=status)).status
+    found = decide(a_snapshot(plan_revision="gone", lost_revision="gone", status=status)).status
     assert [row.state for row in found.tasks] == ["Failed", "Skipped", "Succeeded"]
     assert found.counts == rows.Counts(total=3, failed=1, skipped=1, succeeded=1)
     assert (found.finished, found.duration) == (True, "20s")
