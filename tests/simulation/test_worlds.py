@@ -120,6 +120,11 @@ BROKEN_ONCE = [
                                 pods_foreign=1.0, ends_at=60.0),
         id="a run ended because its leader did not see the revision that another had stored",
     ),
+    pytest.param(
+        "303320", faults.Faults(kills=1, overlaps=8, watch_doubled=0.2, reruns=1.0, too_large=1,
+                                quota=0.6),
+        id="a leader that had not heard of another's slices put its own old rows into them",
+    ),
 ]  # fmt: skip
 """Worlds with their faults, so that a new knob changes nothing about them."""
 BACKFILLED_BROKEN_ONCE = {

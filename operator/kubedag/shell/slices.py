@@ -131,15 +131,20 @@ class Slices:
 
     # --- Writing -----------------------------------------------------------------------------
 
-    async def store(self, entry: RunEntry, status: rows.RunStatus) -> ClusterError | None:
-        """Write what has changed; without an error, every row is stored."""
+    async def store(
+        self, entry: RunEntry, status: rows.RunStatus, seen: str
+    ) -> ClusterError | None:
+        """Write what has changed; without an error, every row is stored.
+
+        `seen` is the resourceVersion of the run that was decided about.
+        """
         todo = deque(entry.slices.changed(status))
         failed: list[ClusterError] = []
 
         async def work() -> None:
             while todo and not failed:
                 try:
-                    await self._write(entry, *todo.popleft())
+                    await self._write(entry, seen, *todo.popleft())
                 except ClusterError as error:
                     failed.append(error)
 
@@ -148,7 +153,7 @@ class Slices:
                 workers.create_task(work())
         return failed[0] if failed else None
 
-    async def _write(self, entry: RunEntry, place: Place, tasks: Tasks) -> None:
+    async def _write(self, entry: RunEntry, seen: str, place: Place, tasks: Tasks) -> None:
         known = entry.slices.stored.get(place)
         version = known.resource_version if known is not None else ""
         try:
@@ -158,7 +163,7 @@ class Slices:
                 entry.slices.stored.pop(place, None)
                 answer = await self._send(entry, place, tasks, "")
             elif error.already_exists:
-                version = await self._adopt(entry, place, error)
+                version = await self._adopt(entry, seen, place, error)
                 answer = await self._send(entry, place, tasks, version)
             else:
                 raise
@@ -179,9 +184,9 @@ class Slices:
         self.bytes_written += len(body)
         return answer
 
-    async def _adopt(self, entry: RunEntry, place: Place, error: ApiError) -> str:
+    async def _adopt(self, entry: RunEntry, seen: str, place: Place, error: ApiError) -> str:
         """The version of a slice that is there although the stored status knows of none."""
-        facts, seen = entry.facts, entry.resource_version
+        facts = entry.facts
         if entry.status.slices and place.rerun == slices.generation(entry.status):
             # Then another leader has made it, and what it says is newer.
             raise ApiError(409, "Conflict", error.message)
@@ -189,7 +194,7 @@ class Slices:
         found = self._object.decode(await self._api.request("GET", path))
         if not _is_owned(found, facts.uid):
             raise error
-        if place.rerun and await self._newest_version(entry) != seen:
+        if await self._newest_version(entry) != seen:
             raise ApiError(409, "Conflict", error.message)  # another leader may go by it already
         return found.metadata.resource_version
 

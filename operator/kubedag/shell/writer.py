@@ -162,7 +162,7 @@ class StatusWriter:
         path = client.DAG_RUNS.path(facts.namespace, facts.name, "status")
         version = None
         try:
-            if error := await self.slices.store(entry, status):
+            if error := await self.slices.store(entry, status, seen):
                 await self._slice_failed(path, entry, error)
                 return
             entry.sending, said = status, slices.main(status)

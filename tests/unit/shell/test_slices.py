@@ -274,6 +274,15 @@ def test_whoever_lost_against_another_slice_reads_all_of_them_and_decides_again(
     assert (one.writer.conflicts, one.run.lacks_rows) == (1, False)
 
 
+def test_slices_of_which_a_leader_has_not_heard_are_not_overwritten_by_its_old_rows():
+    async def story(one, other):
+        await one.write(progress(1, t7="Succeeded"))
+        await other.write(progress(1))
+
+    one = with_operators(story, 2)
+    assert stored(one.server) == progress(1, t7="Succeeded")
+
+
 def test_a_slice_that_another_leader_made_is_not_overwritten():
     async def story(one, other):
         await one.write(progress(1))
