@@ -99,14 +99,16 @@ class Invariants:
         yield from self._may_start(run, task, pod)
         yield from self._limits(run)
 
-    @staticmethod
-    def _is_stray(run: RunFacts, task: str, pod: PodFacts) -> bool:
+    def _is_stray(self, run: RunFacts, task: str, pod: PodFacts) -> bool:
         stopped = run.stopped_at is not None and not control_facts.tidies(run, task)
         over = not run.exists or run.finished or stopped
         ended = _row(run.status, task).get("state") in TERMINAL
         overtaken = any(
             old.attempt > pod.attempt
-            or (old.attempt == pod.attempt and (old.recorded or not old.exists))
+            or (
+                old.attempt == pod.attempt
+                and (old.recorded or not (old.exists or self._unseen(old)))
+            )
             for old in (*run.reruns.past.get(task, ()), *run.pods[task][:-1])
         )
         return over or ended or overtaken
