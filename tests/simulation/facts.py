@@ -67,6 +67,8 @@ class RunFacts:
     """People may say what has become of it, and of its tasks."""
     stopped_at: float | None = None
     """When it was stored that it ends before its tasks have."""
+    started_at: float | None = None
+    """When it was stored that it has started, whatever the operator's clock said."""
     reruns: reruns.Reruns = field(default_factory=reruns.Reruns)
     control: control_facts.Control = field(default_factory=control_facts.Control)
 
@@ -233,6 +235,8 @@ class Facts:
             stored = run.slices.get(reruns.number(status), {})
             rows = [row for first in sorted(stored)[: status["slices"]] for row in stored[first]]
             run.status = status | {"tasks": rows}
+        if run.status.get("startTime") != run.before.get("startTime"):
+            run.started_at = self.cluster.time()
         if reruns.number(run.status) > reruns.number(run.before) and not run.tampered:
             if run.status.get("revision"):
                 self.pin(run, run.status["revision"])
@@ -273,6 +277,7 @@ class Facts:
         seen = (*run.reruns.past.get(row["name"], ()), *run.pods.get(row["name"], ()))
         by_name = {pod.name: pod for pod in seen if not pod.recorded}
         for attempt in row.get("attempts", ()):
+            _adopt(run, row["name"], attempt)
             pod = by_name.get(attempt.get("podName", ""))
             if pod is None:
                 continue
@@ -372,6 +377,19 @@ class Facts:
         dag = self.cluster.objects["dags"].get(("ns", name))
         spec: Object | None = dag["spec"] if dag is not None else None
         return spec
+
+
+def _adopt(run: RunFacts, task: str, attempt: Object) -> None:
+    """It is stored as alive, and the Pod of that name had gone unseen: a later one is what it was.
+
+    Asked by name whether the first is gone, the API server spoke of a Pod that a late request made.
+    """
+    seen, name = run.pods.get(task, []), attempt.get("podName", "")
+    gone = seen and seen[-1].name == name and not (seen[-1].exists or seen[-1].recorded)
+    if gone and attempt["state"] in ("Pending", "Running"):
+        later = [pod for pod in run.strays if pod.name == name and pod.exists]
+        run.strays = [pod for pod in run.strays if pod not in later]
+        seen.extend(later)
 
 
 def same(one: Any, other: Any) -> bool:

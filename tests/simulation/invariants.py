@@ -312,6 +312,8 @@ class Invariants:
 def _is_stored_to_be_first(run: RunFacts, other: RunFacts) -> bool:
     """Had the run started, whose first Pod the API did not take, when the other one did?"""
     began, later = (one.status.get("startTime", "") for one in (run, other))
+    if run.clocks_jump and run.started_at is not None and other.started_at is not None:
+        return run.started_at <= other.started_at  # by the clocks, either may have been first
     return bool(began) and began <= later
 
 

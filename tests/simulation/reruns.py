@@ -244,7 +244,9 @@ def began_after(other: RunFacts, run: RunFacts, now: float) -> bool:
     limits = [(one.dag_spec.get("concurrencyPolicy"), one.dag_spec.get("maxActiveRuns"))
               for one in (run, other)]  # fmt: skip
     since = (run.reruns.began_at or now) - STORING_SECONDS_MAX
-    return bool(other.reruns.began_at) and began > since and limits[0] != limits[1]
+    # A run that runs again takes its place when that is decided, which is before it is stored.
+    again = bool(other.reruns.began_at or run.reruns.began_at)
+    return again and began > since and limits[0] != limits[1]
 
 
 def _judge(run: RunFacts, old: Object, new: Object, *, unaware: bool) -> Iterator[str]:
