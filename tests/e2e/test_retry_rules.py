@@ -41,7 +41,9 @@ def test_a_task_that_ran_out_of_memory_succeeds_with_more(namespace):
     row = kube.row(ended, "hungry")
     assert waiting["message"].endswith("; the next attempt has 128Mi of memory")
     assert (row["state"], row["attempt"], row["outOfMemory"]) == ("Succeeded", 2, 1)
-    assert row["attempts"][0]["reason"] == "OOMKilled"
+    # A runtime on a busy node may miss whose SIGKILL it was (containerd issue 8180).
+    assert row["attempts"][0]["reason"] in ("OOMKilled", "ExitCode")
+    assert row["attempts"][0]["exitCode"] == 137
     assert limits(namespace, run) == {"1": "64Mi", "2": "128Mi"}
 
 

@@ -209,7 +209,7 @@ class TaskStatus(Status):
     """infraFailures is how many attempts the cluster ended, which retry.infraLimit bounds."""
     out_of_memory: Amount | None = None
     """outOfMemory is how many attempts used more memory than they had, which retry.memoryFactor
-    counts."""
+    counts; with that, also those that something killed with SIGKILL."""
     next_attempt_time: Time | None = None
     """nextAttemptTime is when a task that awaits its retry is tried again."""
     wait_time: Time | None = None

@@ -115,7 +115,8 @@ def _more_memory(
     row: rows.TaskRow, last: rows.Attempt, task: plans.TaskPlan, snap: snapshot.RunSnapshot
 ) -> str:
     """What is told of an attempt that will have more memory than the one before it."""
-    if last.reason != reasons.OOM_KILLED.name or not task.retry.memory_factor or snap.plan is None:
+    policy = task.retry
+    if not policy.memory_factor or snap.plan is None or not memory.ran_out(last, policy):
         return ""
     before, after = (
         memory.of_attempt(snap.plan, task, times)

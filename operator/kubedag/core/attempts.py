@@ -13,6 +13,7 @@ import msgspec
 
 from kubedag.core import (
     aftermath,
+    memory,
     outcomes,
     pod_events,
     pods,
@@ -250,7 +251,7 @@ def _summarise(
         if attempt.state == states.FAILED and (before is None or before.state != states.FAILED):
             user += attempt.failure_class != outcomes.INFRA
             infra += attempt.failure_class == outcomes.INFRA
-            out_of_memory += attempt.reason == reasons.OOM_KILLED.name
+            out_of_memory += memory.ran_out(attempt, task.retry)
     fresh = rows.TaskRow(
         name=row.name,
         state=last.state,

@@ -11,19 +11,34 @@ import math
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any, Final
 
-from kubedag.core import podtemplate, quantities
+from kubedag.core import podtemplate, quantities, reasons
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from kubedag.core.plan import Plan, RetryPolicy, TaskPlan
+    from kubedag.core.rows import Attempt
 
 MEMORY: Final = "memory"
 GROWS_TO_MAX: Final = 8
 """So many times what was asked for, where no memoryMax says otherwise."""
+SIGKILL_CODE: Final = 137
 _BYTES_MAX: Final = 2**63 - 1
 _DECIMAL: Final = {suffix: 1000**power for power, suffix in enumerate("kMGTPE", 1)}
 _BINARY: Final = {f"{suffix}i": 1024**power for power, suffix in enumerate("KMGTPE", 1)}
+
+
+def ran_out(attempt: Attempt, policy: RetryPolicy) -> bool:
+    """Did it use more than it had, or may it have, of a task that asks for more then?
+
+    A container runtime may miss that the kernel's killer was at work, more often so on a busy node,
+    and says 137 like of anything that was killed (containerd issue 8180). More memory than an
+    attempt needs does no harm within the bound; another death of the same cause does.
+    """
+    if attempt.reason == reasons.OOM_KILLED.name:
+        return True
+    killed = attempt.reason == reasons.EXIT_CODE.name and attempt.exit_code == SIGKILL_CODE
+    return killed and bool(policy.memory_factor)
 
 
 def grown(resources: Mapping[str, Any], policy: RetryPolicy, times: int) -> dict[str, Any]:

@@ -293,3 +293,18 @@ def test_an_init_container_that_ran_out_of_memory_does_not_count():
     killed = a_container("init", ended(137, "OOMKilled"))
     row = fold(a_pod(phase="Failed", init=(killed,)), task=LIMIT, memoryFactor="2")
     assert (row.reason, row.out_of_memory) == ("InitContainerFailed", 0)
+
+
+@pytest.mark.parametrize(
+    ("code", "policy", "counted"),
+    [
+        pytest.param(137, {"memoryFactor": "2"}, 1, id="SIGKILL may have been the kernel's"),
+        pytest.param(137, {}, 0, id="but is not called that where nobody asks for more"),
+        pytest.param(143, {"memoryFactor": "2"}, 0, id="SIGTERM never is"),
+        pytest.param(1, {"memoryFactor": "2"}, 0, id="nor an end of its own"),
+    ],
+)
+def test_a_runtime_may_miss_that_memory_ran_out(code, policy, counted):
+    row = fold(a_pod(phase="Failed", main=ended(code, "Error")), task=LIMIT, **policy)
+    assert (row.reason, row.out_of_memory) == ("ExitCode", counted)
+    assert row.message.endswith("has 128Mi of memory") == bool(counted)
