@@ -83,6 +83,9 @@ def _pytest(stage: str, *words: str) -> Step:
     return Step((sys.executable, "-m", "pytest", *options, *words), report=report)
 
 
+SLOWEST = ("--durations=12", "--durations-min=5")
+TWO = ("-n", "2", "--dist", "loadgroup")
+
 STAGES = (
     Stage(
         "lint",
@@ -124,13 +127,18 @@ STAGES = (
                 "--maxprocesses=4",
                 "--dist",
                 "loadgroup",
+                *SLOWEST,
                 "tests/integration",
             ),
         ),
     ),
     Stage(
         "e2e",
-        (_python("-m", "dev.cluster", "up"), _pytest("e2e", "--maxfail=5", "tests/e2e")),
+        (
+            _python("-m", "dev.cluster", "up"),
+            _pytest("e2e", "-m", "not alone", *TWO, "--maxfail=5", *SLOWEST, "tests/e2e"),
+            _pytest("e2e-alone", "-m", "alone", "--maxfail=5", *SLOWEST, "tests/e2e"),
+        ),
         leaves=CLUSTER_STAYS,
     ),
     Stage(

@@ -1,6 +1,9 @@
 """One cluster and one installation for all end-to-end tests; a namespace for each of them.
 
-What takes long is done side by side: all examples are started before the first one is looked at.
+What takes long is done side by side: all examples are started before the first one is looked at,
+and two workers share the cluster. A worker has the tests of one file at a time, or all that look at
+the examples. Tests that stop the operator, or whose figures others would spoil, are marked `alone`,
+and are a step of their own.
 """
 
 from __future__ import annotations
@@ -13,27 +16,34 @@ import time
 
 import pytest
 
-from dev.cluster import kindcluster
+from dev.cluster import kindcluster, locks, paths
 from dev.cluster.run import run
 from dev.demo import install
 from dev.demo.kubectl import Kubectl
 from e2e import kube
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist looks at the groups
 def pytest_collection_modifyitems(items):
     """Everything here needs the cluster."""
     for item in items:
         if "/e2e/" in str(item.path):
             item.add_marker(pytest.mark.cluster)
+            group = "examples" if "examples" in item.fixturenames else item.path.stem
+            item.add_marker(pytest.mark.xdist_group(group))
 
 
 @pytest.fixture(scope="session")
-def cluster():
-    """A cluster with the operator in it, installed as a user would."""
-    run(sys.executable, "-m", "dev.cluster", "up", cwd=kube.ROOT)
-    where = kindcluster.find()
-    install.image(where)
-    install.helm(where)
+def cluster(testrun_uid):
+    """A cluster with the operator in it, installed as a user would, once for all workers."""
+    installed = paths.state() / "e2e-installed"
+    with locks.lock(f"e2e-{paths.cluster_name()}"):
+        run(sys.executable, "-m", "dev.cluster", "up", cwd=kube.ROOT)
+        where = kindcluster.find()
+        if not installed.exists() or installed.read_text() != testrun_uid:
+            install.image(where)
+            install.helm(where)
+            installed.write_text(testrun_uid)
     return where
 
 

@@ -20,6 +20,8 @@ from dev.demo.install import OPERATOR
 from dev.demo.kubectl import path
 from e2e import chaos, kube, laws, node, witness
 
+pytestmark = pytest.mark.alone
+
 SEED = int(os.environ.get("SEED", "1"))
 WIDTHS = (1, 24, 12, 30, 1, 20, 30, 16, 1, 40, 24, 1) if chaos.WHOLE else (1, 16, 8, 20, 1, 20, 1)
 TASKS = sum(WIDTHS)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import datetime as dt
 
+import pytest
+
 from e2e import kube
 
 
@@ -61,6 +63,7 @@ def test_describe_tells_the_story_in_events(namespace):
     assert "no such table" in told
 
 
+@pytest.mark.alone
 def test_a_retry_waits_until_its_next_attempt_time_and_not_much_longer(namespace, recorder):
     flaky = kube.task(
         "flaky", "test $KUBEDAG_ATTEMPT = 2", retry={"limit": 1, "backoffSeconds": 4}

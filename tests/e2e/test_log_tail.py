@@ -12,8 +12,12 @@ import statistics
 import time
 from dataclasses import dataclass, field
 
+import pytest
+
 from dev.demo.kubectl import path
 from e2e import kube, node
+
+pytestmark = pytest.mark.alone
 
 FAILURES = 8
 SECONDS_MAX = 2.0

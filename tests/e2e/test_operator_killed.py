@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import pytest
+
 from e2e import kube
+
+pytestmark = pytest.mark.alone
 
 OPERATOR = "app.kubernetes.io/component=operator"
 WIDE = 6

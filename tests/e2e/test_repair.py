@@ -112,6 +112,7 @@ def people(namespace):
     return namespace
 
 
+@pytest.mark.alone
 def test_a_question_outlives_the_operator_and_is_answered_by_who_may(people, system):
     ask = {
         "name": "ask",
