@@ -75,8 +75,7 @@ class Engine:
         self.store = Store(self._pace.wake, bounds)
         self.tasks = Tasks()
         self.pods, self.revisions = _informers(api, self.store, self._namespaces, self._chance)
-        wake, tell = self._pace.wake, partial(_tell, recorder)
-        asker = RevisionAsker(api, self.revisions, self.store.revisions, wake, self.tasks)
+        wake = self._pace.wake
         found = receivers or Receivers()
         self.notifier = Notifier(
             Addresses(api, found), Senders(), wake, clock, self.tasks, lambda: self._acting
@@ -88,16 +87,7 @@ class Engine:
             self.store,
             self.queue,
             self._pace,
-            RunActor(
-                api,
-                self.pods,
-                wake,
-                clock,
-                self.tasks,
-                tell,
-                self.store.put_run,
-                ask_for=asker.ask,
-            ),
+            self._run_actor(recorder, clock),
             DAGActor(api, self.revisions, wake, self.store, clock, self.tasks),
             BackfillActor(api, wake, self.store, clock, self.tasks, cpu_seconds),
             self.writer,
@@ -106,6 +96,20 @@ class Engine:
             cpu_seconds=cpu_seconds,
             common=found.notices,
             notify=self.notifier.notify,
+        )
+
+    def _run_actor(self, recorder: Recorder, clock: Clock) -> RunActor:
+        wake = self._pace.wake
+        asker = RevisionAsker(self._api, self.revisions, self.store.revisions, wake, self.tasks)
+        return RunActor(
+            self._api,
+            self.pods,
+            wake,
+            clock,
+            self.tasks,
+            partial(_tell, recorder),
+            self.store.put_run,
+            ask_for=asker.ask,
         )
 
     def feed(self, kind: str, event_type: str | None, raw: Mapping[str, Any]) -> None:
