@@ -136,7 +136,8 @@ def has_no_node(seen: Evidence) -> Outcome | None:
         return None
     if condition.reason == "SchedulingGated":
         gates = tuple(gate.name for gate in seen.pod.spec.scheduling_gates)
-        return _says(states.PENDING, reasons.SCHEDULING_GATED, words.gated(gates))
+        queue = seen.pod.label(pods.LABEL_QUEUE) if pods.GATE_OF_QUEUE in gates else ""
+        return _says(states.PENDING, reasons.SCHEDULING_GATED, words.gated(gates, queue))
     return _says(states.PENDING, reasons.UNSCHEDULABLE, words.unschedulable(condition.message))
 
 

@@ -289,11 +289,13 @@ def unschedulable(message: str) -> str:
     return f"no node suits: {said}" if said.startswith("0/") else f"cannot be placed: {said}"
 
 
-def gated(gates: tuple[str, ...]) -> str:
-    """A Pod that is held back until somebody removes its scheduling gates."""
+def gated(gates: tuple[str, ...], queue: str = "") -> str:
+    """A Pod that is held back until somebody removes its scheduling gates, such as Kueue's queue."""
     if not gates:
         return "waits for its scheduling gates to be removed"
     named = ", ".join(map(_word, gates[:3])) + (" …" if len(gates) > 3 else "")
+    if queue:
+        return f"waits for Kueue's queue {_word(queue)} to remove its scheduling gate {named}"
     return f"waits for its scheduling gate {named} to be removed"
 
 

@@ -70,6 +70,25 @@ UNSCHEDULED = [
                 "waits for its scheduling gate kueue.x-k8s.io/admission to be removed"),
         id="7 held back by a gate",
     ),
+    pytest.param(
+        a_pod(
+            status("Pending", conditions=[condition("PodScheduled", "False", "SchedulingGated")]),
+            metadata={"labels": {"kueue.x-k8s.io/queue-name": "team-a"}},
+            schedulingGates=[{"name": "kueue.x-k8s.io/admission"}],
+        ),
+        pending("SchedulingGated", "waits for Kueue's queue team-a to remove its scheduling gate "
+                "kueue.x-k8s.io/admission"),
+        id="7 held back by a queue",
+    ),
+    pytest.param(
+        a_pod(
+            status("Pending", conditions=[condition("PodScheduled", "False", "SchedulingGated")]),
+            metadata={"labels": {"kueue.x-k8s.io/queue-name": "team-a"}},
+            schedulingGates=[{"name": "example.com/hold"}],
+        ),
+        pending("SchedulingGated", "waits for its scheduling gate example.com/hold to be removed"),
+        id="7 held back by what is no queue",
+    ),
 ]  # fmt: skip
 
 STARTING = [

@@ -264,6 +264,12 @@ def test_gates_are_named(gates, said):
     assert words.gated(gates) == said
 
 
+def test_whoever_waits_in_a_queue_is_told_its_name_as_it_may_be_the_wrong_one():
+    assert words.gated(("kueue.x-k8s.io/admission",), "team-a") == (
+        "waits for Kueue's queue team-a to remove its scheduling gate kueue.x-k8s.io/admission"
+    )
+
+
 def test_a_time_limit_says_its_number_and_what_it_was_spent_on():
     assert words.ran_too_long(600) == "ran longer than its timeoutSeconds of 600"
     assert words.ran_too_long(600, "waits for container proxy to end") == (
