@@ -168,7 +168,7 @@ def _mark(world: World, chance: random.Random, name: str, begin: float) -> None:
 
 
 def _answer_early(world: World, chance: random.Random, name: str, begin: float) -> None:
-    for task in {f"t{chance.randint(0, 4)}", f"t{chance.randint(0, 4)}"}:
+    for task in sorted({f"t{chance.randint(0, 4)}", f"t{chance.randint(0, 4)}"}):
         answer = {"task": task, "decision": chance.choice(["Approved", "Rejected"]), "by": "abe"}
         world.acts.append(worlds.Act(begin + _moment(chance), "answer", name, answer))
 

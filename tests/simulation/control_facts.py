@@ -178,6 +178,11 @@ def may_be_stopping(run: RunFacts) -> bool:
     )
 
 
+def is_stopped(run: RunFacts) -> bool:
+    """Is it stored that it ends before its tasks have? A mark of the run itself is that, too."""
+    return run.stopped_at is not None or ended_as(run) == MARKED
+
+
 def tidies(run: RunFacts, task: str) -> bool:
     """Does a task run also when its run is stopped?"""
     node = run.tasks.get(task)

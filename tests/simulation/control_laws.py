@@ -171,6 +171,8 @@ class Laws:
             by_hand = attempt.get("reason") in (*truth.BY_HAND, truth.MARKED)
             if by_hand or attempt["number"] <= row.get("earlierAttempts", 0):
                 continue
+            if row["name"] in run.reruns.fixed:
+                continue  # it does not run again, and may have ended by the rules of before
             action = first_match(node.on_failure, attempt)
             if action in truth.ACTIONS and attempt is not last:
                 yield f"{row['name']}: attempt {attempt['number']} was to be the last: {action}"

@@ -156,7 +156,7 @@ class RunFacts:
             return True
         if self.live_pods():
             return False
-        if self.stopped_at is not None or self.dag_spec.get("concurrencyPolicy") == "Replace":
+        if control_facts.is_stopped(self) or self.dag_spec.get("concurrencyPolicy") == "Replace":
             return True
         limit = self.dag_spec.get("timeoutSeconds")
         created = [pod.created_at for seen in self.pods.values() for pod in seen]
