@@ -10,6 +10,7 @@ import asyncio
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from kubedag.core import pods as labels
+from simulation import bounds
 from simulation.cluster import ENDED, Change, Cluster, Object, stamp
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ TROUBLE = {
     "no-secret": "CreateContainerConfigError",
 }
 """What a container waits for that never comes."""
+UNSCHEDULABLE = {"type": "PodScheduled", "status": "False", "reason": "Unschedulable"}
 GATE = {"name": "example.com/quota"}
 
 
@@ -57,8 +59,13 @@ class Kubelet:
     """Watches the cluster and moves its Pods on."""
 
     def __init__(
-        self, cluster: Cluster, life_of: Callable[[Object], Life], chance: random.Random
+        self,
+        cluster: Cluster,
+        life_of: Callable[[Object], Life],
+        chance: random.Random,
+        nodes: int = 3,
     ) -> None:
+        self._nodes = nodes
         self._cluster = cluster
         self._life_of = life_of
         self._chance = chance
@@ -120,9 +127,13 @@ class Kubelet:
         if pod is None or pod["metadata"].get("deletionTimestamp"):
             return
         life, now = self._lives[key[2]], stamp(self._cluster.time())
+        node = bounds.node_of(pod, hash_of(key[1]), self._nodes)
+        if node is None:
+            self._edit(key, lambda pod: pod["status"].update(conditions=[UNSCHEDULABLE]))
+            return
 
         def bind(pod: Object) -> None:
-            pod["spec"]["nodeName"] = f"node-{1 + hash_of(key[1]) % 3}"
+            pod["spec"]["nodeName"] = node
             pod["status"] |= {
                 "startTime": now,
                 "conditions": [

@@ -12,12 +12,14 @@ import itertools
 import random
 from typing import TYPE_CHECKING
 
+from kubedag.core.limits import UNBOUNDED
 from simulation.network import KILL_PHASES
 from simulation.process import LoopClock, Operator
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from kubedag.core.limits import Bounds
     from simulation.network import Network
 
 OVERLAP_SECONDS = (0.05, 1.0, 5.0, 30.0)
@@ -30,8 +32,14 @@ class Leaders:
     """Starts operators, ends them, and lets their clocks jump."""
 
     def __init__(
-        self, net: Network, seed: str, tell: Callable[[str], None], broken: list[str]
+        self,
+        net: Network,
+        seed: str,
+        tell: Callable[[str], None],
+        broken: list[str],
+        bounds: Bounds = UNBOUNDED,
     ) -> None:
+        self._bounds = bounds
         self._net = net
         self._seed = seed
         self._tell = tell
@@ -99,7 +107,7 @@ class Leaders:
         clock = LoopClock(self._loop.time)
         if self._faults.clock_jumps and not self._calm and self._chance.random() < 0.3:
             clock.skew_seconds = self._chance.choice(JUMPS_SECONDS)
-        operator = Operator(self._net, clock, number, self._seed)
+        operator = Operator(self._net, clock, number, self._seed, self._bounds)
         self.lives.append(operator)
         self.started += 1
         operator.on_death = lambda: self._died(operator)

@@ -27,6 +27,8 @@ ELSEWHERE = "other"
 POOLS = ("small", "large", "common")
 KNOWN_SECONDS = 5.0
 """An operator that hears everything knows the size of a pool by then."""
+IN_FLIGHT_SECONDS_MAX = 3.0
+"""A creation that was on its way already when it was stored that its run has started."""
 KNOWN_LATE_SECONDS = 700.0
 """With the next full list, an operator that does not knows it, too."""
 DEAF = (
@@ -199,27 +201,28 @@ class Laws:
             if not change.actor.startswith("operator"):
                 return
             run, task, pod = self.facts.pods[change.obj["metadata"]["uid"]]
-            if self._is_judged(run, pod):
+            if self.is_judged(run, pod):
                 name = change.obj["metadata"]["name"]
                 self._invariants.broken += [
                     f"{name}: {wrong}"
                     for wrong in (*self._pool(run, task), *self._across(run, task))
                 ]
 
-    def _is_judged(self, run: RunFacts, pod: PodFacts) -> bool:
+    def is_judged(self, run: RunFacts, pod: PodFacts) -> bool:
         """While two lead, or a write comes late, each counts what it sees.
 
         A run may have tried to start, nobody knows with what success, and begin by another spec.
         """
         unaware = self.facts.cluster.late or self._invariants.may_be_two()
-        unaware |= not run.status.get("revision") and self._has_edits(run.dag)
+        begins = run.started_at is None or pod.created_at - run.started_at < IN_FLIGHT_SECONDS_MAX
+        unaware |= begins and self._has_edits(run.dag)
         return not (unaware or pod in run.strays or run.tampered)
 
     def _has_edits(self, dag: str) -> bool:
         acts = self.facts.world.acts
         return sum(act.what == "apply" and act.name == dag for act in acts) > 1
 
-    def _living(self) -> Iterator[tuple[RunFacts, str]]:
+    def living(self) -> Iterator[tuple[RunFacts, str]]:
         for run, task, pod in self.facts.pods.values():
             if pod.live and not pod.hidden and pod not in run.strays:
                 yield run, task
@@ -237,7 +240,7 @@ class Laws:
         if use is None:
             return
         taken = 0
-        for other, name in self._living():
+        for other, name in self.living():
             its = use_of(other, name)
             if its is not None and its[:2] == use[:2]:
                 taken += its.slots
@@ -246,7 +249,7 @@ class Laws:
 
     def _across(self, run: RunFacts, task: str) -> Iterator[str]:
         """Of all runs of the DAG; while it has several revisions, each may see it differently."""
-        living = [(other, name) for other, name in self._living() if other.dag == run.dag]
+        living = [(other, name) for other, name in self.living() if other.dag == run.dag]
         if any(other.dag_spec != run.dag_spec for other, _ in living):
             return
         now = self.facts.dag_spec(run.dag)
@@ -266,7 +269,7 @@ class Laws:
         """Once nothing moves any more, each pool says what there is: no slot has leaked."""
         for key, pool in self.facts.cluster.objects["taskpools"].items():
             taken = 0
-            for other, name in self._living():
+            for other, name in self.living():
                 its = use_of(other, name)
                 taken += its.slots if its is not None and its[:2] == key else 0
             status = pool.get("status") or {}

@@ -12,6 +12,7 @@ import random
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
+from kubedag.core.limits import UNBOUNDED
 from kubedag.shell.engine import Engine
 from kubedag.shell.recorder import Recorder
 from simulation.cluster import EPOCH
@@ -21,6 +22,8 @@ from simulation.network import Connection, Network
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
     from datetime import datetime
+
+    from kubedag.core.limits import Bounds
 
 _OWNER: contextvars.ContextVar[Operator | None] = contextvars.ContextVar("owner", default=None)
 
@@ -50,7 +53,14 @@ def make_tasks(
 class Operator:
     """Starts with nothing, as after every restart."""
 
-    def __init__(self, net: Network, clock: LoopClock, number: int, seed: str) -> None:
+    def __init__(
+        self,
+        net: Network,
+        clock: LoopClock,
+        number: int,
+        seed: str,
+        bounds: Bounds = UNBOUNDED,
+    ) -> None:
         self.number = number
         self.clock = clock
         self.chance = random.Random(f"{seed}/operator/{number}")
@@ -65,6 +75,7 @@ class Operator:
             clock,
             chance=self.chance,
             cpu_seconds=self._cpu,
+            bounds=bounds,
         )
         self.feed = CustomResourceFeed(self.connection, self.engine.feed)
         self.alive = False

@@ -15,7 +15,17 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from kubedag.core import slices
-from simulation import backfills, control, control_laws, ends, oracle, pools, reruns, schedules
+from simulation import (
+    backfills,
+    bounds,
+    control,
+    control_laws,
+    ends,
+    oracle,
+    pools,
+    reruns,
+    schedules,
+)
 from simulation.cluster import Change, Cluster
 from simulation.facts import Facts
 from simulation.invariants import Invariants
@@ -75,13 +85,18 @@ class Simulation:
         self.schedules = schedules.Laws(self.facts, self.invariants)
         self.control = control_laws.Laws(self.facts, self.invariants)
         self.pools = pools.Laws(self.facts, self.invariants)
-        self.kubelet = Kubelet(self.cluster, world.life_of, random.Random(f"{world.seed}/kubelet"))
+        self.bounds = bounds.Laws(self.facts, self.invariants, self.pools)
+        self.kubelet = Kubelet(
+            self.cluster, world.life_of, random.Random(f"{world.seed}/kubelet"), world.nodes
+        )
         self.verdict = Verdict(world.seed)
         self.log = _Log(self._tell)
         self._telling = tell
         self.calm_at = START_SECONDS + world.faults.ends_at
         self.people = People(self.net, self.facts, self._tell)
-        self.leaders = Leaders(self.net, world.seed, self._tell, self.invariants.broken)
+        self.leaders = Leaders(
+            self.net, world.seed, self._tell, self.invariants.broken, world.bounds
+        )
         self.invariants.may_be_two = self.leaders.may_be_two
         self._looks = 0
         self._looked_at = (0, 0, 0)
@@ -199,7 +214,7 @@ class Simulation:
         verdict.holes = self.invariants.holes
         verdict.kills = self.leaders.kills
         verdict.requests = len(self.net.requests)
-        verdict.met = dict(self.net.met)
+        verdict.met = {**self.net.met, **self.bounds.met}
         return verdict
 
 

@@ -2,17 +2,19 @@ from __future__ import annotations
 
 import os
 import random
+from collections import Counter
 
 import pytest
 
-from simulation import faults, simulation, world
+from simulation import bounds, faults, simulation, world
 
 WORLDS = int(os.environ.get("WORLDS", "2000"))
 FIRST = int(os.environ.get("FIRST", "0"))
 CHUNK = 25
 BACKFILLED = int(os.environ.get("BACKFILLED", "100"))
 SCHEDULED = int(os.environ.get("SCHEDULED", "100"))
-CONTROLLED = int(os.environ.get("CONTROLLED", "100"))
+CONTROLLED = int(os.environ.get("CONTROLLED", "60"))
+BOUNDED = int(os.environ.get("BOUNDED", "50"))
 LINES_TOLD_MAX = 200
 
 
@@ -199,6 +201,22 @@ def test_every_law_holds_in_worlds_that_people_control_from(first: int) -> None:
         drawn = faults.draw(random.Random(f"{seed}/faults"))
         verdict = simulation.simulate(world.draw(seed, drawn, controlled=True))
         assert (seed, verdict.broken) == (seed, [])
+
+
+@pytest.mark.parametrize("first", range(0, BOUNDED, CHUNK))
+def test_every_law_holds_in_worlds_that_are_bounded_and_avoid_nodes_from(first: int) -> None:
+    for seed in map(str, range(FIRST + first, FIRST + min(first + CHUNK, BOUNDED))):
+        drawn = faults.draw(random.Random(f"{seed}/faults"))
+        verdict = simulation.simulate(world.draw(seed, drawn, bounded=True))
+        assert (seed, verdict.broken) == (seed, [])
+
+
+def test_bounds_are_met_and_attempts_go_elsewhere_and_have_more_memory() -> None:
+    met: Counter[str] = Counter()
+    for seed in ("17", "52"):
+        met.update(simulation.simulate(world.draw(seed, faults.Faults(), bounded=True)).met)
+    assert all(met[key] for key in ("full", bounds.REQUIRED, bounds.PREFERRED)), met
+    assert all(met[key] for key in ("unschedulable", "grown")), met
 
 
 @pytest.mark.parametrize("seed", BACKFILLED_BROKEN_ONCE)

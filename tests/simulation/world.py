@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from kubedag.api import group
+from kubedag.core import limits
 from kubedag.core import pods as labels
-from simulation import backfills, control, oracle, pools, schedules
+from simulation import backfills, bounds, control, oracle, pools, schedules
 from simulation import faults as knobs
 from simulation.cluster import Object, stamp
 from simulation.kubelet import CLASS_OF_END, TROUBLE, Life
@@ -63,6 +64,14 @@ class World:
     attempts_max: int = 1
     controlled: bool = False
     """People meddle with the runs, and pools and other limits hold them back."""
+    bounds: limits.Bounds = limits.UNBOUNDED
+    """Of whoever installs the operator."""
+    bounded: bool = False
+    nodes: int = 3
+    may_run_out: set[str] = field(default_factory=set)
+    """Tasks that often run out of memory."""
+    may_starve: set[str] = field(default_factory=set)
+    """Tasks for which there may be no node left."""
     busy_seconds: float = 0.0
     """A bound on how long all attempts of all runs could take in a row."""
 
@@ -74,6 +83,7 @@ class World:
             ends = ["exit", "exit", "exit", "oom", "drain", "shutdown", "evicted", "unexplained"]
             ends += ["forever"] * (task in self.may_hang)
             ends += [*TROUBLE] * (task in self.may_miss_images)
+            ends += ["oom"] * 12 * (task in self.may_run_out)
             end = chance.choice(ends)
         late = task in self.may_miss_images and end not in TROUBLE and chance.random() < 0.3
         trouble = chance.choice(TROUBLE_AT_FIRST) if late else ""
@@ -106,6 +116,8 @@ class World:
         """How it may end: with rules about its failures, or people to answer, in many ways."""
         if node.asks is not None or node.on_failure:
             return {"S", "F", "K"}
+        if node.name in self.may_starve:
+            return {"S", "F"}
         return {self.result_of(run, node, before)}
 
     def _ends(self, run: str, task: str, before: int) -> Iterator[str]:
@@ -136,6 +148,7 @@ def draw(
     backfilled: bool = False,
     scheduled: bool = False,
     controlled: bool = False,
+    bounded: bool = False,
 ) -> World:
     """The world of a seed; the faults may be given instead of drawn."""
     chance = random.Random(f"{seed}/world")
@@ -148,9 +161,11 @@ def draw(
         _add_run(world, chance, number, spec)
     _add_edits(world, chance, spec)
     chance = random.Random(f"{seed}/backfills")
-    if controlled:
+    if controlled or bounded:
         pools.add(world, random.Random(f"{seed}/pools"))
         control.add(world, random.Random(f"{seed}/control"))
+        if bounded:
+            bounds.add(world, random.Random(f"{seed}/bounds"))
     elif backfilled or (faults is None and not scheduled and chance.random() < BACKFILLED):
         backfills.add(world, chance)
     elif scheduled or (faults is None and chance.random() < SCHEDULED):
