@@ -33,6 +33,8 @@ LOOKED_AT = 5
 """So many failed attempts are looked back at."""
 GROWS_TO_MAX = 8
 SIGKILL_CODE = 137
+UNEXPLAINED = "unexplained"
+"""The life of a Pod that is killed without a word."""
 
 
 # --- What a world has ------------------------------------------------------------------------------
@@ -112,7 +114,7 @@ class Way:
     """It failed while nobody had told it to end."""
     out_of_memory: bool = False
     killed: bool = False
-    """By whom, a runtime may not say: it counts as out of memory, or does not."""
+    """By SIGKILL: with nobody told to have done it, that counts as out of memory, too."""
 
 
 class Laws:
@@ -167,6 +169,7 @@ class Laws:
             named = old in run.strays or old.attempt == pod.attempt
             known = way.by_itself and old.recorded and not (named or old.hidden or old.asked)
             known &= not old.deleted_by or old.deleted_by.startswith("operator")
+            way.out_of_memory |= old.way == UNEXPLAINED and way.killed and way.by_itself
             yield way, known, named or old.attempt >= pod.attempt - LOOKED_AT
 
     # --- Nodes -----------------------------------------------------------------------------------
