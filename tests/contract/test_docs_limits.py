@@ -9,14 +9,18 @@ import pytest
 import yaml
 
 from kubedag.api import crds, parse, taskpool
-from kubedag.core import limits, podspec, reasons, reasons_elsewhere
+from kubedag.core import limits, pods, podspec, reasons, reasons_elsewhere
 from support.builders import a_plan
 from support.objects import a_task
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "limits.md").read_text(encoding="utf-8")
 CHART = yaml.safe_load((ROOT / "charts" / "kubedag" / "values.yaml").read_text(encoding="utf-8"))
-BLOCKS = [yaml.safe_load(block) for block in re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL)]
+BLOCKS = [
+    document
+    for block in re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL)
+    for document in yaml.safe_load_all(block)
+]
 RUN = podspec.RunIdentity("run", "ns", "uid", "rev", "Manual", "2026-01-01T00:00:00Z")
 
 
@@ -41,7 +45,7 @@ def test_every_value_of_the_chart_is_one():
 
 
 def test_the_pool_of_the_page_is_one_and_may_be_shared_as_it_says():
-    whole, shared, _ = BLOCKS
+    whole, shared, *_ = BLOCKS
     made = parse.parse(taskpool.TaskPool, whole | shared)
     assert isinstance(made, taskpool.TaskPool), made
     assert made.spec.share_with is not None
@@ -59,6 +63,16 @@ def test_the_label_of_kueue_reaches_the_pod_as_the_page_says_it():
     assert labels["kubedag.dev/pool"] == "warehouse"
     assert labels["kubedag.dev/pool-slots"] == "2"
     assert "kubedag.dev/pool-namespace" not in labels
+
+
+def test_the_queue_of_the_page_is_the_one_that_its_label_names():
+    flavor, shared, local, _ = BLOCKS[3:]
+    assert BLOCKS[2]["podTemplate"]["metadata"]["labels"] == {
+        pods.LABEL_QUEUE: local["metadata"]["name"]
+    }
+    assert local["spec"]["clusterQueue"] == shared["metadata"]["name"]
+    (group,) = shared["spec"]["resourceGroups"]
+    assert [one["name"] for one in group["flavors"]] == [flavor["metadata"]["name"]]
 
 
 def test_what_waiting_and_patience_are_worth_is_what_the_page_says():

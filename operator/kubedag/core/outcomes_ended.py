@@ -174,7 +174,10 @@ def deleted(seen: Evidence) -> Outcome | None:
         return failed(seen, reasons.POD_DELETED, words.deleted(seen.exit_code if began else None))
     if not seen.deleted or seen.exit_code not in (None, 0, *KILLED):
         return None
-    if seen.status.phase not in ("Succeeded", "Failed"):
+    unplaced = (
+        not seen.pod.spec.node_name
+    )  # the control plane lets it fail, if a finalizer holds it
+    if unplaced or seen.status.phase not in ("Succeeded", "Failed"):
         return failed(seen, reasons.POD_DELETED, "the Pod was deleted before it had ended")
     if seen.pod.metadata.deletion_timestamp:
         return failed(seen, reasons.POD_DELETED, words.deleted(None))

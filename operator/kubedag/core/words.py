@@ -294,9 +294,10 @@ def gated(gates: tuple[str, ...], queue: str = "") -> str:
     if not gates:
         return "waits for its scheduling gates to be removed"
     named = ", ".join(map(_word, gates[:3])) + (" …" if len(gates) > 3 else "")
+    named = f"scheduling gate{'s' if len(gates) > 1 else ''} {named}"
     if queue:
-        return f"waits for Kueue's queue {_word(queue)} to remove its scheduling gate {named}"
-    return f"waits for its scheduling gate {named} to be removed"
+        return f"waits for Kueue's queue {_word(queue)} to remove its {named}"
+    return f"waits for its {named} to be removed"
 
 
 # --- What the cluster does to Pods -----------------------------------------------------------

@@ -18,6 +18,10 @@ from support.pod_json import (
     works,
 )
 
+THE_LAST_DELETION = {
+    "deletionTimestamp": "2026-01-01T10:49:02Z", "deletionGracePeriodSeconds": 0, "generation": 2,
+}  # fmt: skip
+"""By a kubelet that is done with a Pod, after its program ended; or by somebody, of an ended Pod."""
 DELETIONS = [
     pytest.param(
         a_pod(status("Failed", containers=[ended(code)]), metadata=DELETED),
@@ -71,6 +75,28 @@ DELETIONS = [
         user("ExitCode", "exit code 1"),
         id="15 deleted within that second, and the API server knew already that it had ended",
     ),
+    *[
+        pytest.param(
+            a_pod(status(phase, containers=[ended(code)], observedGeneration=2),
+                  metadata=THE_LAST_DELETION, gone=gone),
+            infra("PodDeleted", f"the Pod was deleted while it ran, and its program then ended with "
+                  f"exit code {code}" + ("" if code else ": its work may be incomplete")),
+            id=f"15 deleted by somebody, and then by its kubelet ({phase}, {gone=})",
+        )
+        for phase, code in (("Succeeded", 0), ("Failed", 1)) for gone in (False, True)
+    ],
+    pytest.param(
+        a_pod(status("Failed", containers=[ended(1)], observedGeneration=1),
+              metadata=THE_LAST_DELETION),
+        user("ExitCode", "exit code 1"),
+        id="15 deleted by somebody, after it had failed: its kubelet did not know of it",
+    ),
+    pytest.param(
+        a_pod(status("Failed", containers=[ended(1)], observedGeneration=1),
+              metadata=THE_LAST_DELETION | {"deletionTimestamp": "2026-01-01T10:49:00Z"}),
+        user("ExitCode", "exit code 1"),
+        id="15 the same within the second in which it ended",
+    ),
     pytest.param(
         a_pod(status("Failed", containers=[ended(128, "StartError", NO_PROGRAM)]),
               metadata=DELETED),
@@ -114,6 +140,15 @@ DELETIONS = [
         a_pod(status("Pending", conditions=()), gone=True),
         infra("PodDeleted", "the Pod was deleted before it had ended"),
         id="22 gone before it ran",
+    ),
+    pytest.param(
+        a_pod(
+            status("Failed", conditions=[]),
+            metadata={**DELETED, "finalizers": ["kueue.x-k8s.io/managed"]}, nodeName="",
+            schedulingGates=[{"name": "kueue.x-k8s.io/admission"}],
+        ),
+        infra("PodDeleted", "the Pod was deleted before it had ended"),
+        id="22 deleted behind its gate, and held by Kueue's finalizer",
     ),
     pytest.param(
         a_pod(status("Running", containers=[works()]), metadata=DELETED, gone=True),

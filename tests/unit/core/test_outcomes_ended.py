@@ -92,6 +92,18 @@ DISRUPTIONS = [
         id="12 gone by Kueue's doing",
     ),
     pytest.param(
+        a_pod(
+            status("Succeeded", containers=[ended(0)], conditions=[{
+                **QUEUED_OUT, "reason": "WorkloadEvictedDueToPreempted",
+                "message": "Preempted to accommodate a workload (UID: 27, JobUID: 44) due to "
+                           "prioritization in the ClusterQueue; preemptor path: /shared"}]),
+            metadata=DELETED,
+        ),
+        infra("StoppedByKueue", "Kueue stopped it: Preempted to accommodate a workload (UID: 27, "
+              "JobUID: 44) due to prioritization in the ClusterQueue; preemptor path: /shared"),
+        id="12 preempted, as Kueue 0.19 says it",
+    ),
+    pytest.param(
         a_pod(status("Failed", containers=[ended(0)], conditions=[EVICTED])),
         infra("EvictionByEvictionAPI",
               "evicted through the API, as by draining a node (Eviction API: evicting)"),

@@ -257,7 +257,7 @@ def test_what_the_scheduler_says_comes_down_to_room_or_to_suitable_nodes(message
     [
         ((), "waits for its scheduling gates to be removed"),
         (("a.b/c",), "waits for its scheduling gate a.b/c to be removed"),
-        (("a", "b", "c", "d"), "waits for its scheduling gate a, b, c … to be removed"),
+        (("a", "b", "c", "d"), "waits for its scheduling gates a, b, c … to be removed"),
     ],
 )
 def test_gates_are_named(gates, said):
@@ -265,8 +265,10 @@ def test_gates_are_named(gates, said):
 
 
 def test_whoever_waits_in_a_queue_is_told_its_name_as_it_may_be_the_wrong_one():
-    assert words.gated(("kueue.x-k8s.io/admission",), "team-a") == (
-        "waits for Kueue's queue team-a to remove its scheduling gate kueue.x-k8s.io/admission"
+    gates = ("kueue.x-k8s.io/admission", "kueue.x-k8s.io/topology")
+    assert words.gated(gates, "team-a") == (
+        "waits for Kueue's queue team-a to remove its scheduling gates kueue.x-k8s.io/admission, "
+        "kueue.x-k8s.io/topology"
     )
 
 
