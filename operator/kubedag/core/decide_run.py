@@ -54,13 +54,11 @@ def decide(snap: snapshots.RunSnapshot, now: datetime) -> actions.RunDecision:
         decision = rule(snap, now)
         if decision is not None:
             decision = late.told(decision, snap, now)
-            decision = replace_(
-                decision,
-                status=marks.announced(
-                    reruns.announced(decision.status, snap.run, now), snap, now
-                ),
-                actions=decision.actions + tuple(ending.releases(snap)),
-            )
+            status = marks.announced(reruns.announced(decision.status, snap.run, now), snap, now)
+            releases = tuple(ending.releases(snap))
+            if releases or status is not decision.status:
+                done = decision.actions + releases
+                decision = replace_(decision, status=status, actions=done)
             return notices.told(decision, snap, now)
     raise AssertionError("the last rule answers always")
 

@@ -11,7 +11,13 @@ from functools import lru_cache
 
 def text(instant: datetime) -> str:
     """`2026-01-31T06:00:00Z`."""
-    return instant.astimezone(UTC).isoformat(timespec="seconds")[: -len("+00:00")] + "Z"
+    return _in_utc(instant.astimezone(UTC))
+
+
+@lru_cache(maxsize=4096)
+def _in_utc(instant: datetime) -> str:
+    """One decision writes its own time a dozen times; in other zones, equal ones may differ."""
+    return instant.isoformat(timespec="seconds")[: -len("+00:00")] + "Z"
 
 
 def compact(instant: datetime) -> str:

@@ -218,9 +218,11 @@ class RunStatus(Record, frozen=True):
 
     @property
     def finished(self) -> bool:
-        """True once the run has ended, for good."""
-        condition = self.condition(FINISHED)
-        return condition is not None and condition.status == TRUE
+        """True once the run has ended, for good; asked so often that one call is to be enough."""
+        for condition in self.conditions:
+            if condition.type == FINISHED:
+                return condition.status == TRUE
+        return False
 
     @property
     def succeeded(self) -> bool:

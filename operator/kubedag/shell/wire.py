@@ -7,13 +7,17 @@ odd object must never hide all the others.
 
 from __future__ import annotations
 
-from typing import Any, Final, Generic, NamedTuple, Protocol, TypeVar
+from functools import cache
+from typing import TYPE_CHECKING, Any, Final, Generic, NamedTuple, Protocol, TypeVar
 
 import msgspec
 
 from kubedag.core.pods import Metadata  # noqa: TC001  # msgspec reads it at run time
 from kubedag.shell import nesting
 from kubedag.shell.errors import ApiError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 class Record(Protocol):
@@ -82,16 +86,30 @@ class Change(NamedTuple, Generic[R]):
     resource_version: str
 
 
+@cache
+def _decoder(kind: type) -> Callable[[bytes], Any]:
+    """Making one, and the types below, takes longer than all that most watches ever say."""
+    return nesting.tolerant(msgspec.json.Decoder(kind).decode)
+
+
+@cache
+def _line_of(kind: type) -> type:
+    return msgspec.defstruct("Line", [("type", str), ("object", kind)], gc=False)
+
+
+@cache
+def _page_of(kind: type) -> type:
+    return msgspec.defstruct("Page", [("metadata", _ListMeta), ("items", list[kind])])  # type: ignore[valid-type]
+
+
 class Decoders(Generic[R]):
     """The decoders of one kind."""
 
     def __init__(self, kind: type[R]) -> None:
         self._kind: Final = kind
-        line = msgspec.defstruct("Line", [("type", str), ("object", kind)], gc=False)
-        page = msgspec.defstruct("Page", [("metadata", _ListMeta), ("items", list[kind])])  # type: ignore[valid-type]
-        self._line: Any = nesting.tolerant(msgspec.json.Decoder(line).decode)
-        self._page: Any = nesting.tolerant(msgspec.json.Decoder(page).decode)
-        self._item = nesting.tolerant(msgspec.json.Decoder(kind).decode)
+        self._line = _decoder(_line_of(kind))
+        self._page = _decoder(_page_of(kind))
+        self._item: Callable[[bytes], R] = _decoder(kind)
 
     def page(self, body: bytes) -> Page[R]:
         """Decode one page of a list. Raises `UndecodableError` if it is no list at all."""
