@@ -12,16 +12,16 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import orjson
 
 from kubedag.shell.errors import ApiError
+from simulation.objects import Object, merged, selected
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-Object = dict[str, Any]
 EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
 ENDED = ("Succeeded", "Failed")
 KINDS = {
@@ -36,8 +36,6 @@ KINDS = {
     "taskpools": "TaskPool",
 }
 HAVE_GENERATIONS = ("dags", "dagruns", "backfills", "taskpools")
-FIELDS = ("status.phase", "involvedObject.uid", "type")
-"""By which objects can be selected, as far as anybody does."""
 HISTORY_KEPT = 400
 NOTHING: Mapping[str, str] = MappingProxyType({})
 
@@ -77,6 +75,7 @@ class Change(NamedTuple):
         return self._replace(type="ADDED" if fits else "DELETED")
 
 
+@lru_cache(maxsize=4096)
 def place(path: str) -> Place:
     parts = path.strip("/").split("/")
     parts = parts[2:] if parts[0] == "api" else parts[3:]
@@ -87,6 +86,11 @@ def place(path: str) -> Place:
     return Place(parts[0], namespace, parts[1], parts[2])
 
 
+def _key(obj: Object) -> tuple[str, str]:
+    meta = obj["metadata"]
+    return (meta["namespace"], meta["name"])
+
+
 def stamp(seconds: float) -> str:
     """The virtual time as Kubernetes writes it: whole seconds."""
     return _stamp(int(seconds))
@@ -95,40 +99,6 @@ def stamp(seconds: float) -> str:
 @lru_cache(maxsize=4096)
 def _stamp(seconds: int) -> str:
     return (EPOCH + timedelta(seconds=seconds)).strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
-def selected(obj: Object, params: Mapping[str, str]) -> bool:
-    labels = obj["metadata"].get("labels") or {}
-    for term in filter(None, params.get("labelSelector", "").split(",")):
-        key, _, value = term.partition("=")
-        if (labels.get(key.removesuffix("!")) == value) == key.endswith("!"):
-            return False
-    for term in filter(None, params.get("fieldSelector", "").split(",")):
-        key, _, value = term.partition("=")
-        assert key in FIELDS, key
-        found: Any = obj
-        for part in key.split("."):
-            found = (found or {}).get(part, "")
-        if found != value:
-            return False
-    return True
-
-
-def merged(target: Object, patch: Object) -> Object:
-    """RFC 7386; changes the target."""
-    pairs = [(target, patch)]
-    while pairs:
-        into, given = pairs.pop()
-        for key, value in given.items():
-            if value is None:
-                into.pop(key, None)
-            elif isinstance(value, dict):
-                if not isinstance(into.get(key), dict):
-                    into[key] = {}
-                pairs.append((into[key], value))
-            else:
-                into[key] = value
-    return target
 
 
 @dataclass
@@ -152,15 +122,27 @@ class Cluster:
     """Is this request one that nobody waits for any more?"""
     observers: list[Callable[[Change], None]] = field(default_factory=list)
     _pages: dict[str, list[Object]] = field(default_factory=dict)
+    _bodies: dict[tuple[str, tuple[str, str]], tuple[Object, bytes]] = field(default_factory=dict)
+    """What is stored, and its JSON, which the change that made it was told as."""
     _uids: Iterator[int] = field(default_factory=lambda: itertools.count(1))
 
     # --- Writes --------------------------------------------------------------------------------
 
     def _happened(self, kind: str, plural: str, obj: Object, old: Object | None, who: str) -> None:
-        change = Change(self.version, kind, plural, obj, orjson.dumps(obj), old, who)
+        body = orjson.dumps(obj)
+        change = Change(self.version, kind, plural, obj, body, old, who)
+        self._bodies[(plural, _key(obj))] = (obj, body)
         self.history.append(change)
         for observer in self.observers:
             observer(change)
+
+    def _json(self, plural: str, obj: Object) -> bytes:
+        known, body = self._bodies.get((plural, _key(obj)), (None, b""))
+        return body if known is obj else orjson.dumps(obj)
+
+    def _copy(self, plural: str, obj: Object) -> Object:
+        copy: Object = orjson.loads(self._json(plural, obj))
+        return copy
 
     def _next_version(self) -> str:
         self.version += 1
@@ -184,6 +166,7 @@ class Cluster:
             meta["generation"] = 1
             obj.pop("status", None)
         if plural == "pods":
+            meta["generation"] = 1
             obj["status"] = {"phase": "Pending"}
             if obj["spec"].get("schedulingGates"):
                 gated = {"type": "PodScheduled", "status": "False", "reason": "SchedulingGated"}
@@ -210,7 +193,7 @@ class Cluster:
         old = self.objects[plural].get((namespace, name))
         if old is None:
             return False
-        copy: Object = orjson.loads(orjson.dumps(old))
+        copy = self._copy(plural, old)
         change(copy)
         if copy != old:
             self.update(plural, (namespace, name), copy, actor)
@@ -219,7 +202,7 @@ class Cluster:
     def remove(self, plural: str, namespace: str, name: str, actor: str) -> None:
         """Let an object go for good."""
         old = self.objects[plural].pop((namespace, name))
-        last: Object = orjson.loads(orjson.dumps(old))
+        last = self._copy(plural, old)
         last["metadata"]["resourceVersion"] = self._next_version()
         self._happened("DELETED", plural, last, old, actor)
         if plural == "pods":
@@ -251,12 +234,21 @@ class Cluster:
                 "deletionTimestamp": stamp(self.time() + grace),
                 "deletionGracePeriodSeconds": grace,
             }
+            if plural == "pods":
+                doom["generation"] = meta["generation"] + 1
             self.edit(plural, namespace, name, lambda obj: obj["metadata"].update(doom), actor)
         return obj
 
     def let_go(self, plural: str, namespace: str, name: str, actor: str) -> None:
         """Nothing of it runs any more: it goes, unless a finalizer holds it."""
         meta = self.objects[plural][(namespace, name)]["metadata"]
+        if meta.get("deletionGracePeriodSeconds"):
+            # What a kubelet deletes with no grace loses the time at which that was asked for.
+            last = {
+                "deletionTimestamp": stamp(self.time()),
+                "deletionGracePeriodSeconds": 0,
+            }
+            self.edit(plural, namespace, name, lambda obj: obj["metadata"].update(last), actor)
         if not meta.get("finalizers"):
             self.remove(plural, namespace, name, actor)
         elif not meta.get("deletionTimestamp"):
@@ -276,14 +268,16 @@ class Cluster:
         where = place(path)
         if where.subresource == "log":
             return self._log(where)
-        answers: dict[str, Callable[..., Any]] = {
-            "GET": self._get,
+        if method == "GET":
+            return self._get(where, params)
+        answers: dict[str, Callable[..., Object]] = {
             "POST": self._post,
             "PUT": self._put,
             "PATCH": self._patch,
             "DELETE": self._delete,
         }
-        return orjson.dumps(answers[method](where, params, orjson.loads(body or b"{}"), actor))
+        said = answers[method](where, params, orjson.loads(body or b"{}"), actor)
+        return self._json(where.plural, said) if "metadata" in said else orjson.dumps(said)
 
     def _existing(self, plural: str, namespace: str, name: str) -> Object:
         found = self.objects[plural].get((namespace, name))
@@ -300,10 +294,11 @@ class Cluster:
             raise ApiError(400, "BadRequest", "container is waiting to start")
         return text
 
-    def _get(self, where: Place, params: Mapping[str, str], _body: Object, _actor: str) -> Object:
+    def _get(self, where: Place, params: Mapping[str, str]) -> bytes:
         if where.name is not None:
             assert where.namespace is not None
-            return self._existing(where.plural, where.namespace, where.name)
+            found_one = self._existing(where.plural, where.namespace, where.name)
+            return self._json(where.plural, found_one)
         token = params.get("continue", "")
         if token:
             version, found = token.split(".")[0], self._pages.pop(token, None)
@@ -321,7 +316,8 @@ class Cluster:
         if len(found) > limit:
             meta["continue"] = f"{version}.{len(self._pages)}.{len(found)}.{next(self._uids)}"
             self._pages[meta["continue"]] = found[limit:]
-        return {"metadata": meta, "items": found[:limit]}
+        items = b",".join(self._json(where.plural, obj) for obj in found[:limit])
+        return b'{"metadata":%s,"items":[%s]}' % (orjson.dumps(meta), items)
 
     def _post(self, where: Place, params: Mapping[str, str], body: Object, actor: str) -> Object:
         assert where.name is None
@@ -340,7 +336,7 @@ class Cluster:
             if wanted is not None and wanted != old["metadata"][part]:
                 raise ApiError(409, "Conflict", f"the object has been modified: {part}")
         if where.subresource == "status":
-            new: Object = orjson.loads(orjson.dumps(old)) | {"status": body["status"]}
+            new = old | {"metadata": {**old["metadata"]}, "status": body["status"]}
         else:
             new = body | {"metadata": old["metadata"] | body["metadata"]}
         if new == old:
@@ -355,7 +351,7 @@ class Cluster:
             wanted = (body.get("metadata") or {}).pop(part, None)
             if wanted is not None and wanted != old["metadata"][part]:
                 raise ApiError(409, "Conflict", f"the object has been modified: {part}")
-        new: Object = merged(orjson.loads(orjson.dumps(old)), body)
+        new = merged(self._copy(where.plural, old), body)
         if new == old:
             return old
         new = self.update(where.plural, (where.namespace, where.name), new, actor)

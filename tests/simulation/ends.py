@@ -23,8 +23,10 @@ from simulation.kubelet import TROUBLE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from datetime import datetime
 
     from kubedag.core import rows, snapshot
+    from kubedag.shell.entries import RunEntry
     from simulation.cluster import Object
     from simulation.facts import Facts, RunFacts
     from simulation.process import Operator
@@ -218,38 +220,42 @@ def restless(operator: Operator) -> Iterator[str]:
         if seen.pinned is not None and stored != status:
             yield f"{told.name}: deciding twice makes {_difference(status, stored)}"
     for entry in store.runs.values():
-        if entry.lacks_rows:
-            continue
-        snap = store.run_snapshot(entry)
-        first = decide_run.decide(snap, now)
-        if first.wake_at is not None and first.wake_at <= now:
-            yield f"{entry.facts.name}: wakes at {first.wake_at}, and it is {now}"
-        creating = {
-            snap.plan.tasks[action.task_index].name: action.name
-            for action in first.actions
-            if isinstance(action, actions.CreatePod) and snap.plan is not None
-        }
-        then = _applied(snap, first, creating)
-        again = decide_run.decide(then, now)
-        if stores_first(snap.status, first.status):
-            continue  # and what follows from that is for the look after it
-        ended = first.status.finished and not snap.status.finished
-        asked = entry.facts.rerun or entry.facts.marks or entry.facts.mark
-        if creating and any(row.reason in reasons_limits.WAITS for row in first.status.tasks):
-            continue  # what one is kept out by may be what starts after it has been asked
-        if again.status != first.status and not (ended and asked):
-            changed = _difference(first.status, again.status)
-            yield f"{entry.facts.name}: deciding twice makes {changed}"
-        # A retry may have had to wait until the failure before it was stored.
-        waited = {row.name for row in first.status.tasks if row.state == states.AWAITING_RETRY}
-        creates = [
-            action
-            for action in again.actions
-            if isinstance(action, actions.CreatePod) and then.plan is not None
-            and then.plan.tasks[action.task_index].name not in waited - set(creating)
-        ]  # fmt: skip
-        if creates and creating:
-            yield f"{entry.facts.name}: creates again {creates}"
+        if not entry.lacks_rows:
+            yield from _restless_run(entry, store.run_snapshot(entry), now)
+
+
+def _restless_run(entry: RunEntry, snap: snapshot.RunSnapshot, now: datetime) -> Iterator[str]:
+    first = decide_run.decide(snap, now)
+    if first.wake_at is not None and first.wake_at <= now:
+        yield f"{entry.facts.name}: wakes at {first.wake_at}, and it is {now}"
+    creating = _creating(snap, first)
+    if first.status == snap.status and not creating:
+        return  # the same would be asked once more
+    then = _applied(snap, first, creating)
+    again = decide_run.decide(then, now)
+    if stores_first(snap.status, first.status):
+        return  # and what follows from that is for the look after it
+    ended = first.status.finished and not snap.status.finished
+    asked = entry.facts.rerun or entry.facts.marks or entry.facts.mark
+    if creating and any(row.reason in reasons_limits.WAITS for row in first.status.tasks):
+        return  # what one is kept out by may be what starts after it has been asked
+    if again.status != first.status and not (ended and asked):
+        changed = _difference(first.status, again.status)
+        yield f"{entry.facts.name}: deciding twice makes {changed}"
+    # A retry may have had to wait until the failure before it was stored.
+    waited = {row.name for row in first.status.tasks if row.state == states.AWAITING_RETRY}
+    creates = _creating(then, again).keys() - (waited - set(creating))
+    if creates and creating:
+        yield f"{entry.facts.name}: creates again {sorted(creates)}"
+
+
+def _creating(snap: snapshot.RunSnapshot, first: actions.RunDecision) -> dict[str, str]:
+    """The names of the Pods that are to be created, by task."""
+    return {
+        snap.plan.tasks[action.task_index].name: action.name
+        for action in first.actions
+        if isinstance(action, actions.CreatePod) and snap.plan is not None
+    }
 
 
 STORED_FIRST = ("ApprovalTimedOut", "Marked", "RunFailedFast")

@@ -35,6 +35,7 @@ class Network:
         self, cluster: clusters.Cluster, faults: Faults, chance: random.Random, start: float
     ) -> None:
         self.cluster = cluster
+        self.now = asyncio.get_running_loop().time
         self.faults = faults
         self.chance = chance
         self.requests: list[tuple[float, str, str]] = []
@@ -51,9 +52,6 @@ class Network:
         """The UIDs of objects of which it may have been said that there is no such thing: once."""
         self.met: Counter[str] = Counter()
         """How often each fault has happened."""
-
-    def now(self) -> float:
-        return asyncio.get_running_loop().time()
 
     def down(self) -> bool:
         now = self.now()
@@ -253,7 +251,7 @@ class _Trip:
             self.net.met["too_large"] += 1
             raise ApiError(413, "RequestEntityTooLarge", "limit is 3145728")
         cluster.late = self.fate == "applied_late"
-        if self._young(cluster) and self.net.happens("not_found"):
+        if self.net.faults.not_found and self._young(cluster) and self.net.happens("not_found"):
             raise ApiError(404, "NotFound", "a moment ago it was not there")
         try:
             return cluster.handle(*self.asked[:4], self.connection.actor)
