@@ -174,9 +174,8 @@ def deleted(seen: Evidence) -> Outcome | None:
         return failed(seen, reasons.POD_DELETED, words.deleted(seen.exit_code if began else None))
     if not seen.deleted or seen.exit_code not in (None, 0, *KILLED):
         return None
-    unplaced = (
-        not seen.pod.spec.node_name
-    )  # the control plane lets it fail, if a finalizer holds it
+    # Without a node it never ran: the control plane lets it fail where a finalizer holds it.
+    unplaced = not seen.pod.spec.node_name
     if unplaced or seen.status.phase not in ("Succeeded", "Failed"):
         return failed(seen, reasons.POD_DELETED, "the Pod was deleted before it had ended")
     if seen.pod.metadata.deletion_timestamp:
