@@ -166,6 +166,7 @@ class Cluster:
             meta["generation"] = 1
             obj.pop("status", None)
         if plural == "pods":
+            meta["generation"] = 1
             obj["status"] = {"phase": "Pending"}
             if obj["spec"].get("schedulingGates"):
                 gated = {"type": "PodScheduled", "status": "False", "reason": "SchedulingGated"}
@@ -233,12 +234,21 @@ class Cluster:
                 "deletionTimestamp": stamp(self.time() + grace),
                 "deletionGracePeriodSeconds": grace,
             }
+            if plural == "pods":
+                doom["generation"] = meta["generation"] + 1
             self.edit(plural, namespace, name, lambda obj: obj["metadata"].update(doom), actor)
         return obj
 
     def let_go(self, plural: str, namespace: str, name: str, actor: str) -> None:
         """Nothing of it runs any more: it goes, unless a finalizer holds it."""
         meta = self.objects[plural][(namespace, name)]["metadata"]
+        if meta.get("deletionGracePeriodSeconds"):
+            # What a kubelet deletes with no grace loses the time at which that was asked for.
+            last = {
+                "deletionTimestamp": stamp(self.time()),
+                "deletionGracePeriodSeconds": 0,
+            }
+            self.edit(plural, namespace, name, lambda obj: obj["metadata"].update(last), actor)
         if not meta.get("finalizers"):
             self.remove(plural, namespace, name, actor)
         elif not meta.get("deletionTimestamp"):

@@ -110,7 +110,11 @@ class Kubelet:
         return pod if pod is not None and pod["metadata"]["uid"] == key[2] else None
 
     def _edit(self, key: tuple[str, str, str], change: Callable[[Object], None]) -> None:
-        self._cluster.edit("pods", key[0], key[1], change, "kubelet")
+        def seen(pod: Object) -> None:
+            change(pod)
+            pod["status"]["observedGeneration"] = pod["metadata"]["generation"]
+
+        self._cluster.edit("pods", key[0], key[1], seen, "kubelet")
 
     # --- A life ----------------------------------------------------------------------------------
 

@@ -54,11 +54,17 @@ class Evidence:
 
         The API server adds the grace period to the time of the request (`BeforeDelete`). It gives
         none to a Pod whose end it knows (`CheckGracefulDelete`), so that second is then the Pod's.
+        But a kubelet that is done with a Pod deletes it without grace, and that moves the time: then
+        it counts whether the status that tells of the end was written by a kubelet that knew of the
+        request, which raises the Pod's generation (KEP-5067).
         """
         meta = self.pod.metadata
         until, grace_seconds = meta.deletion_timestamp, meta.deletion_grace_period_seconds
         if ended is None or not ended.finished_at or not until or grace_seconds is None:
             return False
+        observed = self.status.observed_generation
+        if grace_seconds == 0 and observed and meta.generation:
+            return observed >= meta.generation
         asked = instants.text(instants.after(until, -grace_seconds))
         return ended.finished_at > asked or (ended.finished_at == asked and grace_seconds > 0)
 

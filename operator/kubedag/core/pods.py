@@ -60,6 +60,7 @@ class Metadata(_Record, frozen=True):
     labels: dict[str, str] | None = None
     owner_references: tuple[OwnerReference, ...] = ()
     finalizers: tuple[str, ...] = ()
+    generation: int = 0
 
 
 class Waiting(_Record, frozen=True):
@@ -147,6 +148,7 @@ class PodStatus(_Record, frozen=True):
     conditions: tuple[PodCondition, ...] = ()
     init_container_statuses: tuple[ContainerStatus, ...] = ()
     container_statuses: tuple[ContainerStatus, ...] = ()
+    observed_generation: int = 0
 
 
 class Pod(_Record, frozen=True):
