@@ -14,6 +14,7 @@ from kubedag.core import (
     marks,
     outcomes,
     reasons,
+    reasons_limits,
     refusals,
     rerun_choice,
     result,
@@ -34,9 +35,11 @@ replace = msgspec.structs.replace
 
 _NAMED_MAX: Final = 3
 
-STUCK: Final = refusals.WAITS | {
+_LASTING: Final = refusals.WAITS | reasons_limits.MISTAKES
+STUCK: Final = _LASTING | {
     reason.name
     for reason in (
+        reasons_limits.POOL_PAUSED,
         reasons.UNSCHEDULABLE,
         reasons.SCHEDULING_GATED,
         reasons.IMAGE_PULL_BACK_OFF,

@@ -205,6 +205,8 @@ class Book:
         shared = pool.namespaces is None or one.namespace in pool.namespaces
         if one.namespace != home and not shared:
             return Obstacle(reasons_limits.POOL_NOT_SHARED, want)
+        if not pool.slots:
+            return Obstacle(reasons_limits.POOL_PAUSED, want)
         if want.slots > pool.slots:
             return Obstacle(reasons_limits.POOL_TOO_SMALL, want, pool.slots)
         return pool.slots

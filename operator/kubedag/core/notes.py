@@ -15,6 +15,7 @@ from kubedag.core import (
     marks,
     notes_notices,
     reasons,
+    reasons_limits,
     rows,
     schedule_notes,
     states,
@@ -33,7 +34,7 @@ _LINE_END: Final = " ⏎ "
 """As `words.lines_in_one` writes it."""
 
 
-TOLD_WAITS: Final = frozenset(
+TOLD_WAITS: Final = reasons_limits.MISTAKES | frozenset(
     {
         "WaitingForQuota",
         "WaitingForServiceAccount",
@@ -43,7 +44,7 @@ TOLD_WAITS: Final = frozenset(
         "CreateContainerConfigError",
     }
 )
-"""What a task waits for that a person as a rule has to do something about."""
+"""What a task waits for that a person as a rule has to do something about; a pause is what one wanted."""
 
 
 def of_run(old: rows.RunStatus, new: rows.RunStatus) -> tuple[actions.Note, ...]:

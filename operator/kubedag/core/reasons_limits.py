@@ -33,6 +33,11 @@ POOL_TOO_SMALL: Final = _task(
     "the task takes more slots than its pool has; it waits until the pool is larger",
     "raise the slots of the TaskPool, or lower pool.slots",
 )
+POOL_PAUSED: Final = _task(
+    "PoolPaused",
+    "its pool is paused: it has 0 slots, so nothing that takes any starts",
+    "raise the slots of the TaskPool when its tasks are to go on",
+)
 MAX_ACTIVE_ACROSS_RUNS: Final = _task(
     "MaxActiveAcrossRuns",
     "as many runs of the DAG have a Pod of this task as may",
@@ -67,6 +72,7 @@ _TASKS: Final[tuple[Reason, ...]] = (
     POOL_NOT_FOUND,
     POOL_NOT_SHARED,
     POOL_TOO_SMALL,
+    POOL_PAUSED,
     MAX_ACTIVE_ACROSS_RUNS,
     MAX_ACTIVE_TASKS_ACROSS_RUNS,
     MAX_ACTIVE_TASKS_OF_NAMESPACE,
@@ -75,3 +81,7 @@ _TASKS: Final[tuple[Reason, ...]] = (
 OF_LIMITS: Final[tuple[Reason, ...]] = (*_TASKS, SLOTS_FREE, ALL_SLOTS_TAKEN, NO_SLOTS)
 WAITS: Final = frozenset(reason.name for reason in _TASKS)
 """What a row says of a task that waits for a limit."""
+MISTAKES: Final = frozenset(
+    reason.name for reason in (POOL_NOT_FOUND, POOL_NOT_SHARED, POOL_TOO_SMALL)
+)
+"""Those that no end of another task ends: a person has to mend the task or the pool."""

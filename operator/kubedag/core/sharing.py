@@ -138,6 +138,9 @@ _OF_POOLS: Final[Mapping[reasons.Reason, Callable[[limits.Obstacle], str]]] = {
         f"pool: the TaskPool {_pool(one.want)} does not permit this namespace in shareWith"
     ),
     reasons_limits.POOL_TOO_SMALL: _too_small,
+    reasons_limits.POOL_PAUSED: lambda one: (
+        f"waits for the TaskPool {_pool(one.want)}, which is paused: its slots are 0"
+    ),
 }
 
 _PODS_OF: Final = {

@@ -61,6 +61,19 @@ def said(*tasks):
              a_row("c")],
             "1 active, 0 of 3 done; a waits: " + "n" * 288 + "…", id="it says too much",
         ),
+        *(
+            pytest.param(
+                [a_row("a", "Queued", reason=reason, message="pool: is not as it should be"),
+                 a_row("b", "Running"), a_row("c")],
+                "1 active, 0 of 3 done; a waits: pool: is not as it should be", id=reason,
+            )
+            for reason in ("PoolNotFound", "PoolNotShared", "PoolTooSmall", "PoolPaused")
+        ),
+        pytest.param(
+            [a_row("a", "Queued", reason="PoolFull", message="waits for a slot"),
+             a_row("b", "Running"), a_row("c")],
+            "1 active, 0 of 3 done", id="it waits for its turn",
+        ),
     ],
 )  # fmt: skip
 def test_a_run_says_what_keeps_its_tasks_from_going_on(tasks, expected):

@@ -220,7 +220,7 @@ def test_a_task_says_how_many_are_before_it_up_to_ten():
     before = [a_waiter(name, logical=-9) for name in "xy"]
     plan = a_plan(*(a_task(f"t{number}", **IN_POOL) for number in range(10)))
     found = step(plan, a_view(plan, *before, warehouse=0))
-    assert found.tasks[0].reason == "PoolTooSmall"
+    assert found.tasks[0].reason == "PoolPaused"
     found = step(plan, a_view(plan, *before, warehouse=1, used={POOL: 1}))
     ends = [row.message.rsplit("; ")[1] for row in found.tasks]
     assert ends[0] == "2 are before it"
@@ -281,12 +281,20 @@ def test_who_is_held_by_something_else_is_not_among_those_who_wait(fields, reaso
             {"name": "warehouse", "slots": 9}, "PoolTooSmall",
             "pool.slots: takes 9 slots of the TaskPool ns/warehouse, which has 3",
         ),
+        (
+            {"name": "paused"}, "PoolPaused",
+            "waits for the TaskPool ns/paused, which is paused: its slots are 0",
+        ),
+        (
+            {"name": "paused", "slots": 9}, "PoolPaused",
+            "waits for the TaskPool ns/paused, which is paused: its slots are 0",
+        ),
     ],
-    ids=["no such pool", "not shared", "too small"],
+    ids=["no such pool", "not shared", "too small", "paused", "paused, and it takes several"],
 )  # fmt: skip
 def test_what_is_wrong_with_a_pool_is_said_and_waited_with(pool, reason, said):
     plan = a_plan(a_task("a", pool=pool))
-    view = a_view(plan, warehouse=3)
+    view = a_view(plan, warehouse=3, paused=0)
     view.pools["shared", "api"] = Pool(5)
     found = step(plan, view)
     assert told(found) == [("Queued", reason, said)]

@@ -135,6 +135,25 @@ def test_what_a_pod_waits_for_is_told_where_a_person_can_mend_it(state, expected
     assert notes.of_run(a_status(row), a_status(a_row("a", state, reason=row.reason))) == ()
 
 
+@pytest.mark.parametrize(
+    ("reason", "expected"),
+    [
+        ("PoolNotFound", [("Warning", "TaskWaiting")]),
+        ("PoolNotShared", [("Warning", "TaskWaiting")]),
+        ("PoolTooSmall", [("Warning", "TaskWaiting")]),
+        ("PoolPaused", []),
+        ("PoolFull", []),
+    ],
+)
+def test_what_is_wrong_with_a_pool_is_told_once_and_a_pause_that_somebody_wanted_is_not(
+    reason, expected
+):
+    row = a_row("a", "Queued", reason=reason, message="pool: it is as it is")
+    assert told(notes.of_run(RUNNING, a_status(row))) == expected
+    later = a_status(a_row("a", "Queued", reason=reason, message="pool: in other words"))
+    assert notes.of_run(a_status(row), later) == ()
+
+
 def test_a_failed_task_is_told_once_its_log_is_there():
     def failed(log):
         attempt = an_attempt(1, "Failed", pod_name="a-1", log=log)
