@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from functools import partial
 from typing import TYPE_CHECKING, Final, Protocol, assert_never
@@ -27,6 +28,11 @@ if TYPE_CHECKING:
 
 log: Final = logging.getLogger(__name__)
 
+CREATIONS_AT_ONCE: Final = 64
+"""So many runs are on their way to the API at most before decisions wait for it; more than there are
+connections, so that none of these is idle."""
+CREATION_SECONDS_USUAL: Final = 1.0
+"""A creation that takes longer is in some trouble of its own, and nobody waits for it."""
 PAUSE_SECONDS: Final = 1.0
 """After the cluster failed us, and for a deletion to be told, before the decision is made again."""
 
@@ -67,6 +73,8 @@ class DAGActor:
         self._clock = clock
         self._tasks = tasks
         self._runs = RunCreator(api, store.put_run, clock)
+        self._creating: dict[str, float] = {}
+        self._created = asyncio.Event()
         self._revision = nesting.tolerant(msgspec.json.Decoder(definitions.Revision).decode)
 
     def start(self, entry: DAGEntry, wanted: Iterable[actions.DAGAction]) -> None:
@@ -86,6 +94,23 @@ class DAGActor:
                     self._once(entry, action.name, self._create_run, action)
                 case _:
                     assert_never(action)
+
+    async def have_room(self) -> None:
+        """Wait while many runs are being created, so that no decision takes time from them.
+
+        When a thousand schedules are due at once, what follows from the first runs would delay the
+        last ones, and each run counts the seconds since it was due.
+        """
+        loop = asyncio.get_running_loop()
+        while len(self._creating) >= CREATIONS_AT_ONCE:
+            first = next(iter(self._creating.values()))
+            left = first + CREATION_SECONDS_USUAL - loop.time()
+            if left <= 0:
+                return
+            self._created.clear()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(left):
+                    await self._created.wait()
 
     def _once(
         self,
@@ -159,7 +184,13 @@ class DAGActor:
         self._revisions.assume(self._revision(answer))
 
     async def _create_run(self, entry: DAGEntry, action: actions.CreateRun) -> None:
-        await self._runs.create(entry.namespace, entry.name, action, entry.creations)
+        key = f"{entry.namespace}/{action.name}"
+        self._creating[key] = asyncio.get_running_loop().time()
+        try:
+            await self._runs.create(entry.namespace, entry.name, action, entry.creations)
+        finally:
+            del self._creating[key]
+            self._created.set()
 
     async def _delete_run(self, entry: DAGEntry, action: actions.DeleteRun) -> None:
         """As it is known, and no other: somebody may just be asking that it runs again."""

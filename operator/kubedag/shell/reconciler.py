@@ -124,6 +124,7 @@ class Reconciler:
     async def run(self) -> None:
         """Work until the queue is closed."""
         while True:
+            await self._dag_actor.have_room()
             try:
                 key = await self._queue.get()
             except QueueClosed:

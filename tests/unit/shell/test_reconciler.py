@@ -32,7 +32,7 @@ class Bench:
         self.pace = Pace(self.queue)
         self.store = Store(self.pace.wake)
         self.wanted, self.decided, self.looks = [], [], []
-        self.clock = LoopClock()
+        self.clock, self.full_until = LoopClock(), None
         self.reconciler = Reconciler(
             self.store, self.queue, self.pace, self, self, self, self,
             clock=self.clock, may_act=may_act, cpu_seconds=cpu_seconds,
@@ -41,6 +41,11 @@ class Bench:
     def start(self, entry, *facts_and_wanted):
         self.looks.append((entry.key, asyncio.get_running_loop().time()))
         self.wanted += facts_and_wanted[-1]
+
+    async def have_room(self):
+        if self.full_until is not None:
+            await asyncio.sleep(self.full_until - asyncio.get_running_loop().time())
+            self.full_until = None
 
     def plan(self, entry, sketch):
         """Of a Backfill, here always one whose DAG is not there."""
@@ -67,6 +72,14 @@ def on_bench(story, seconds=10.0, **options):
         return bench
 
     return virtual_loop.run(scenario())
+
+
+def test_nothing_is_decided_while_many_runs_are_being_created():
+    def story(bench):
+        bench.full_until = 3.0
+        bench.store.put_dag(as_stored(A_DAG, status=a_ready_status()))
+
+    assert on_bench(story).times(DAG) == [3.0]
 
 
 def test_what_is_decided_is_handed_over():
