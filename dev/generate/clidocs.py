@@ -48,7 +48,8 @@ def render(parser: argparse.ArgumentParser) -> str:
         for one in commands._choices_actions  # noqa: SLF001  # argparse keeps the sentences there
     ]
     lines = ["", "| command | |", "|---|---|", *helps, "", f"## {_title()}", ""]
-    lines += ["Commands that ask a cluster take these, too.", "", *_table(shared), *parts]
+    taken = "Commands that ask a cluster take these, too, before or after the name of the command."
+    lines += [taken, "", *_table(shared), *parts]
     return HEAD + "\n".join(lines) + "\n"
 
 

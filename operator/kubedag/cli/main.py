@@ -25,7 +25,10 @@ INTERRUPTED = 130
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; the exit code: 0, 1 for "no", 2 for misuse, 3 for a cluster out of reach."""
-    arguments = parser().parse_args(argv)
+    commands = parser()
+    arguments = commands.parse_args(argv)
+    if not verbs.takes_what_is_said_before(arguments):
+        commands.error(f"{arguments.command} takes no flags before its name")
     try:
         code: int = arguments.run(arguments)
     except BrokenPipeError:
@@ -39,7 +42,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def parser() -> argparse.ArgumentParser:
     """All commands, with what they take."""
-    made = argparse.ArgumentParser(prog="kubedag", description=kubedag.__doc__)
+    made = argparse.ArgumentParser(prog="kubedag", description=kubedag.__doc__, allow_abbrev=False)
+    verbs.add_cluster_flags(made)
     commands = made.add_subparsers(dest="command", required=True, metavar="COMMAND")
 
     operator = commands.add_parser("operator", help="run the operator until it is told to stop")
@@ -47,7 +51,11 @@ def parser() -> argparse.ArgumentParser:
 
     crds = commands.add_parser("crds", help="print the CRDs, or write them to a folder")
     crds.add_argument(
-        "--output", metavar="DIR", type=Path, help="write one file per CRD to this folder"
+        "--output",
+        metavar="DIR",
+        dest="folder",
+        type=Path,
+        help="write one file per CRD to this folder",
     )
     crds.set_defaults(run=_crds)
 
@@ -99,13 +107,13 @@ def _crds(arguments: argparse.Namespace) -> int:
     from kubedag.api import crds  # noqa: PLC0415
 
     files = {name: crds.render(manifest) for name, manifest in crds.all_manifests().items()}
-    if arguments.output is None:
+    if arguments.folder is None:
         sys.stdout.write("---\n".join(files.values()))
         return OK
-    arguments.output.mkdir(parents=True, exist_ok=True)
+    arguments.folder.mkdir(parents=True, exist_ok=True)
     for name, text in files.items():
-        (arguments.output / name).write_text(text, encoding="utf-8")
-        sys.stdout.write(f"{arguments.output / name}\n")
+        (arguments.folder / name).write_text(text, encoding="utf-8")
+        sys.stdout.write(f"{arguments.folder / name}\n")
     return OK
 
 

@@ -6,19 +6,28 @@ which is imported only when one of them runs.
 
 from __future__ import annotations
 
+import argparse
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from kubedag.api.enums import RerunInclude, RerunScope, Verdict
 from kubedag.cli import flags
 
 if TYPE_CHECKING:
-    import argparse
     from collections.abc import Callable
 
     Commands = argparse._SubParsersAction[argparse.ArgumentParser]  # noqa: SLF001
 
 CLUSTER_FLAGS: Final = "cluster and output"
 OUTPUTS: Final = ("text", "name", "json")
+_DEFAULTS: Final = {
+    "namespace": None,
+    "context": "",
+    "kubeconfig": "",
+    "as_user": "",
+    "output": OUTPUTS[0],
+}
+"""What holds where nothing is said of the cluster and the output, neither before nor after a verb."""
 
 
 def add(commands: Commands) -> None:
@@ -32,6 +41,18 @@ def add(commands: Commands) -> None:
         parser.set_defaults(run=_run, misused=parser.error)
 
 
+def add_cluster_flags(parser: argparse.ArgumentParser) -> None:
+    """The same may be said before the verb, as kubectl takes it."""
+    _add_cluster_flags(parser)
+    parser.set_defaults(**_DEFAULTS)
+
+
+def takes_what_is_said_before(arguments: argparse.Namespace) -> bool:
+    """Only verbs do; what another command would pass over in silence is misuse."""
+    said = vars(arguments)
+    return "misused" in said or all(said[name] == value for name, value in _DEFAULTS.items())
+
+
 def _run(arguments: argparse.Namespace) -> int:
     from kubedag.cli import control  # noqa: PLC0415
 
@@ -39,8 +60,9 @@ def _run(arguments: argparse.Namespace) -> int:
 
 
 def _add_cluster_flags(parser: argparse.ArgumentParser) -> None:
+    """Without defaults: those of a verb would take the place of what was said before it."""
     group = parser.add_argument_group(CLUSTER_FLAGS)
-    add: Callable[..., argparse.Action] = group.add_argument
+    add: Callable[..., argparse.Action] = partial(group.add_argument, default=argparse.SUPPRESS)
     add(
         "-n",
         "--namespace",
@@ -48,14 +70,13 @@ def _add_cluster_flags(parser: argparse.ArgumentParser) -> None:
         type=flags.name,
         help="the namespace; without: that of the context",
     )
-    add("--context", metavar="CONTEXT", default="", help="a context of the kubeconfig")
-    add("--kubeconfig", metavar="FILE", default="", help="the kubeconfig; as kubectl finds it")
-    add("--as", metavar="USER", dest="as_user", default="", help="act as this user, if you may")
+    add("--context", metavar="CONTEXT", help="a context of the kubeconfig")
+    add("--kubeconfig", metavar="FILE", help="the kubeconfig; as kubectl finds it")
+    add("--as", metavar="USER", dest="as_user", help="act as this user, if you may")
     add(
         "-o",
         "--output",
         choices=OUTPUTS,
-        default="text",
         help="a line for people, the names of the objects, or the objects as the cluster has them"
         " now; default text",
     )
@@ -192,7 +213,8 @@ def _stop(commands: Commands) -> argparse.ArgumentParser:
         "stop",
         help="end a run; what runs at the end of any run still does",
         description="Ends active runs: their Pods are ended, tasks that have not started are"
-        " skipped, and teardown and finally tasks run. It cannot be taken back.",
+        " skipped, and teardown and finally tasks run. It cannot be taken back. Of a run that"
+        " has finished by itself the answer is no.",
     )
     _add_runs(parser)
     return parser

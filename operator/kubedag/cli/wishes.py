@@ -117,13 +117,18 @@ def mark_tasks(run: Object, rows: Sequence[Object], tasks: Sequence[str], mark: 
 
 
 _ENDING: Final = {Shutdown.STOP: "stopped", Shutdown.TERMINATE: "terminated"}
+_ENDS: Final = {Shutdown.STOP: ("Stopped", "Terminated"), Shutdown.TERMINATE: ("Terminated",)}
+"""The reasons with which a run has ended as it is asked to."""
 
 
 def shutdown(run: Object, how: Shutdown) -> Wish:
     """The run is to end; what is terminated is not stopped any more."""
-    if is_finished(run):
-        return No("it has finished already")
     asked = _spec(run).get("shutdown")
+    if is_finished(run):
+        reason = condition(run, "Finished").get("reason")
+        said = f"has finished already: {reason}"
+        is_so = asked in (how, Shutdown.TERMINATE) or reason in _ENDS[how]
+        return Already(said) if is_so else No(f"it {said}")
     if asked in (how, Shutdown.TERMINATE):
         return Already(f"is being {_ENDING[Shutdown(asked)]} already")
     return Change({"shutdown": str(how)}, f"is being {_ENDING[how]}")

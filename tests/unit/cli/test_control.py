@@ -121,6 +121,35 @@ def test_rows_that_are_in_slices_are_read_where_they_are():
     assert shell.verbs[4:] == ["GET", "PATCH"]
 
 
+@pytest.mark.parametrize(
+    ("verb", "asked", "ended", "code"),
+    [
+        ("stop", "Stop", "Stopped", 0),
+        ("stop", None, "Stopped", 0),
+        ("stop", "Terminate", "Terminated", 0),
+        ("terminate", "Terminate", "Terminated", 0),
+        ("stop", "Stop", "Failed", 0),
+        ("terminate", "Terminate", "Succeeded", 0),
+        ("terminate", "Stop", "Stopped", 1),
+        ("stop", None, "Failed", 1),
+        ("terminate", None, "Succeeded", 1),
+    ],
+)
+def test_a_run_that_has_ended_as_asked_or_before_it_could_has_nothing_against_it(
+    verb, asked, ended, code
+):
+    spec = {"shutdown": asked} if asked else {}
+    run = a_finished_run(**spec)
+    for condition in run["status"]["conditions"]:
+        condition["reason"] = ended
+    shell = Shell(run)
+    assert shell(verb, "run") == code
+    said = f"dagrun.kubedag.dev/run has finished already: {ended}\n"
+    told = f"kubedag {verb}: dagrun.kubedag.dev/run: it has finished already: {ended}\n"
+    assert (shell.said, shell.complained) == (("", told) if code else (said, ""))
+    assert shell.verbs == ["GET"]
+
+
 # --- What cannot be --------------------------------------------------------------------------
 
 
@@ -132,8 +161,8 @@ def test_rows_that_are_in_slices_are_read_where_they_are():
         ("rerun deleted", "deleted: it is being deleted"),
         ("rerun run --task bb", "run: it has no task 'bb' (did you mean 'b'?)"),
         ("mark run failed --task z", "run: it has no task 'z'"),
-        ("stop run", "run: it has finished already"),
-        ("terminate run", "run: it has finished already"),
+        ("stop run", "run: it has finished already: Failed"),
+        ("terminate run", "run: it has finished already: Failed"),
         ("suspend run", "run: it has finished already"),
         ("approve active a", "active: a does not ask for approval now: it is Running"),
         ("approve active z", "active: it has no task 'z'"),

@@ -9,7 +9,7 @@ import yaml
 
 import kubedag
 from kubedag.api import crds
-from kubedag.cli import main
+from kubedag.cli import control, main
 
 
 def test_the_version_is_that_of_the_package(capsys):
@@ -37,6 +37,9 @@ def test_the_crds_can_be_written_to_a_folder_that_there_is_not_yet(tmp_path, cap
         ([], "required: COMMAND"),
         (["explode"], "invalid choice: 'explode'"),
         (["validate"], "required: -f/--filename"),
+        (["-n", "ns", "release-pods"], "release-pods takes no flags before its name"),
+        (["-o", "json", "crds"], "crds takes no flags before its name"),
+        (["--as", "me", "version"], "version takes no flags before its name"),
     ],
 )
 def test_misuse_is_told_with_the_code_2(argv, hint, capsys):
@@ -44,6 +47,27 @@ def test_misuse_is_told_with_the_code_2(argv, hint, capsys):
         main.main(argv)
     assert exit_.value.code == main.MISUSED
     assert hint in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("verb", sorted(control.VERBS))
+def test_where_the_cluster_is_may_be_said_before_a_verb_as_kubectl_takes_it(verb):
+    rest = {"mark": ["a", "failed"], "approve": ["a", "b"], "reject": ["a", "b"]}.get(verb, ["a"])
+    given = "-n ns --context c --kubeconfig f --as me -o json".split()
+    parse = main.parser().parse_args
+    before = parse([*given, verb, *rest])
+    assert (before.namespace, before.context, before.kubeconfig) == ("ns", "c", "f")
+    assert (before.as_user, before.output) == ("me", "json")
+    whole = vars(before) | {"misused": None}
+    assert vars(parse([verb, *rest, *given])) | {"misused": None} == whole
+    assert vars(parse([*given[:2], verb, *rest, *given[2:]])) | {"misused": None} == whole
+    bare = parse([verb, *rest])
+    assert (bare.namespace, bare.context, bare.kubeconfig) == (None, "", "")
+    assert (bare.as_user, bare.output) == ("", "text")
+
+
+def test_what_is_said_after_a_verb_goes_before_what_is_said_before_it():
+    assert main.parser().parse_args(["-n", "a", "stop", "run", "-n", "b"]).namespace == "b"
+    assert main.parser().parse_args(["-n", "a", "clone", "run", "--name", "b"]).namespace == "a"
 
 
 def test_a_reader_that_has_seen_enough_is_no_error():
