@@ -99,3 +99,21 @@ def test_a_task_that_takes_too_long_is_ended(namespace):
     ended = namespace.finish(namespace.start(kube.dag("slow", slow)))
 
     assert kube.row(ended, "slow")["reason"] == "TaskTimedOut"
+
+
+def test_programs_that_obey_when_their_pods_are_deleted_have_not_done_their_work(namespace):
+    """However long each takes to say that all is well, and whatever of its last is seen of it."""
+    never = {"limit": 0, "infraLimit": 0}
+    names = [f"obeys-{number}" for number in range(1, 9)]
+    tasks = [
+        kube.task(name, f"trap 'sleep {number}.3; exit 0' TERM; sleep 900 & wait", retry=never)
+        for number, name in enumerate(names)
+    ]
+    run = namespace.start(kube.dag("obedient", *tasks))
+    for name in names:
+        namespace.until(run, name, "Running")
+
+    namespace.kubectl("delete", "pods", "-l", f"kubedag.dev/run={run}", "--wait=false")
+
+    ended = namespace.finish(run)
+    assert {kube.row(ended, name)["reason"] for name in names} == {"PodDeleted"}
