@@ -52,7 +52,7 @@ def test_misuse_is_told_with_the_code_2(argv, hint, capsys):
 @pytest.mark.parametrize("verb", sorted(control.VERBS))
 def test_where_the_cluster_is_may_be_said_before_a_verb_as_kubectl_takes_it(verb):
     rest = {"mark": ["a", "failed"], "approve": ["a", "b"], "reject": ["a", "b"]}.get(verb, ["a"])
-    given = "-n ns --context c --kubeconfig f --as me -o json".split()
+    given = ["-n", "ns", "--context", "c", "--kubeconfig", "f", "--as", "me", "-o", "json"]
     parse = main.parser().parse_args
     before = parse([*given, verb, *rest])
     assert (before.namespace, before.context, before.kubeconfig) == ("ns", "c", "f")
