@@ -111,7 +111,8 @@ Template_ = Annotated[
     str,
     StringConstraints(min_length=1, max_length=8 * 1024),
     Rule(
-        "be a text or JSON, with no other placeholders than those of docs/notifications.md",
+        "be a text or JSON that names, with a $ before it (a $ of its own is $$), nothing but "
+        + ", ".join(PLACEHOLDERS),
         holds=_is_template,
     ),
 ]
