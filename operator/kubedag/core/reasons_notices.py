@@ -38,6 +38,16 @@ OF_NOTICES: Final = (
     _notice("NotificationNotFound", "the DAG has no such notification any more"),
     _notice("AddressInvalid", "the address that the Secret holds is none", "mend the Secret"),
     _notice("ReceiverUnreachable", "no connection, or it broke, or its certificate is not good"),
+    _notice(
+        "EncryptionNotOffered",
+        "the mail server offers no STARTTLS, and security is StartTLS, the default",
+        "set server.security to TLS, mostly on port 465, or to None to do without encryption",
+    ),
+    _notice(
+        "LoginNotOffered",
+        "the mail server takes no username and password over this connection",
+        "leave out server.username, or set server.security to StartTLS or TLS",
+    ),
     _notice("ReceiverTimedOut", "there was no answer within 10 seconds"),
     _notice("ReceiverBusy", "it asked to be left alone for a while, or is in trouble itself"),
     _notice(

@@ -158,7 +158,7 @@ class Senders:
         except aiosmtplib.SMTPResponseException as error:
             raise _refused(f"it answered {error.code}", final=error.code >= 500) from error
         except (aiosmtplib.SMTPException, OSError, ValueError) as error:
-            raise Undeliverable("ReceiverUnreachable", _no_connection(error)) from error
+            raise _not_mailed(error) from error
 
 
 def check_url(url: str) -> None:
@@ -200,6 +200,32 @@ def _judge(code: int, retry_after: str) -> None:
 def _refused(message: str, *, final: bool) -> Undeliverable:
     reason = "ReceiverRefused" if final else "ReceiverBusy"
     return Undeliverable(reason, message, final=final)
+
+
+_NOT_OFFERED: Final = {
+    "SMTP STARTTLS extension": (
+        "EncryptionNotOffered",
+        (
+            "the mail server offers no STARTTLS: security must be TLS if it speaks TLS from the first"
+            " byte on, as most do on port 465, or None to send without encryption"
+        ),
+    ),
+    "SMTP AUTH extension": (
+        "LoginNotOffered",
+        (
+            "the mail server offers no login over this connection: leave out username, or let security"
+            " be StartTLS or TLS"
+        ),
+    ),
+}
+"""What the library says in words alone."""
+
+
+def _not_mailed(error: Exception) -> Undeliverable:
+    for words_of_it, told in _NOT_OFFERED.items():
+        if words_of_it in str(error):
+            return Undeliverable(*told)
+    return Undeliverable("ReceiverUnreachable", _no_connection(error))
 
 
 def _no_connection(error: Exception) -> str:

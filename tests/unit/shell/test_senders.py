@@ -227,16 +227,42 @@ def test_a_mail_server_that_is_silent_is_not_waited_for(monkeypatch):
     assert error.reason == "ReceiverTimedOut"
 
 
-def test_a_password_does_not_go_over_a_connection_that_cannot_be_protected():
+@pytest.mark.parametrize(
+    ("security", "answers", "expected"),
+    [
+        (
+            "StartTLS", {},
+            (
+                "EncryptionNotOffered",
+                ("the mail server offers no STARTTLS: security must be TLS if it speaks TLS from the"
+                " first byte on, as most do on port 465, or None to send without encryption"),
+            ),
+        ),
+        (
+            "None", {"EHLO": "250 here"},
+            (
+                "LoginNotOffered",
+                ("the mail server offers no login over this connection: leave out username, or let"
+                " security be StartTLS or TLS"),
+            ),
+        ),
+    ],
+    ids=["no STARTTLS", "no login"],
+)  # fmt: skip
+def test_a_password_does_not_go_over_a_connection_that_cannot_be_protected(
+    security, answers, expected
+):
     async def scenario():
-        async with mail_server.receiving() as server:
+        async with mail_server.receiving(answers=answers) as server:
             known = senders.Mail(
-                ("a@example.com",), "127.0.0.1", port=server.port, username="me", password="p"
-            )
-            with pytest.raises(senders.Undeliverable):
+                ("a@example.com",), "127.0.0.1", port=server.port, username="me", password="p",
+                security=security,
+            )  # fmt: skip
+            with pytest.raises(senders.Undeliverable) as caught:
                 await senders.Senders().send(known, LETTER)
-            return server
+            return server, caught.value
 
-    server = asyncio.run(scenario())
+    server, error = asyncio.run(scenario())
+    assert (error.reason, error.message, error.final) == (*expected, False)
     assert "AUTH" not in server.commands
     assert server.mails == []
