@@ -74,6 +74,16 @@ def parser() -> argparse.ArgumentParser:
     )
     validate.set_defaults(run=_validate)
 
+    _add_release_pods(commands)
+
+    version = commands.add_parser("version", help="print the version")
+    version.set_defaults(run=_version)
+
+    verbs.add(commands)
+    return made
+
+
+def _add_release_pods(commands: verbs.Commands) -> None:
     release = commands.add_parser(
         "release-pods",
         help="let go of all Pods that wait for an operator, before there is none",
@@ -89,12 +99,6 @@ def parser() -> argparse.ArgumentParser:
         help="of this namespace only; can be repeated. Without: KUBEDAG_WATCH_NAMESPACES, or all",
     )
     release.set_defaults(run=_release_pods)
-
-    version = commands.add_parser("version", help="print the version")
-    version.set_defaults(run=_version)
-
-    verbs.add(commands)
-    return made
 
 
 def _operator(_: argparse.Namespace) -> int:
