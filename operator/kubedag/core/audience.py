@@ -54,6 +54,11 @@ class Audience:
     deliveries: Mapping[ID, Delivery] = field(default_factory=dict)
     """What became of tries that is not stored yet."""
 
+    def elsewhere(self, notice: Notice) -> frozenset[str]:
+        """What the receiver of a notification is told by others that name it."""
+        others = (one for one in self.notices if one.receiver == notice.receiver != "")
+        return frozenset[str]().union(*(one.events for one in others))
+
 
 NOBODY: Final = Audience()
 
@@ -63,3 +68,18 @@ def compiled(given: Sequence[Notification]) -> tuple[Notice, ...]:
     return tuple(
         Notice(one.name, frozenset(map(str, one.events)), one, one.receiver or "") for one in given
     )
+
+
+def told_once(own: Sequence[Notice], common: Sequence[Notice]) -> tuple[Notice, ...]:
+    """Those of a DAG, and those for all: a receiver that several name is told of an event by one.
+
+    That is the operator's own, which no DAG can take back, else the first of the DAG. Those that are
+    left without an event stay, for what they were to tell before.
+    """
+    told = {one.receiver: one.events for one in common}
+    found = []
+    for one in own:
+        before = told.get(one.receiver, frozenset()) if one.receiver else frozenset[str]()
+        told[one.receiver] = before | one.events
+        found.append(one._replace(events=one.events - before) if before else one)
+    return (*found, *common)

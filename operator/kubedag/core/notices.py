@@ -65,17 +65,21 @@ def news(
     wanted = frozenset[str]().union(*(notice.events for notice in audience.notices))
     happened = _happened(old, new, wanted, audience, now)
     for notice in audience.notices:
-        mine = [one for one in happened if _concerns(one, notice, happened)]
+        heard = notice.events | audience.elsewhere(notice)
+        mine = [one for one in happened if _concerns(one, notice, heard, happened)]
         for one in _together([one for one in mine if (notice.name, one.key) not in known]):
             yield replace(one, name=notice.name)
 
 
 def _concerns(
-    one: rows.Notification, notice: Notice, happened: Sequence[rows.Notification]
+    one: rows.Notification,
+    notice: Notice,
+    heard: frozenset[str],
+    happened: Sequence[rows.Notification],
 ) -> bool:
     if one.event not in notice.events:
         return False
-    recovered = Event.RUN_RECOVERED in notice.events and any(
+    recovered = Event.RUN_RECOVERED in heard and any(
         other.event == Event.RUN_RECOVERED for other in happened
     )
     return not (one.event == Event.RUN_SUCCEEDED and recovered)  # which says it already

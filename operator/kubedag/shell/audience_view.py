@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from kubedag.core.audience import Audience, Notice
+from kubedag.core.audience import Audience, Notice, told_once
 
 if TYPE_CHECKING:
     from kubedag.core import plan as plans
@@ -59,7 +59,7 @@ def _audience(
     is_gone = dag is None or dag.definition is None
     plan = current or pinned
     return Audience(
-        notices=(*(plan.notices if plan is not None else ()), *common),
+        notices=told_once(plan.notices if plan is not None else (), common),
         # A DAG that is being checked, or has mistakes, may have others when it is ready.
         complete=current is not None or (is_gone and plan is not None),
     )

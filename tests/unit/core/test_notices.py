@@ -120,6 +120,17 @@ def test_each_is_told_what_it_asked_for(on, expected):
     assert [one.event for one in notices.news(RUNNING, new, who, stamp(60))] == expected
 
 
+def test_a_receiver_that_hears_of_a_recovery_elsewhere_is_not_told_of_the_success_too():
+    other = a_notice("mail", "RunSucceeded")._replace(receiver="mail")
+    who = an_audience(
+        a_notice("team", "RunSucceeded"), a_notice("operator:chat", "RunRecovered"), other,
+        failed_before=True,
+    )  # fmt: skip
+    new = ended(a_row("a", "Succeeded"), state="Succeeded")
+    told = [(one.name, one.event) for one in notices.news(RUNNING, new, who, stamp(60))]
+    assert told == [("operator:chat", "RunRecovered"), ("mail", "RunSucceeded")]
+
+
 def test_a_failure_is_told_once_the_end_of_its_log_is_known():
     silent = replace(failed(), attempts=(an_attempt(1, "Failed", pod_name="pod"),))
     assert list(notices.news(RUNNING, a_status(silent), an_audience(), stamp(60))) == []

@@ -23,8 +23,12 @@ def an_object(document, version, status=None, **meta):
 
 
 def told_by(*names, ready=True, generation=1):
-    """A DAG that tells these."""
-    notices = [{"name": name, "events": ["RunFailed"], "receiver": name} for name in names]
+    """A DAG that tells these: `name`, or `name/receiver/events` at length."""
+    parts = [[*one.split("/"), one, "RunFailed"][:3] for one in names]
+    notices = [
+        {"name": name, "events": events.split("+"), "receiver": receiver}
+        for name, receiver, events in parts
+    ]
     condition = rows.Condition(
         "Ready", "True" if ready else "False", "Accepted", "m", stamp(0), generation
     )
@@ -59,6 +63,23 @@ def names(found):
 def test_a_run_is_told_by_its_dag_and_by_the_operators_own():
     found = audience(told_by("team"), common=COMMON)
     assert (names(found), found.complete) == (["team", "operator:chat"], True)
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        (["pager/chat/RunFailed"], [("pager", set())]),
+        (["pager/chat/RunFailed+RunLate"], [("pager", {"RunLate"})]),
+        (["pager/chat/RunLate"], [("pager", {"RunLate"})]),
+        (["pager/other/RunFailed"], [("pager", {"RunFailed"})]),
+        (["a/x/RunFailed", "b/x/RunFailed+RunLate"], [("a", {"RunFailed"}), ("b", {"RunLate"})]),
+    ],
+    ids=["the same", "partly", "something else", "somebody else", "twice in one DAG"],
+)
+def test_a_receiver_is_told_of_an_event_once_whoever_names_it(given, expected):
+    found = audience(told_by(*given), common=COMMON)
+    told = [(notice.name, set(notice.events)) for notice in found.notices]
+    assert told == [*expected, ("operator:chat", {"RunFailed"})]
 
 
 def test_what_was_mended_holds_at_once():
