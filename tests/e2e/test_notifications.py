@@ -23,7 +23,7 @@ def test_a_web_server_in_the_cluster_is_told_that_a_run_failed(namespace):
 
     look = f"kubectl -n {kubectl.namespace} describe dagrun {run}"
     (line,) = kubectl("logs", "deployment/kubedag-listener").splitlines()
-    assert line == f"RunFailed: DAG notifications: run {run} failed (Failed) | {look}"
+    assert line == f"RunFailed: DAG notifications: run {run} failed (ExitCode) | {look}"
 
 
 def test_a_secret_that_nobody_granted_is_told_in_the_status_of_the_run(namespace):

@@ -122,7 +122,7 @@ def test_a_team_is_told_that_a_run_failed_and_that_the_next_one_succeeded(api_se
     failed = next(one for one in hook.taken if one["event"] == "RunFailed")
     assert (failed["task"], failed["class"], failed["run"]) == ("a", "User", "run")
     (letter,) = mail.mails
-    assert letter["Subject"] == "[kubedag] DAG pipeline: run run failed (Failed)"
+    assert letter["Subject"] == "[kubedag] DAG pipeline: run run failed (ExitCode)"
     assert f"kubectl -n {user.name} describe dagrun run" in letter.get_content()
 
 
@@ -289,6 +289,6 @@ def test_the_receivers_of_the_administrator_are_told_of_all_dags(api_server, use
                 )
 
     real_loop.run(scenario())
-    assert [one["text"] for one in hook.taken] == ["DAG pipeline: run run failed (Failed)"]
+    assert [one["text"] for one in hook.taken] == ["DAG pipeline: run run failed (ExitCode)"]
     assert "token" not in log.read_text()
     assert "Traceback" not in log.read_text()

@@ -75,22 +75,33 @@ class Letter(NamedTuple):
     @property
     def summary(self) -> str:
         """One line."""
-        said = _SAYS[self.event].format(letter=self)
-        more = f" (and {self.more} more tasks)" if self.more else ""
+        names = f"run {self.run}", f"Backfill {self.backfill}"
+        said = _said(self.event, names, self.task, self.reason, self.more)
         begin = f"{self.together} pieces of news, first " if self.together > 1 else ""
-        return words.one_line(f"{begin}DAG {self.dag}: {said}{more}", SUMMARY_CHARS_MAX)
+        return words.one_line(f"{begin}DAG {self.dag}: {said}", SUMMARY_CHARS_MAX)
 
 
 _SAYS: Final[Mapping[str, str]] = {
-    Event.RUN_FAILED: "run {letter.run} failed ({letter.reason})",
-    Event.RUN_RECOVERED: "run {letter.run} succeeded again",
-    Event.RUN_SUCCEEDED: "run {letter.run} succeeded",
-    Event.TASK_FAILED: "task {letter.task} of run {letter.run} failed ({letter.reason})",
-    Event.RUN_LATE: "run {letter.run} is late",
-    Event.BACKFILL_DONE: "Backfill {letter.backfill} is over ({letter.reason})",
-    Event.APPROVAL_WANTED: "task {letter.task} of run {letter.run} asks for approval",
+    Event.RUN_FAILED: "{run} failed ({reason})",
+    Event.RUN_RECOVERED: "{run} succeeded again",
+    Event.RUN_SUCCEEDED: "{run} succeeded",
+    Event.TASK_FAILED: "task {task} of {run} failed ({reason})",
+    Event.RUN_LATE: "{run} is late",
+    Event.BACKFILL_DONE: "{backfill} is over ({reason})",
+    Event.APPROVAL_WANTED: "task {task} of {run} asks for approval",
 }
 _FAILURES: Final = frozenset({Event.RUN_FAILED, Event.TASK_FAILED})
+
+
+def _said(event: str, names: tuple[str, str], task: str, reason: str, more: int) -> str:
+    run, backfill = names
+    said = _SAYS[event].format(run=run, backfill=backfill, task=task, reason=reason)
+    return said + (f" (and {more} more tasks)" if more else "")
+
+
+def happened(one: rows.Notification) -> str:
+    """What an entry of the outbox is about, for who knows whose outbox it is."""
+    return _said(one.event, ("the run", "the Backfill"), one.task, one.cause, one.more)
 
 
 def of(one: rows.Notification, run: snapshots.RunFacts) -> Letter:

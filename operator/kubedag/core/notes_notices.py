@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from kubedag.api.enums import NotificationState as State
-from kubedag.core import actions, rows
+from kubedag.core import actions, letters, rows
 from kubedag.core.backfill_rows import BackfillStatus
 
 if TYPE_CHECKING:
@@ -24,8 +24,9 @@ def of(old: Told, new: Told) -> Iterator[actions.Note]:
         if before.get((one.name, one.key)) == one.state:
             continue
         if one.state == State.DELIVERED:
-            said = f"{one.name} has been told of {one.key}"
+            said = f"{one.name} has been told of {one.event}: {letters.happened(one)}"
             yield actions.Note("Normal", "NotificationSent", said)
         elif one.state == State.FAILED:
-            said = f"{one.name} could not be told of {one.key}: {one.last_error}"
+            what = f"{one.event}, that {letters.happened(one)}"
+            said = f"{one.name} could not be told of {what}: {one.last_error}"
             yield actions.Note("Warning", "NotificationFailed", said)

@@ -27,6 +27,8 @@ TOLD_ONE_BY_ONE_MAX: Final = 5
 TAIL_BYTES_MAX: Final = 1024
 ASKED_FOR: Final = frozenset({"Replaced", "Forbidden", "Stopped", "Terminated", "Marked"})
 """Ends that a person, or the DAG's own concurrencyPolicy, asked for."""
+_FAILED: Final = "Failed"
+"""The reason of a run that says no more than that."""
 NOT_BY_ITSELF: Final = frozenset({reasons.MARKED.name, *stops.STOPS.values()})
 """Why tasks fail that a person has marked, or that were ended with their run, which tells it."""
 
@@ -121,7 +123,7 @@ def _of_end(
         if _had_failed(new, audience):
             yield _of_run(Event.RUN_RECOVERED, new, ended, now)
     else:
-        yield replace(_of_run(Event.RUN_FAILED, new, ended, now), **_why(new))
+        yield replace(_of_run(Event.RUN_FAILED, new, ended, now), **_why(new, ended.reason))
 
 
 def _had_failed(new: rows.RunStatus, audience: Audience) -> bool:
@@ -145,8 +147,8 @@ def _of_run(
     )
 
 
-def _why(new: rows.RunStatus) -> dict[str, str | int]:
-    """Of the tasks that failed, what the one that failed first says."""
+def _why(new: rows.RunStatus, reason: str) -> dict[str, str | int]:
+    """Of the tasks that failed, what the one that failed first says, unless the run says more."""
     failed = [row for row in new.tasks if row.state == states.FAILED and row.attempts]
     if not failed:
         return {}
@@ -156,6 +158,7 @@ def _why(new: rows.RunStatus) -> dict[str, str | int]:
         "task": first.name,
         "attempt": last.number,
         "failure_class": last.failure_class,
+        "cause": (first.reason or last.reason or reason) if reason == _FAILED else reason,
         "log_tail": _tail(first),
     }
 

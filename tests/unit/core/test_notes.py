@@ -334,3 +334,36 @@ def test_attempts_of_before_are_not_told_again_when_rows_move():
     old = a_finished_status(a_row("a", "Failed"), row, succeeded=False)
     moved = msgspec.structs.replace(a_status(row), revision="other")
     assert told(notes.of_run(old, again(moved, "x", 1))) == [("Normal", "RunRerun")]
+
+
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        (
+            {"event": "RunFailed", "key": "RunFailed/0", "cause": "ExitCode"},
+            "team has been told of RunFailed: the run failed (ExitCode)",
+        ),
+        (
+            {"event": "TaskFailed", "key": "TaskFailed/a/2", "task": "a", "cause": "OOMKilled",
+             "more": 3},
+            ("team has been told of TaskFailed: task a of the run failed (OOMKilled)"
+            " (and 3 more tasks)"),
+        ),
+        (
+            {"event": "BackfillDone", "key": "BackfillDone", "cause": "Succeeded"},
+            "team has been told of BackfillDone: the Backfill is over (Succeeded)",
+        ),
+        (
+            {"event": "RunLate", "key": "RunLate/0", "state": "Failed",
+             "last_error": "it answered 404"},
+            "team could not be told of RunLate, that the run is late: it answered 404",
+        ),
+    ],
+    ids=["a run", "tasks", "a Backfill", "in vain"],
+)  # fmt: skip
+def test_what_somebody_was_told_is_said_in_words_and_not_by_its_key(fields, said):
+    one = rows.Notification("team", **{"state": "Delivered", "create_time": stamp(1), **fields})
+    waiting = msgspec.structs.replace(one, state="Pending")
+    before, after = (a_status(notifications=(found,)) for found in (waiting, one))
+    assert [note.message for note in notes.of_run(before, after)] == [said]
+    assert notes.of_run(after, after) == ()

@@ -138,6 +138,25 @@ def test_a_failure_is_told_once_the_end_of_its_log_is_known():
     assert (told.key, told.log_tail, told.failure_class) == ("TaskFailed/a/1", "one\ntwo", "User")
 
 
+@pytest.mark.parametrize(
+    ("tasks", "state", "expected"),
+    [
+        ([failed()], "Failed", ("ExitCode", "a")),
+        ([failed(reason="")], "Failed", ("Error", "a")),
+        ([failed()], "TimedOut", ("TimedOut", "a")),
+        ([], "Failed", ("Failed", "")),
+    ],
+    ids=["its task says more", "only the attempt does", "it says why itself", "no task says why"],
+)
+def test_why_a_run_failed_is_what_its_first_failed_task_says_unless_it_says_more(
+    tasks, state, expected
+):
+    tasks = [replace(row, attempts=(replace(row.attempts[0], reason="Error"),)) for row in tasks]
+    who = an_audience(a_notice("team", "RunFailed"))
+    (told,) = notices.news(RUNNING, ended(*tasks, state=state), who, stamp(60))
+    assert (told.cause, told.task) == expected
+
+
 def test_many_tasks_that_fail_at_once_are_told_together():
     names = [f"t{index}" for index in range(100)]
     old = a_status(*(a_row(name, "Running", attempt=1) for name in names))
