@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
+import yaml
 
 from kubedag.api import control
 from kubedag.core import decide_run, rows, snapshot
@@ -114,6 +116,66 @@ def test_a_run_that_is_to_be_shut_down_does_not_run_again():
     told = decided(CHAIN, DONE, rerun=wish, shutdown="Stop").condition("RerunPending")
 
     assert f"`RerunPending` has the reason `{told.reason}`." in PAGE
+
+
+@pages.claim(
+    "A run remembers the last 20 wishes that were fulfilled, in `status.rerun.fulfilled`, and fulfils "
+    "none of them again, whatever else was asked for since."
+)
+def test_a_manifest_may_be_applied_whatever_was_asked_for_since():
+    status = DONE
+    for number in range(20):
+        wish = snapshot.RerunRequest(f"p{number}", "Failed")
+        status = decided(CHAIN, status, rerun=wish)
+    assert status.rerun.number == len(status.rerun.fulfilled) == 20
+    assert decided(CHAIN, status, rerun=snapshot.RerunRequest("p0", "Failed")) == status
+
+
+@pages.claim(
+    "If an `id` that was fulfilled is used for something else, nothing runs again, and `RerunPending` "
+    "is `False` with the reason `AlreadyDone`."
+)
+def test_an_id_is_for_one_thing():
+    status = decided(CHAIN, DONE, rerun=snapshot.RerunRequest("1", "Failed"))
+    found = decided(CHAIN, status, rerun=snapshot.RerunRequest("1", "All"))
+    told = found.condition("RerunPending")
+    assert (told.status, told.reason, begun(found)) == ("False", "AlreadyDone", [])
+
+
+@pages.claim(
+    "The API server refuses an `id` that begins with `mark:`, as `status.rerun.id` does where a run "
+    "went on only because of a mark."
+)
+def test_an_id_that_begins_like_those_of_marks_is_refused():
+    with pytest.raises(ValueError, match="must not begin with 'mark:'"):
+        control.Rerun(id="mark:1")
+    assert decided(FORKED, BROKEN, marks={"load": a_mark()}).rerun.id == "mark:1"
+
+
+@pages.claim(
+    "A run that is created with `spec.rerun` runs, and once it has ended it runs again: leave the "
+    "wish out until there is something to run again."
+)
+def test_a_wish_of_a_run_that_has_not_started_waits_for_its_end():
+    wish = snapshot.RerunRequest("1", "All")
+    told = decided(CHAIN, rows.RunStatus(), rerun=wish).condition("RerunPending")
+    assert (told.status, told.reason) == ("True", "RunActive")
+    assert begun(decided(CHAIN, DONE, rerun=wish)) == [*NAMES]
+
+
+def test_a_manifest_with_every_field_takes_the_place_of_any_other():
+    (full,) = [
+        one for one in re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL) if "tasks: []" in one
+    ]
+    wish = yaml.safe_load(full)["spec"]["rerun"]
+    assert wish.keys() == {
+        field.alias or name for name, field in control.Rerun.model_fields.items()
+    }
+    assert control.Rerun.model_validate(wish).tasks == ()
+    with pytest.raises(ValueError, match="must name tasks") as refused:
+        control.Rerun.model_validate(wish | {"tasks": ["load"]})
+    message = refused.value.errors()[0]["msg"]
+    assert f"`spec.rerun.tasks: {message}`" in PAGE
 
 
 # --- Marks of tasks --------------------------------------------------------------------------

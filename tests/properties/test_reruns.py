@@ -109,8 +109,10 @@ def test_what_runs_again_begins_anew_and_everything_else_is_as_it_was(snap, data
     decision = decide_run.decide(asked(snap, wish), at(500))
     status, before = decision.status, {row.name: row for row in snap.status.tasks}
     assert decision.actions == ()
+    (done,) = status.rerun.fulfilled
+    assert (done.id, done.start_time) == ("wish-1", "2026-01-01T00:08:20Z")
     assert status.rerun == rows.Rerun(
-        "wish-1", 1, "2026-01-01T00:08:20Z", len(again), after="Failed"
+        "wish-1", 1, "2026-01-01T00:08:20Z", len(again), after="Failed", fulfilled=(done,)
     )
     if not again and before.keys() <= goes_by.plan.index.keys():
         assert msgspec.structs.replace(status, rerun=None, observed_generation=0) == snap.status

@@ -329,8 +329,9 @@ class Laws:
         assert change.old is not None
         old, new = dict(change.old["spec"]), dict(change.obj["spec"])
         before, after = old.pop("rerun", None), new.pop("rerun", None)
-        done = ((change.old.get("status") or {}).get("rerun") or {}).get("id")
-        pending = before is not None and before["id"] != done
+        said = (change.old.get("status") or {}).get("rerun") or {}
+        done = {said.get("id"), *(one["id"] for one in said.get("fulfilled", ()))}
+        pending = before is not None and before["id"] not in done
         wishes = {one.wish: one for one in self.known.values()}
         if old != new:
             return False

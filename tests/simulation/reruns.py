@@ -114,6 +114,8 @@ class Reruns:
     """What did not run again may not be as the rules would have it now."""
     broken: list[str] = field(default_factory=list)
     """What was wrong with how it began."""
+    done: set[str] = field(default_factory=set)
+    """The ids of the wishes that were fulfilled."""
     began_at: float = 0.0
     """When it was stored that it runs again; its first Pod comes later."""
 
@@ -131,8 +133,7 @@ def wished(run: RunFacts) -> Object | None:
     wish: Object | None = run.spec.get("rerun")
     if wish is not None and wish.get("dryRun"):
         return None
-    done = (run.status.get("rerun") or {}).get("id")
-    return wish if wish is not None and wish["id"] != done else None
+    return wish if wish is not None and wish["id"] not in run.reruns.done else None
 
 
 def runs_again(tasks: dict[str, oracle.Node], status: Object, wish: Object) -> set[str]:
@@ -217,6 +218,7 @@ def begin_again(run: RunFacts, now: float, *, unaware: bool) -> None:
         told.broken = list(_follows_marks(run, old, new, marked))
     else:
         told.broken = list(_judge(run, old, new, unaware=unaware))
+        told.done.add(said)
     rows = {row["name"]: row for row in old.get("tasks", ())}
     if not told.again and rows.keys() <= run.tasks.keys():
         return
@@ -256,7 +258,7 @@ def _judge(run: RunFacts, old: Object, new: Object, *, unaware: bool) -> Iterato
     if wish is None or wish["id"] != said["id"]:
         yield f"runs again for {said['id']}, and the wish is {wish}"
         return
-    if (old.get("rerun") or {}).get("id") == said["id"]:
+    if said["id"] in told.done:
         yield f"the wish {said['id']} is fulfilled for a second time"
     if said["number"] != number(old) + 1:
         yield f"rerun {said['number']} after {number(old)}"

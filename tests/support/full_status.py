@@ -34,6 +34,8 @@ def of_a_run() -> rows.RunStatus:
         log=full(rows.LogTail, source="PodLog"),
     )  # fmt: skip
     mark = full(rows.Mark, state="Failed")
+    done = full(rows.FulfilledRerun, start_time=stamp(1))
+    rerun = full(rows.Rerun, start_time=stamp(1), fulfilled=(done,))
     row = full(
         rows.TaskRow, name="a", state="Failed", attempts=(attempt,), mark=mark,
         approval=full(rows.ApprovalRow, decision="Approved"),
@@ -41,7 +43,7 @@ def of_a_run() -> rows.RunStatus:
     condition = full(rows.Condition, status="True", last_transition_time=stamp(1))
     return full(
         rows.RunStatus, conditions=(condition,), tasks=(row,), counts=full(rows.Counts),
-        revision="pipeline-rev", rerun=full(rows.Rerun, start_time=stamp(1)), mark=mark,
+        revision="pipeline-rev", rerun=rerun, mark=mark,
         notifications=(a_notification(),),
     )  # fmt: skip
 

@@ -232,6 +232,12 @@ MISTAKES = (
         "must be later than startTime",
     ),
     Mistake(
+        "a rerun by an id like those of marks",
+        a_run(rerun={"id": "mark:1"}),
+        "spec.rerun.id",
+        "must not begin with 'mark:', as do the ids of reruns that follow from a mark",
+    ),
+    Mistake(
         "a time without an offset",
         a_run(logicalTime="2026-01-01T00:00:00"),
         "spec.logicalTime",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, ClassVar, Final, Literal
 
 from pydantic import StringConstraints
 
@@ -14,13 +14,25 @@ from kubedag.api.rules import Rule, Ruled
 
 TaskNames = Annotated[tuple[Word, ...], *atomic_list(most=1000)]
 WishID = Annotated[str, StringConstraints(min_length=1, max_length=63)]
+MARK_ID_PREFIX: Final = "mark:"
+"""Of the ids of reruns that nobody asked for: the run went on because of a mark."""
+FULFILLED_RERUNS_MAX: Final = 20
+RerunID = Annotated[
+    WishID,
+    Rule(
+        "not begin with 'mark:', as do the ids of reruns that follow from a mark",
+        cel=f"!self.startsWith('{MARK_ID_PREFIX}')",
+        holds=lambda id_: not id_.startswith(MARK_ID_PREFIX),
+    ),
+]
 
 
 class Rerun(Ruled, Spec):
     """The wish that a finished run runs again. What succeeded before what runs again stays done."""
 
-    id: WishID
-    """id tells this wish from earlier ones: one that was fulfilled is not fulfilled again."""
+    id: RerunID
+    """id tells this wish from earlier ones: one that was fulfilled is not fulfilled again, as long as
+    status.rerun.fulfilled has it."""
     scope: RerunScope = RerunScope.FAILED
     """scope says what runs again: All tasks, those that Failed or did not run because of that, or
     the Tasks of the list."""

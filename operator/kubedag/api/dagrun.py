@@ -26,7 +26,14 @@ from kubedag.api.common import (
     Word,
     name_rule,
 )
-from kubedag.api.control import MarkStatus, Rerun, RunMark, TaskMark, TaskNames
+from kubedag.api.control import (
+    FULFILLED_RERUNS_MAX,
+    MarkStatus,
+    Rerun,
+    RunMark,
+    TaskMark,
+    TaskNames,
+)
 from kubedag.api.dag import ObjectNameRead
 from kubedag.api.enums import (
     AttemptState,
@@ -260,6 +267,18 @@ class Counts(Status):
 TaskRows = Annotated[tuple[TaskStatus, ...], *atomic_list(most=TASKS_MAX)]
 
 
+class FulfilledRerun(Status):
+    """A wish that the run runs again, which was fulfilled."""
+
+    id: Word
+    """id of the wish."""
+    start_time: Time
+    """startTime is when the run ran again for it."""
+    content: Word | None = None
+    """content is a digest of what it asked, by which it is known whether a wish with the same id asks
+    for something else."""
+
+
 class RerunStatus(Status):
     """What became of the wishes that the run runs again."""
 
@@ -274,6 +293,9 @@ class RerunStatus(Status):
     """tasks is how many tasks ran again then, or could run after a mark."""
     after: Reason | None = None
     """after is how the run had ended before that."""
+    fulfilled: Annotated[tuple[FulfilledRerun, ...], *atomic_list(most=FULFILLED_RERUNS_MAX)] = ()
+    """fulfilled lists the wishes that were, oldest first; none of them is fulfilled again. Only the
+    last 20 are kept."""
 
 
 class DAGRunStatus(Status):
@@ -284,8 +306,8 @@ class DAGRunStatus(Status):
     conditions: Conditions = ()
     """conditions has Succeeded, which is Unknown until the run is over, Finished, which is True
     once it is, RerunPending as long as the run is to run again and has not begun to, or is asked
-    what would, and MarksPending if marks are still to be set, or name tasks that it
-    does not have."""
+    what would, and False if it is asked to by an id that is used up, and MarksPending if marks are
+    still to be set, or name tasks that it does not have."""
     revision: ObjectNameRead | None = None
     """revision is the ControllerRevision of the DAG that the run keeps to."""
     dag_generation: Generation | None = None

@@ -49,7 +49,8 @@ class Wish:
 
     def owns(self, run: RunSummary) -> bool:
         """Was the run made for this Backfill, or has it run again for it?"""
-        return run.backfill_uid == self.uid or run.rerun_id == self.rerun_id
+        again = self.rerun_id in (run.rerun_id, *run.reruns_done)
+        return run.backfill_uid == self.uid or again
 
     def awaits(self, run: RunSummary) -> bool:
         """Is the run to run again for this Backfill, and has not begun to?"""

@@ -56,6 +56,8 @@ class RunSummary(NamedTuple):
     interval_end: str = ""
     rerun_id: str = ""
     """Of the last wish to run again that was fulfilled."""
+    reruns_done: tuple[str, ...] = ()
+    """The ids of all that were, as far as they are remembered."""
     rerun_wanted: str = ""
     """Of the wish that is there now, fulfilled or not."""
     marks_wanted: bool = False
@@ -74,7 +76,8 @@ class RunSummary(NamedTuple):
     @property
     def has_wish(self) -> bool:
         """Has it a wish to run again that is not fulfilled?"""
-        return bool(self.rerun_wanted) and self.rerun_wanted != self.rerun_id
+        done = (self.rerun_id, *self.reruns_done)
+        return bool(self.rerun_wanted) and self.rerun_wanted not in done
 
     @property
     def of_schedule(self) -> bool:

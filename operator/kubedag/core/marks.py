@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 import msgspec
 
+from kubedag.api import control
 from kubedag.core import (
     actions,
     finals,
@@ -21,6 +22,7 @@ from kubedag.core import (
     reasons,
     reasons_elsewhere,
     rerun_choice,
+    rerun_memory,
     rows,
     states,
     words,
@@ -38,7 +40,7 @@ replace = msgspec.structs.replace
 
 COMMENT_CHARS_MAX: Final = 512
 """As much of it as a message has room for; the whole is in the mark."""
-RERUN_ID_PREFIX: Final = "mark:"
+RERUN_ID_PREFIX: Final = control.MARK_ID_PREFIX
 """So that no wish is taken for fulfilled because a mark has the same id."""
 RERUN_ID_CHARS_MAX: Final = 63
 
@@ -93,7 +95,11 @@ def awaits(run: snapshot.RunFacts, status: rows.RunStatus) -> bool:
     if run.generation != status.observed_generation or _has_put_off(status):
         return True
     told = status.condition(rows.RERUN_PENDING)
-    return told is not None and told.reason != reasons_elsewhere.DRY_RUN.name
+    return told is not None and told.reason not in _NO_WAIT
+
+
+_NO_WAIT: Final = (reasons_elsewhere.DRY_RUN.name, reasons_elsewhere.ALREADY_DONE.name)
+"""What RerunPending says of a run that waits for nothing."""
 
 
 def is_unstored(run: snapshot.RunFacts, stored: rows.RunStatus, newest: rows.RunStatus) -> bool:
@@ -280,6 +286,7 @@ def begun_again(status: rows.RunStatus, found: Effect, now: datetime) -> rows.Ru
         start_time=stamp,
         tasks=found.opened,
         after=ended.reason if ended is not None else "",
+        fulfilled=rerun_memory.remembered(before),
     )
     return replace(
         status,

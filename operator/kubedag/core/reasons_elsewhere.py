@@ -174,6 +174,12 @@ DRY_RUN: Final = _run(
     "in the condition RerunPending: which tasks would run again; none does",
     "take spec.rerun.dryRun out, and they do",
 )
+ALREADY_DONE: Final = _run(
+    "AlreadyDone",
+    "in the condition RerunPending: spec.rerun has the id of a rerun that was done, which asked for "
+    "something else; nothing runs again",
+    "give it an id of its own",
+)
 SHUTDOWN_ASKED: Final = _run(
     "ShutdownAsked",
     "in the condition RerunPending: a run does not run again while spec.shutdown is set",

@@ -24,6 +24,7 @@ from kubedag.core import (
     reasons,
     reasons_elsewhere,
     rerun_choice,
+    rerun_memory,
     restrict,
     rows,
     snapshot,
@@ -66,7 +67,7 @@ def wanted_id(run: snapshot.RunFacts) -> str:
 def pending(run: snapshot.RunFacts, status: rows.RunStatus) -> snapshot.RerunRequest | None:
     """The wish that is still to be fulfilled, if there is one."""
     wish = run.rerun
-    if wish is None or (status.rerun is not None and status.rerun.id == wish.id):
+    if wish is None or rerun_memory.found(status, wish.id) is not None:
         return None
     return wish
 
@@ -184,12 +185,16 @@ _STUCK: Final = frozenset(
 
 
 def waiting(
-    status: rows.RunStatus, run: snapshot.RunFacts, wait: Wait, now: datetime
+    status: rows.RunStatus,
+    run: snapshot.RunFacts,
+    wait: Wait,
+    now: datetime,
+    pends: str = rows.TRUE,
 ) -> rows.RunStatus:
     """The status that says so, and is otherwise as it was."""
     told = rows.Condition(
         rows.RERUN_PENDING,
-        rows.TRUE,
+        pends,
         wait.reason,
         rows.clip(wait.message),
         observed_generation=run.generation,
@@ -202,6 +207,9 @@ def announced(status: rows.RunStatus, run: snapshot.RunFacts, now: datetime) -> 
     """The status of a run with a word on its wish, if it has one, and else without."""
     if run.deleting or marks.awaits(run, status):
         return status
+    done = rerun_memory.mistaken(status, run.rerun)
+    if done is not None:
+        return waiting(status, run, _already_done(done), now, rows.FALSE)
     if pending(run, status) is None:
         if status.condition(rows.RERUN_PENDING) is None:
             return status
@@ -210,6 +218,14 @@ def announced(status: rows.RunStatus, run: snapshot.RunFacts, now: datetime) -> 
         return status
     wait = Wait(reasons_elsewhere.RUN_ACTIVE.name, "waits for the run to end first")
     return waiting(status, run, wait, now)
+
+
+def _already_done(done: rows.FulfilledRerun) -> Wait:
+    message = (
+        f"rerun {done.id!r} was done at {done.start_time}, and asked for something else then: what"
+        " is to run again needs an id of its own"
+    )
+    return Wait(reasons_elsewhere.ALREADY_DONE.name, words.one_line(message))
 
 
 def without_word(status: rows.RunStatus) -> rows.RunStatus:
@@ -246,7 +262,14 @@ def fulfilled(
     status = replace(
         without_word(snap.status),
         observed_generation=snap.run.generation,
-        rerun=rows.Rerun(wish.id, number, stamp, len(again), _end(snap.status)),
+        rerun=rows.Rerun(
+            wish.id,
+            number,
+            stamp,
+            len(again),
+            _end(snap.status),
+            rerun_memory.with_one_more(before, wish, stamp),
+        ),
     )
     if not _changes(again, goes_by.plan, snap.status):
         return status

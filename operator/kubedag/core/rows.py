@@ -156,6 +156,15 @@ class Counts(Record, frozen=True, omit_defaults=False):
     upstream_failed: int = 0
 
 
+class FulfilledRerun(Record, frozen=True):
+    """A wish to run again that was fulfilled."""
+
+    id: str
+    start_time: str
+    content: str = ""
+    """A digest of what it asked; empty if nobody knows any more."""
+
+
 class Rerun(Record, frozen=True, omit_defaults=False):
     """The last wish to run again that was fulfilled, and how many were."""
 
@@ -165,6 +174,8 @@ class Rerun(Record, frozen=True, omit_defaults=False):
     tasks: int
     after: str = ""
     """How the run had ended before; the reason of its condition Succeeded."""
+    fulfilled: tuple[FulfilledRerun, ...] = ()
+    """The newest wishes that were, oldest first."""
 
 
 class Notification(Record, frozen=True):

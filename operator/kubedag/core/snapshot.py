@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class RerunRequest(NamedTuple):
-    """The wish that a run runs again; one with the id of the last that was fulfilled is none."""
+    """The wish that a run runs again; one with the id of one that was fulfilled is none."""
 
     id: str
     scope: str = "Failed"

@@ -22,6 +22,7 @@ from kubedag.core import (
     plan,
     reasons_elsewhere,
     rerun,
+    rerun_memory,
     rows,
     slices,
     snapshot,
@@ -201,6 +202,7 @@ class RunEntry:
             interval_start=self.facts.interval_start or "",
             interval_end=self.facts.interval_end or "",
             rerun_id=newest.rerun.id if newest.rerun else "",
+            reruns_done=tuple(one.id for one in rerun_memory.remembered(newest.rerun)),
             rerun_wanted=rerun.wanted_id(self.facts),
             marks_wanted=newest.finished and marks.awaits(self.facts, newest),
             backfill_uid=self.facts.backfill_uid,
@@ -221,6 +223,8 @@ def held_by(status: rows.RunStatus) -> str:
     kind = rows.RERUN_PENDING if status.finished else rows.SUCCEEDED_CONDITION
     told = status.condition(kind)
     if told is None or (status.start_time and not status.finished):
+        return ""
+    if told.status == rows.FALSE:  # it waits for nothing
         return ""
     text = f"{told.reason}: {told.message}" if told.message else told.reason
     return rows.clip(text, history.MESSAGE_CHARS_MAX)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from kubedag.api import enums
+from kubedag.api import control, enums
 from kubedag.core import snapshot
 
 if TYPE_CHECKING:
@@ -25,6 +25,8 @@ def names(given: object) -> tuple[str, ...]:
 def rerun(given: object) -> snapshot.RerunRequest | None:
     """The wish that the run runs again."""
     if not isinstance(given, dict) or not isinstance(given.get("id"), str) or not given["id"]:
+        return None
+    if given["id"].startswith(control.MARK_ID_PREFIX):
         return None
     scope, revision = given.get("scope", "Failed"), given.get("revision", "Same")
     include = given.get("include", "Downstream")

@@ -175,6 +175,7 @@ WANTS["Completed"] = a_wish(1, reprocess="Completed")
         ([a_run_of(0, "Running", rerun_wanted=ID, rerun_id=ID)], "Completed", "Active", "", []),
         ([a_run_of(0, rerun_wanted=ID, rerun_id=ID)], "Completed", "Succeeded", "", []),
         ([a_run_of(0, "Failed", rerun_wanted=ID, rerun_id=ID)], "Failed", "Failed", "", []),
+        ([a_run_of(0, rerun_id="by-hand", reruns_done=(ID, "by-hand"))], "Completed", "Succeeded", "", []),
         ([ours(0, "Queued")], "None", "Queued", "", []),
         ([ours(0, "Running")], "None", "Active", "", []),
         ([ours(0)], "Completed", "Succeeded", "", []),

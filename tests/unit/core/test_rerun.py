@@ -106,6 +106,12 @@ def decide(*given, **fields):
     return decide_run.decide(snap_of(*given, **fields), NOW)
 
 
+def counted(status):
+    """What is said of the last rerun; of those before it, `test_rerun_memory` asks."""
+    last = status.rerun
+    return last.id, last.number, last.start_time, last.tasks, last.after
+
+
 # --- Which tasks run again -------------------------------------------------------------------
 
 ALL = set(NAMES)
@@ -164,7 +170,7 @@ def test_a_run_that_runs_again_is_as_good_as_new_and_nothing_is_done_yet():
     status = decision.status
     assert (decision.actions, decision.urgent) == ((), True)
     assert (status.start_time, status.completion_time, status.duration) == (stamp(1000), None, "")
-    assert status.rerun == rows.Rerun("1", 1, stamp(1000), 3, "Failed")
+    assert counted(status) == ("1", 1, stamp(1000), 3, "Failed")
     told = {one.type: (one.status, one.reason, one.last_transition_time)
             for one in status.conditions}  # fmt: skip
     assert told == {
@@ -194,15 +200,15 @@ def test_a_wish_that_was_fulfilled_is_none_any_more():
 
 def test_another_wish_counts_on():
     done = msgspec.structs.replace(FAILED, rerun=rows.Rerun("1", 1, stamp(60), 3))
-    assert decide(done, wish(id_="2")).status.rerun == rows.Rerun("2", 2, stamp(1000), 3, "Failed")
+    assert counted(decide(done, wish(id_="2")).status) == ("2", 2, stamp(1000), 3, "Failed")
 
 
 def test_if_nothing_is_to_run_again_the_wish_is_fulfilled_and_the_run_stays_as_it_ended():
     decision = decide(DONE)
-    expected = msgspec.structs.replace(
-        DONE, observed_generation=1, rerun=rows.Rerun("1", 1, stamp(1000), 0, "Succeeded")
+    assert counted(decision.status) == ("1", 1, stamp(1000), 0, "Succeeded")
+    assert decision.status == msgspec.structs.replace(
+        DONE, observed_generation=1, rerun=decision.status.rerun
     )
-    assert decision.status == expected
     assert (decision.actions, decision.urgent) == ((), True)
 
 
@@ -217,7 +223,7 @@ def test_a_task_whose_rule_says_so_at_once_ends_the_run_at_once():
     )
     assert alone.status.finished
     assert alone.status.completion_time == stamp(1000)
-    assert alone.status.rerun == rows.Rerun("1", 1, stamp(1000), 1, "Failed")
+    assert counted(alone.status) == ("1", 1, stamp(1000), 1, "Failed")
 
 
 def test_the_budgets_of_retries_begin_anew():
@@ -491,7 +497,7 @@ def test_by_the_newest_revision_rows_are_found_by_name_new_tasks_wait_and_others
         ("load", "Waiting", 2, 2),
         ("check", "Succeeded", 1, 0),
     ]
-    assert status.rerun == rows.Rerun("1", 1, stamp(1000), 2, "Failed")
+    assert counted(status) == ("1", 1, stamp(1000), 2, "Failed")
     assert status.counts.total == 5
 
 
@@ -506,7 +512,7 @@ def test_a_run_whose_only_failure_was_of_a_task_that_there_is_no_more_has_succee
     given = {"newest": newest(a_plan(a_task("a"))), "dag": READY}
     decision = decide(status, wish(revision="Newest"), plan, **given)
     assert (decision.status.succeeded, decision.actions) == (True, ())
-    assert decision.status.rerun == rows.Rerun("1", 1, stamp(1000), 0, "Failed")
+    assert counted(decision.status) == ("1", 1, stamp(1000), 0, "Failed")
     assert decision.status.revision == "other"
     assert [row.name for row in decision.status.tasks] == ["a"]
 

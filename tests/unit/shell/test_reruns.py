@@ -357,3 +357,25 @@ def test_a_pod_of_a_rerun_that_nobody_told_of_is_ended_only_if_the_run_is_as_it_
     told = replace(FAILED, rerun=rows.Rerun("1", 1, stamp(9), 1))
     again = dataclasses.replace(snap, status=told)
     assert {one.sure for one in decide_run.decide(again, at(1000)).actions} == {True}
+
+
+# --- What was fulfilled before ---------------------------------------------------------------
+
+TWICE = replace(
+    FAILED,
+    rerun=rows.Rerun(
+        "p2", 2, stamp(60), 2, "Failed",
+        (rows.FulfilledRerun("p1", stamp(30), "other"), rows.FulfilledRerun("p2", stamp(60))),
+    ),
+)  # fmt: skip
+
+
+def test_a_wish_that_was_fulfilled_before_the_last_one_waits_for_nothing():
+    known = Known()
+    entry = known.put(status=TWICE, wish="p1")
+    told = known.decide(entry)
+    assert (told.finished, told.condition("RerunPending").reason) == (True, "AlreadyDone")
+    entry.status = told
+    summary = entry.summary("")
+    assert (summary.has_wish, summary.is_to_rerun, summary.held) == (False, False, "")
+    assert (entry.is_to_rerun, entry.peer(pods_seen=False).finished) == (False, True)

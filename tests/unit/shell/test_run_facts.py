@@ -45,6 +45,7 @@ def test_what_a_backfill_says_of_its_run():
             snapshot.RerunRequest("1", "Tasks", ("a", "b")),
         ),
         ({"id": ""}, None),
+        ({"id": "mark:1"}, None),
         ({"id": 1}, None),
         ({}, None),
         (None, None),
