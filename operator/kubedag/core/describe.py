@@ -79,12 +79,16 @@ def described(
         reason = stops.STOP_REASONS[stop]
         message = _stopped(plan, tasks, stop, running)
     elif snap.run.suspend:
-        reason, message = "Suspended", f"spec.suspend is true; {running} tasks go on to their end"
+        reason, message = "Suspended", f"spec.suspend is true; {_going_on(running)}"
     else:
         reason = approvals.run_reason(counts)
         message = f"{running} active, {done} of {total} done" + _failed(tasks) + _stuck(tasks)
         message += approvals.open_questions(counts, tasks)
     return conclude(snap, base, rows.UNKNOWN, reason, message, now)
+
+
+def _going_on(running: int) -> str:
+    return "1 task goes on to its end" if running == 1 else f"{running} tasks go on to their end"
 
 
 def _stopped(plan: plans.Plan, tasks: Sequence[rows.TaskRow], stop: str, running: int) -> str:
@@ -94,7 +98,8 @@ def _stopped(plan: plans.Plan, tasks: Sequence[rows.TaskRow], stop: str, running
     left = sum(state not in states.TERMINAL for state in tidying)
     ending = running - sum(state in states.ACTIVE for state in tidying)
     if stop in stops.SPARES_NOTHING or not left or ending:
-        return f"{told}; {running} Pods are still to end"
+        pods = "1 Pod is" if running == 1 else f"{running} Pods are"
+        return f"{told}; {pods} still to end"
     done = len(tidying) - left
     return f"{told}; it tidies up: {done} of {len(tidying)} tasks are done" + _stuck(tasks)
 

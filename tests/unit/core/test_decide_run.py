@@ -175,7 +175,7 @@ def test_a_status_that_somebody_broke_is_made_anew_from_the_pods():
 def test_a_run_says_that_it_is_suspended_while_its_pods_go_on():
     found = decide(a_snapshot(ONE, a_pod(phase="Running"), suspend=True))
     assert word(found) == ("Unknown", "Suspended")
-    assert says(found) == "spec.suspend is true; 1 tasks go on to their end"
+    assert says(found) == "spec.suspend is true; 1 task goes on to its end"
 
 
 def test_it_is_noted_when_each_attempt_could_have_started():

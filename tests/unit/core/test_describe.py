@@ -12,8 +12,9 @@ NO_ROOM = "cluster has no room: 0/3 nodes are available: 3 Insufficient memory"
 PLAN = a_plan(*(a_task(name) for name in "abc"))
 
 
-def said(*tasks):
-    found = describe.described(a_snapshot(PLAN), a_status(), PLAN, tuple(tasks), at(9), "")
+def said(*tasks, stop="", **fields):
+    snap = a_snapshot(PLAN, **fields)
+    found = describe.described(snap, a_status(), PLAN, tuple(tasks), at(9), stop)
     return found.condition(rows.SUCCEEDED_CONDITION).message
 
 
@@ -78,3 +79,18 @@ def said(*tasks):
 )  # fmt: skip
 def test_a_run_says_what_keeps_its_tasks_from_going_on(tasks, expected):
     assert said(*tasks) == expected
+
+
+@pytest.mark.parametrize(
+    ("running", "stopped", "suspended"),
+    [
+        (0, "0 Pods are still to end", "0 tasks go on to their end"),
+        (1, "1 Pod is still to end", "1 task goes on to its end"),
+        (2, "2 Pods are still to end", "2 tasks go on to their end"),
+    ],
+)
+def test_a_run_that_is_held_or_stopped_counts_what_goes_on(running, stopped, suspended):
+    tasks = [a_row(name, "Running") for name in "abc"[:running]]
+    tasks += [a_row(name) for name in "abc"[running:]]
+    assert said(*tasks, stop="RunStopped") == f"somebody stopped the run; {stopped}"
+    assert said(*tasks, suspend=True) == f"spec.suspend is true; {suspended}"

@@ -86,7 +86,7 @@ def test_a_stop_ends_pods_skips_the_rest_and_spares_what_tidies_up():
         "tell": ("Waiting", "Upstream"),
     }
     assert (word(found), found.urgent) == (("Unknown", "Stopped"), True)
-    assert says(found) == "somebody stopped the run; 1 Pods are still to end"
+    assert says(found) == "somebody stopped the run; 1 Pod is still to end"
     assert of_kind(found, actions.DeletePod) == []  # that it is to end is stored first
 
 
@@ -225,7 +225,7 @@ def test_a_run_that_is_terminated_runs_nothing_any_more():
         "work": ("Terminating", "RunTerminated"),
         **dict.fromkeys(["more", "down", "after", "tidy", "tell"], skipped),
     }
-    assert says(found) == "somebody terminated the run; 1 Pods are still to end"
+    assert says(found) == "somebody terminated the run; 1 Pod is still to end"
     snap = asked("Terminate", UP, WORK)
     ended = decide(stored(snap, found, UP, WORK_ENDED), 30)
     logged = {WORK_ENDED.metadata.uid: snapshot.CapturedLog(b"")}
