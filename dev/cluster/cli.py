@@ -15,6 +15,7 @@ from .problem import Problem
 from .progress import say
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from types import FrameType
 
     from .kindcluster import Cluster
@@ -44,9 +45,26 @@ def _terminate(number: int, _frame: FrameType | None) -> None:
     sys.exit(128 + number)
 
 
+class _Verb(argparse.ArgumentParser):
+    """Takes options between its words, too; argparse's own does not where a word may be left out."""
+
+    _inside = False
+
+    def parse_known_args(  # type: ignore[override]  # of argparse's forms the one that it uses
+        self, args: Sequence[str] | None = None, namespace: argparse.Namespace | None = None
+    ) -> tuple[argparse.Namespace, list[str]]:
+        if self._inside:
+            return super().parse_known_args(args, namespace)
+        self._inside = True
+        try:
+            return self.parse_known_intermixed_args(args, namespace)
+        finally:
+            self._inside = False
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python3 -m dev.cluster", description=__doc__)
-    verbs = parser.add_subparsers(required=True, metavar="VERB")
+    verbs = parser.add_subparsers(required=True, metavar="VERB", parser_class=_Verb)
 
     up = verbs.add_parser("up", help="make this clone's cluster, or find it")
     up.add_argument(

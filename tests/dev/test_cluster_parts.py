@@ -230,3 +230,26 @@ def test_no_file_here_names_a_registry():
             lines = file.read_text(errors="replace").splitlines()
             found += [f"{file}: {x}" for x in lines if hosts.search(x) and "docker" in x]
     assert found == []
+
+
+@pytest.mark.parametrize(
+    ("argv", "expected"),
+    [
+        ("image kubedag:dev", ("kubedag:dev", None, paths.CLONE)),
+        ("image a:b folder", ("a:b", None, Path("folder"))),
+        ("image a:b --file F folder", ("a:b", Path("F"), Path("folder"))),
+        ("image a:b folder --file F", ("a:b", Path("F"), Path("folder"))),
+        ("image --file F a:b folder", ("a:b", Path("F"), Path("folder"))),
+        ("image a:b --file F", ("a:b", Path("F"), paths.CLONE)),
+    ],
+)
+def test_an_image_is_named_as_the_readme_writes_it(argv, expected):
+    found = cli._parser().parse_args(argv.split())
+    assert (found.name, found.file, found.folder) == expected
+
+
+@pytest.mark.parametrize("argv", ["image", "image a:b folder more", "image a:b --fil", "tools"])
+def test_what_is_no_verb_of_the_readme_is_misuse(argv):
+    with pytest.raises(SystemExit) as exit_:
+        cli._parser().parse_args(argv.split())
+    assert exit_.value.code == 2
