@@ -158,7 +158,9 @@ class StatusWriter:
 
     async def _write_run(self, entry: RunEntry, seen: str) -> None:
         facts, status, old = entry.facts, entry.decided, entry.untold or entry.status
-        assert status is not None
+        if status is None:  # a term has begun since, and it is decided again
+            entry.writing = False
+            return
         path = client.DAG_RUNS.path(facts.namespace, facts.name, "status")
         version = None
         try:
@@ -202,7 +204,9 @@ class StatusWriter:
     async def _write_overview(self, entry: Overview, seen: str) -> None:
         status, old, uid = entry.decided, entry.status, entry.uid
         kind, namespace, name = entry.key
-        assert status is not None
+        if status is None:  # a term has begun since, and it is decided again
+            entry.writing = False
+            return
         path = _RESOURCES[kind].path(namespace, name, "status")
         try:
             version = await self._put(path, _KINDS[kind], entry, uid, status, seen)

@@ -167,6 +167,21 @@ def test_two_writes_of_one_status_are_never_under_way():
 # --- Events -----------------------------------------------------------------------------------
 
 
+def test_what_was_decided_before_a_term_began_is_not_written_in_it():
+    async def story(bench):
+        bench.decide(RUNNING, urgent=True)
+        bench.dag.decided = a_ready_status()
+        bench.writer.overview_decided(bench.dag)
+        bench.store.wake_all()
+        await asyncio.sleep(1)
+        bench.decide(ENDED, urgent=True)
+        await asyncio.sleep(1)
+
+    bench = on_bench(story)
+    assert [call.path for call in bench.puts] == [PATH]
+    assert bench.run.status.finished
+
+
 def test_events_follow_a_write_that_succeeded():
     async def story(bench):
         bench.decide(ENDED, urgent=True)
