@@ -84,7 +84,8 @@ def _pytest(stage: str, *words: str) -> Step:
 
 
 SLOWEST = ("--durations=12", "--durations-min=5")
-TWO = ("-n", "2", "--dist", "loadgroup")
+BY_FILE = ("--dist", "loadfile", "--no-loadscope-reorder")
+"""So that what the tests of a file share is made once; the files are in order, longest first."""
 
 STAGES = (
     Stage(
@@ -120,13 +121,11 @@ STAGES = (
             # Here, where it may take ten minutes the first time; a test may not.
             _python("-m", "dev.cluster", "tools", "kube", "kwok"),
             _pytest(
-                # A group has one cluster, and one worker.
                 "integration",
                 "-n",
                 "auto",
                 "--maxprocesses=4",
-                "--dist",
-                "loadgroup",
+                *BY_FILE,
                 *SLOWEST,
                 "tests/integration",
             ),
@@ -136,7 +135,9 @@ STAGES = (
         "e2e",
         (
             _python("-m", "dev.cluster", "up"),
-            _pytest("e2e", "-m", "not alone", *TWO, "--maxfail=5", *SLOWEST, "tests/e2e"),
+            _pytest(
+                "e2e", "-m", "not alone", "-n", "2", *BY_FILE, "--maxfail=5", *SLOWEST, "tests/e2e"
+            ),
             _pytest("e2e-alone", "-m", "alone", "--maxfail=5", *SLOWEST, "tests/e2e"),
         ),
         leaves=CLUSTER_STAYS,

@@ -15,6 +15,7 @@ import threading
 import time
 
 import pytest
+from xdist.scheduler import LoadFileScheduling
 
 from dev.cluster import kindcluster, locks, paths
 from dev.cluster.run import run
@@ -22,15 +23,34 @@ from dev.demo import install
 from dev.demo.kubectl import Kubectl
 from e2e import kube
 
+LONGEST_FIRST = (
+    "test_incremental_loading",
+    "test_outcomes",
+    *(EXAMPLES := ("test_examples", "test_control", "test_kubectl")),
+    "test_disturbances",
+)
 
-@pytest.hookimpl(tryfirst=True)  # before xdist looks at the groups
+
+class Scheduling(LoadFileScheduling):
+    """One worker has all the files that look at the examples, so that these run once."""
+
+    def _split_scope(self, nodeid):
+        file = super()._split_scope(nodeid)
+        return "examples" if file.rpartition("/")[2].removesuffix(".py") in EXAMPLES else file
+
+
+def pytest_xdist_make_scheduler(config, log):
+    """For `--dist loadfile` alone."""
+    return Scheduling(config, log) if config.getvalue("dist") == "loadfile" else None
+
+
 def pytest_collection_modifyitems(items):
-    """Everything here needs the cluster."""
+    """Everything here needs the cluster; the order within a file stays."""
+    order = {name: place for place, name in enumerate(LONGEST_FIRST)}
+    items.sort(key=lambda item: order.get(item.path.stem, len(order)))
     for item in items:
         if "/e2e/" in str(item.path):
             item.add_marker(pytest.mark.cluster)
-            group = "examples" if "examples" in item.fixturenames else item.path.stem
-            item.add_marker(pytest.mark.xdist_group(group))
 
 
 @pytest.fixture(scope="session")

@@ -10,6 +10,21 @@ import pytest
 
 from dev.cluster.procs import ProcessCluster, Profile
 
+LONGEST_FIRST = (
+    "test_a_run_too_large_for_one_object",
+    "test_through_a_bad_network",
+    "test_backfills",
+    "test_hostile_manifests",
+    "test_attempts_on_a_real_api_server",
+)
+"""A worker has one file at a time, and none is to be alone with one of these at the end."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Sort the files; the order within each stays."""
+    order = {name: place for place, name in enumerate(LONGEST_FIRST)}
+    items.sort(key=lambda item: order.get(item.path.stem, len(order)))
+
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Print what was measured, of tests that pass too, and from whichever process."""

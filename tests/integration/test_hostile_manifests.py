@@ -23,7 +23,7 @@ from support.hostile.manifest import Refuser
 from support.kinds import install
 from support.objects import a_dag, a_task
 
-pytestmark = [pytest.mark.integration, pytest.mark.xdist_group("hostile")]
+pytestmark = pytest.mark.integration
 
 UPDATE = "must not change"
 MUTANTS = 230
