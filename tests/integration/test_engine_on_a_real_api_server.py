@@ -202,10 +202,11 @@ class TestAProcess:
         user.create(a_run("first"))
         pod = user.pod_of("a", "first")
         user.client.delete(user.path("dagruns", "first"))
+        user.create(a_run("second"))
+        of_second = user.pod_of("a", "second")  # then the operator has heard of the deletion
         user.end(pod)
-        user.create(a_run("second"))  # whose way tells that the operator has seen all of that
-        for task in ("a", "b"):
-            user.end(user.pod_of(task, "second"))
+        user.end(of_second)
+        user.end(user.pod_of("b", "second"))
         until(lambda: user.has_ended("second"))
         labels = "kubedag.dev/run=first,kubedag.dev/task=b"
         assert user.client.get(user.path("pods"), labelSelector=labels)["items"] == []
