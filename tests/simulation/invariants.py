@@ -286,8 +286,9 @@ class Invariants:
         run = self.facts.runs[change.obj["metadata"]["uid"]]
         if not run.finished and not run.tampered and not self.may_delete(run):
             yield "deleted by the operator before it had finished"
-        # One that never started, a Backfill may call back, whatever is wished for it.
-        if reruns.wished(run) and run.started and not run.tampered and not change.obj["metadata"].get(
+        # One that never started, as far as one can see, a Backfill may call back, whatever is wished.
+        started = run.started and run.remembered
+        if reruns.wished(run) and started and not run.tampered and not change.obj["metadata"].get(
             "deletionTimestamp"
         ):  # fmt: skip
             yield "deleted by the operator although it is to run again"

@@ -222,6 +222,8 @@ def begin_again(run: RunFacts, now: float, *, unaware: bool) -> None:
     rows = {row["name"]: row for row in old.get("tasks", ())}
     if not told.again and rows.keys() <= run.tasks.keys():
         return
+    # Of a mark follows what others are that do not run again either.
+    rows |= {row["name"]: row for row in new.get("tasks", ()) if row["state"] in TERMINAL}
     told.fixed = {
         name: oracle.WORDS[rows[name]["state"]] for name in run.tasks if name not in told.again
     }
