@@ -204,6 +204,24 @@ def lacks_owner(pod: Pod) -> bool:
     return all(owner.uid != run_uid for owner in pod.metadata.owner_references)
 
 
+def with_first_request(before: Pod | None, pod: Pod) -> Pod:
+    """The Pod with the time at which its deletion was asked for, as it was told of first.
+
+    A kubelet that is done with a Pod deletes it once more, without grace, which moves that time.
+    """
+    if before is None or before.metadata.uid != pod.metadata.uid:
+        return pod
+    first, meta = before.metadata, pod.metadata
+    if not first.deletion_grace_period_seconds or meta.deletion_grace_period_seconds != 0:
+        return pod
+    moved_back = msgspec.structs.replace(
+        meta,
+        deletion_timestamp=first.deletion_timestamp,
+        deletion_grace_period_seconds=first.deletion_grace_period_seconds,
+    )
+    return msgspec.structs.replace(pod, metadata=moved_back)
+
+
 def is_held(pod: Pod) -> bool:
     """Does the Pod exist, and stay until we let it go?"""
     return not pod.gone and FINALIZER in pod.metadata.finalizers

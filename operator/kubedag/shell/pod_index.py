@@ -65,10 +65,15 @@ class PodIndex:
 
     def put(self, run_uid: str, pod: pods.Pod) -> None:
         """Remember a Pod as it is now, or as it was last."""
-        self._observed.setdefault(run_uid, {})[pod.metadata.uid] = attempts.observe(pod)
         tasks = self._by_run.setdefault(run_uid, {})
         task = pod.label(pods.LABEL_TASK)
-        others = [old for old in tasks.get(task, ()) if old.metadata.uid != pod.metadata.uid]
+        others: list[pods.Pod] = []
+        for old in tasks.get(task, ()):
+            if old.metadata.uid != pod.metadata.uid:
+                others.append(old)
+            else:
+                pod = pods.with_first_request(old, pod)
+        self._observed.setdefault(run_uid, {})[pod.metadata.uid] = attempts.observe(pod)
         others.append(pod)
         others.sort(key=lambda one: (pods.attempt_number(one), not one.gone))
         tasks[task] = tuple(others)

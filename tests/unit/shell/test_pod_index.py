@@ -124,6 +124,48 @@ def test_a_label_of_somebody_else_changes_nothing(store):
     assert store.pods.of(RUN_UID) == {"a": (theirs,)}
 
 
+# --- Pods that are told to end ------------------------------------------------------------------
+
+
+def deleted(phase, until, grace, **more):
+    return a_pod(phase=phase, deleted=until, grace=grace, finished=20, **more)
+
+
+@pytest.mark.parametrize(
+    ("seen", "told"),
+    [
+        pytest.param(
+            [deleted("Running", 45, 30), deleted("Succeeded", 21, 0)],
+            "PodDeleted",
+            id="and then by its kubelet",
+        ),
+        pytest.param(
+            [
+                deleted("Running", 45, 30),
+                deleted("Succeeded", 45, 30),
+                deleted("Succeeded", 21, 0),
+                deleted("Succeeded", 21, 0, gone=True),
+            ],
+            "PodDeleted",
+            id="until it is gone",
+        ),
+        pytest.param(
+            [deleted("Running", 55, 30), deleted("Succeeded", 26, 0)],
+            "",
+            id="after it had ended, as it turned out",
+        ),
+        pytest.param([a_pod(phase="Running"), deleted("Succeeded", 21, 0)], "", id="once"),
+    ],
+)
+def test_the_first_word_on_when_a_pod_was_to_be_deleted_stands(store, seen, told):
+    before = None
+    for pod in seen:
+        store.pod_changed(before, pod)
+        before = pod
+    (observed,) = store.run_snapshot(store.runs["ns", "run"]).observed.values()
+    assert observed.reason == told
+
+
 # --- Pods that are held -----------------------------------------------------------------------
 
 
