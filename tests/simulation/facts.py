@@ -122,6 +122,15 @@ class RunFacts:
             return {"-"}
         return self._after(self.tasks[name], seen)
 
+    def _unheard_of(self, name: str) -> set[str]:
+        """What its rule may make of a task whose Pods others took before anything was stored."""
+        seen = self.pods.get(name, ())
+        rows = {row["name"]: row for row in self.status.get("tasks", ())}
+        told = (rows.get(name) or {}).get("attempts") or any(
+            pod.exists or pod.recorded or pod.deleted_by.startswith("operator") for pod in seen
+        )
+        return {"U", "K"} if seen and not told else set()
+
     @staticmethod
     def _after(node: oracle.Node, seen: list[PodFacts]) -> set[str]:
         """What may follow on the last of these Pods, which has ended."""
@@ -142,7 +151,7 @@ class RunFacts:
 
     def states(self) -> dict[str, set[str]]:
         if not self.controlled:
-            return oracle.may_be(self.tasks, self.task_state)
+            return oracle.may_be(self.tasks, self.task_state, also=self._unheard_of)
         return oracle.may_be(
             self.tasks,
             self.task_state,
@@ -370,7 +379,8 @@ class Facts:
             pod.may_count_as = {pod.asked} if pod.asked else {INFRA}
         if not pod.recorded:  # nobody may have seen how it ended
             by_operator = pod.deleted_by.startswith("operator")
-            pod.may_count_as.add(pod.asked if by_operator and pod.asked else INFRA)
+            pod.may_count_as |= {pod.asked} if pod.asked else set()
+            pod.may_count_as |= set() if by_operator and pod.asked else {INFRA}
 
     def dag_spec(self, name: str = "pipe") -> Object | None:
         """The DAG as it is now."""

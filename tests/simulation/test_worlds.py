@@ -123,6 +123,10 @@ BROKEN_ONCE = [
         id="a run ended because its leader did not see the revision that another had stored",
     ),
     pytest.param(
+        "504377", faults.Faults(runs_deleted=0.1, ends_at=71.19536190164953),
+        id="a run gave its start up when its Backfill had gone, and nobody called it back",
+    ),
+    pytest.param(
         "303320", faults.Faults(kills=1, overlaps=8, watch_doubled=0.2, reruns=1.0, too_large=1,
                                 quota=0.6),
         id="a leader that had not heard of another's slices put its own old rows into them",

@@ -202,6 +202,7 @@ class Reconciler:
             decision.status.start_time
         ):
             self._store.wake_around(entry)
+            self._store.wake_if_abandoned(entry)  # it may have given its start up
         elif rerun.is_stuck(was) != rerun.is_stuck(decision.status):
             self._store.wake_waiting(namespace, entry.facts.dag_name)
         elif entries.waits_for_past(was) != entries.waits_for_past(decision.status):
