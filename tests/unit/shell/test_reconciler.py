@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from kubedag.core import actions, rows
+from kubedag.core import actions, pods, rows
 from kubedag.shell.queue import KeyedQueue
 from kubedag.shell.reconciler import (
     BACKFILLS_REST_PER_WORK,
@@ -32,7 +32,7 @@ class Bench:
         self.pace = Pace(self.queue)
         self.store = Store(self.pace.wake)
         self.wanted, self.decided, self.looks = [], [], []
-        self.clock, self.full_until = LoopClock(), None
+        self.clock, self.full_until, self.called_back = LoopClock(), None, []
         self.reconciler = Reconciler(
             self.store, self.queue, self.pace, self, self, self, self,
             clock=self.clock, may_act=may_act, cpu_seconds=cpu_seconds,
@@ -46,6 +46,9 @@ class Bench:
         if self.full_until is not None:
             await asyncio.sleep(self.full_until - asyncio.get_running_loop().time())
             self.full_until = None
+
+    def call_back(self, key, action):
+        self.called_back.append((key[2], type(action)))
 
     def plan(self, entry, sketch):
         """Of a Backfill, here always one whose DAG is not there."""
@@ -80,6 +83,22 @@ def test_nothing_is_decided_while_many_runs_are_being_created():
         bench.store.put_dag(as_stored(A_DAG, status=a_ready_status()))
 
     assert on_bench(story).times(DAG) == [3.0]
+
+
+def test_a_run_that_gives_its_start_up_is_called_back_if_its_backfill_has_gone():
+    def stored(version, **spec):
+        raw = as_stored(a_run(runType="Backfill", **spec), version)
+        raw["metadata"]["labels"] = {pods.LABEL_BACKFILL_UID: "gone"}
+        return raw
+
+    def story(bench):
+        bench.store.put_dag(as_stored(A_DAG, status=a_ready_status()))
+        bench.store.backfills.listed = True
+        bench.store.put_run(stored(1))
+        held = stored(2, suspend=True)  # which comes before its start is stored
+        asyncio.get_running_loop().call_later(1, bench.store.put_run, held)
+
+    assert on_bench(story).called_back == [("run", actions.DeleteRun)]
 
 
 def test_what_is_decided_is_handed_over():
