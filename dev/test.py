@@ -131,10 +131,11 @@ STAGES = (
             ),
         ),
     ),
+    # By itself: what it builds the first time, the stages that run side by side both need.
+    Stage("kind", (_python("-m", "dev.cluster", "up"),), leaves=CLUSTER_STAYS),
     Stage(
         "e2e",
         (
-            _python("-m", "dev.cluster", "up"),
             _pytest(
                 "e2e", "-m", "not alone", "-n", "2", *BY_FILE, "--maxfail=5", *SLOWEST, "tests/e2e"
             ),

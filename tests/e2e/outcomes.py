@@ -66,8 +66,9 @@ OF_THE_PROGRAM = (
     Case("exit-137", only("exit 137"), "ExitCode", USER, ("exit code 137", "SIGKILL"), 137),
     Case(
         "out-of-memory",
-        # Not the first process: containerd may hear of that one's end before it hears why.
-        only("tail /dev/zero; sleep 2; exit 137", resources={"limits": {"memory": "32Mi"}}),
+        # Not the first process: containerd may hear of that one's end before it hears why, on a
+        # busy node by seconds.
+        only("tail /dev/zero; sleep 10; exit 137", resources={"limits": {"memory": "32Mi"}}),
         *("OOMKilled", USER, ("killed", "32Mi"), 137),
     ),
     Case(
