@@ -12,7 +12,7 @@ from kubedag.core import pods as labels
 from simulation import control_facts, oracle, reruns
 from simulation.cluster import ENDED, Change, Cluster, Object, stamp
 from simulation.kubelet import CLASS_OF_END, CONFIG, INFRA, TOLD_TO_END, USER
-from simulation.pod_facts import SUCCESS, PodFacts
+from simulation.pod_facts import SUCCESS, PodFacts, adopt
 
 if TYPE_CHECKING:
     from simulation.world import World
@@ -286,7 +286,7 @@ class Facts:
         seen = (*run.reruns.past.get(row["name"], ()), *run.pods.get(row["name"], ()))
         by_name = {pod.name: pod for pod in seen if not pod.recorded}
         for attempt in row.get("attempts", ()):
-            _adopt(run, row["name"], attempt)
+            adopt(run, row["name"], attempt)
             pod = by_name.get(attempt.get("podName", ""))
             if pod is None:
                 continue
@@ -387,19 +387,6 @@ class Facts:
         dag = self.cluster.objects["dags"].get(("ns", name))
         spec: Object | None = dag["spec"] if dag is not None else None
         return spec
-
-
-def _adopt(run: RunFacts, task: str, attempt: Object) -> None:
-    """It is stored as alive, and the Pod of that name had gone unseen: a later one is what it was.
-
-    Asked by name whether the first is gone, the API server spoke of a Pod that a late request made.
-    """
-    seen, name = run.pods.get(task, []), attempt.get("podName", "")
-    gone = seen and seen[-1].name == name and not (seen[-1].exists or seen[-1].recorded)
-    if gone and attempt["state"] in ("Pending", "Running"):
-        later = [pod for pod in run.strays if pod.name == name and pod.exists]
-        run.strays = [pod for pod in run.strays if pod not in later]
-        seen.extend(later)
 
 
 def same(one: Any, other: Any) -> bool:

@@ -9,6 +9,7 @@ from simulation.cluster import ENDED
 
 if TYPE_CHECKING:
     from simulation.cluster import Object
+    from simulation.facts import RunFacts
 
 SUCCESS = "S"
 
@@ -55,3 +56,16 @@ class PodFacts:
     @property
     def live(self) -> bool:
         return self.exists and self.phase not in ENDED and not self.unplaced
+
+
+def adopt(run: RunFacts, task: str, attempt: Object) -> None:
+    """It is stored as alive, and the Pod of that name had gone unseen: a later one is what it was.
+
+    Asked by name whether the first is gone, the API server spoke of a Pod that a late request made.
+    """
+    seen, name = run.pods.get(task, []), attempt.get("podName", "")
+    gone = seen and seen[-1].name == name and not (seen[-1].exists or seen[-1].recorded)
+    if gone and attempt["state"] in ("Pending", "Running"):
+        later = [pod for pod in run.strays if pod.name == name and pod.exists]
+        run.strays = [pod for pod in run.strays if pod not in later]
+        seen.extend(later)

@@ -49,8 +49,7 @@ class Wish:
 
     def owns(self, run: RunSummary) -> bool:
         """Was the run made for this Backfill, or has it run again for it?"""
-        again = self.rerun_id in (run.rerun_id, *run.reruns_done)
-        return run.backfill_uid == self.uid or again
+        return run.backfill_uid == self.uid or run.has_fulfilled(self.rerun_id)
 
     def awaits(self, run: RunSummary) -> bool:
         """Is the run to run again for this Backfill, and has not begun to?"""

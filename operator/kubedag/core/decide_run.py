@@ -171,11 +171,10 @@ def _has_no_plan(snap: snapshots.RunSnapshot, now: datetime) -> actions.RunDecis
     """Without a definition nothing can be decided: wait for it a while, then say so for good."""
     if snap.plan is not None:
         return None
-    if snap.plan_revision and snap.lost_revision != snap.plan_revision:
-        return actions.RunDecision(
-            snap.status, actions=(actions.ConfirmRevision(snap.plan_revision),)
-        )
     if snap.plan_revision:
+        if snap.lost_revision != snap.plan_revision:
+            ask = actions.ConfirmRevision(snap.plan_revision)
+            return actions.RunDecision(snap.status, actions=(ask,))
         message = f"the ControllerRevision {snap.plan_revision!r} that it started with is gone"
         return _ended_early(snap, "RevisionNotFound", message, now)
     if snap.dag is None:

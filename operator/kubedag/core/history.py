@@ -76,8 +76,11 @@ class RunSummary(NamedTuple):
     @property
     def has_wish(self) -> bool:
         """Has it a wish to run again that is not fulfilled?"""
-        done = (self.rerun_id, *self.reruns_done)
-        return bool(self.rerun_wanted) and self.rerun_wanted not in done
+        return bool(self.rerun_wanted) and not self.has_fulfilled(self.rerun_wanted)
+
+    def has_fulfilled(self, wish: str) -> bool:
+        """Has it run again for the wish with this id, as far as that is remembered?"""
+        return wish in (self.rerun_id, *self.reruns_done)
 
     @property
     def of_schedule(self) -> bool:

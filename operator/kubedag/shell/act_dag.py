@@ -8,11 +8,10 @@ import logging
 from functools import partial
 from typing import TYPE_CHECKING, Final, Protocol, assert_never
 
-import msgspec
 import orjson
 
 from kubedag.core import actions, answers, places, pods, refusals
-from kubedag.shell import client, definitions, nesting
+from kubedag.shell import client, definitions, nesting, wire
 from kubedag.shell.create_run import RunCreator
 from kubedag.shell.errors import ApiError, ClusterError, answer_of
 
@@ -75,7 +74,7 @@ class DAGActor:
         self._runs = RunCreator(api, store.put_run, clock)
         self._creating: dict[str, float] = {}
         self._created = asyncio.Event()
-        self._revision = nesting.tolerant(msgspec.json.Decoder(definitions.Revision).decode)
+        self._revision = wire.decoder(definitions.Revision)
 
     def start(self, entry: DAGEntry, wanted: Iterable[actions.DAGAction]) -> None:
         """Start what a decision asks for, unless it is under way already."""

@@ -11,9 +11,7 @@ import logging
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
-import msgspec
-
-from kubedag.shell import client, definitions, nesting
+from kubedag.shell import client, definitions, wire
 from kubedag.shell.errors import ApiError, ClusterError
 
 if TYPE_CHECKING:
@@ -49,8 +47,7 @@ class RevisionAsker:
         self._tasks = tasks
         self._busy: set[Key] = set()
         self._at_once = asyncio.Semaphore(AT_ONCE_MAX)
-        decoder = msgspec.json.Decoder(definitions.Revision)
-        self._decode = nesting.tolerant(decoder.decode)
+        self._decode = wire.decoder(definitions.Revision)
 
     def ask(self, entry: RunEntry, name: str) -> None:
         """Ask for it, unless that is under way; the run is woken with the answer."""

@@ -8,7 +8,7 @@ odd object must never hide all the others.
 from __future__ import annotations
 
 from functools import cache
-from typing import TYPE_CHECKING, Any, Final, Generic, NamedTuple, Protocol, TypeVar
+from typing import TYPE_CHECKING, Final, Generic, NamedTuple, Protocol, TypeVar
 
 import msgspec
 
@@ -31,6 +31,7 @@ class Record(Protocol):
 
 
 R = TypeVar("R", bound=Record)
+T = TypeVar("T")
 
 Key = tuple[str, str]
 
@@ -87,8 +88,8 @@ class Change(NamedTuple, Generic[R]):
 
 
 @cache
-def _decoder(kind: type) -> Callable[[bytes], Any]:
-    """Making one, and the types below, takes longer than all that most watches ever say."""
+def decoder(kind: type[T]) -> Callable[[bytes], T]:
+    """The one of a kind; making it, and the types below, takes longer than most watches ever say."""
     return nesting.tolerant(msgspec.json.Decoder(kind).decode)
 
 
@@ -107,9 +108,9 @@ class Decoders(Generic[R]):
 
     def __init__(self, kind: type[R]) -> None:
         self._kind: Final = kind
-        self._line = _decoder(_line_of(kind))
-        self._page = _decoder(_page_of(kind))
-        self._item: Callable[[bytes], R] = _decoder(kind)
+        self._line = decoder(_line_of(kind))
+        self._page = decoder(_page_of(kind))
+        self._item: Callable[[bytes], R] = decoder(kind)
 
     def page(self, body: bytes) -> Page[R]:
         """Decode one page of a list. Raises `UndecodableError` if it is no list at all."""
