@@ -110,6 +110,12 @@ class Laws:
             return
         yield from self._missing(dag, schedule)
 
+    def may_go_on(self) -> bool:
+        """Of a schedule that is held, or was until a moment ago: its end has not come."""
+        dag = self._dag()
+        schedule = (dag["spec"].get("schedule") or {}) if dag is not None else {}
+        return stamp(self.facts.cluster.time() - MINUTE) <= schedule.get("endTime", "")
+
     @staticmethod
     def _is_held(reason: str, dag: Object) -> bool:
         return reason != "Suspended" or bool(dag["spec"].get("suspend"))

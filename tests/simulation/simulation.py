@@ -188,6 +188,8 @@ class Simulation:
         self.invariants.broken += self.control.unended()
         goes_on = self.backfills.may_go_on()
         await self._rest()
+        while self.schedules.may_go_on() and not self.invariants.broken:
+            await self._rest()
         before = self.cluster.version
         self.leaders.replace()
         await self._rest()

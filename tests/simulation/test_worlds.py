@@ -32,6 +32,7 @@ REGRESSIONS = {
     "31135": "A Pod that failed by itself was called timed out, because the look at it was late.",
     "40804": "A Pod was called pending for too long that had run and ended by then.",
     "481": "An attempt that was over was not counted while the next one was being created.",
+    "506918": "The world was judged a moment before a schedule went on that had been held.",
     "41773": "An attempt had to be made anew; its success was lost to the Pod that was gone before.",
 }
 """Seeds of worlds that were broken once, in an earlier version of `world` and `faults`: what each of
