@@ -315,7 +315,7 @@ def _is_stored_to_be_first(run: RunFacts, other: RunFacts) -> bool:
     began, later = (one.status.get("startTime", "") for one in (run, other))
     if run.clocks_jump and run.started_at is not None and other.started_at is not None:
         return run.started_at <= other.started_at  # by the clocks, either may have been first
-    return bool(began) and began <= later
+    return bool(began) and (not later or began <= later)
 
 
 def _row(status: Object, task: str) -> Object:

@@ -269,7 +269,7 @@ def _judge(run: RunFacts, old: Object, new: Object, *, unaware: bool) -> Iterato
     told.again = runs_again(run.tasks, old, wish)
     if len(told.again) != said["tasks"]:
         yield f"{said['tasks']} tasks run again, not {sorted(told.again)}"
-    live = [pod.name for pods in run.pods.values() for pod in pods if pod.live]
+    live = [pod.name for pods in run.pods.values() for pod in pods if pod.live and not pod.hidden]
     if live and not unaware:
         yield f"runs again beside {live}"
     yield from _rows(run, old, new)
