@@ -61,7 +61,9 @@ class Laws:
             yield f"one of the last tasks beside {others}"
         if node.last:
             run.control.ran_last = True
-        elif run.control.ran_last and not (self._unaware() or _was_lost(run, task)):
+        elif run.control.ran_last and not (
+            self._unaware() or _was_lost(run, task) or _last_are_hidden(run)
+        ):
             yield "a task of the run after one of the last tasks"
         if node.setups and truth.may_be_stopping(run):
             yield from self._taken_down(run, node)
@@ -255,6 +257,16 @@ def _was_lost(run: RunFacts, task: str) -> bool:
     return any(
         not (old.exists or old.recorded or old.deleted_by.startswith("operator"))
         for old in run.pods[task][:-1]
+    )
+
+
+def _last_are_hidden(run: RunFacts) -> bool:
+    """Has somebody taken the labels of one of the last Pods, so that it tells of no start?"""
+    return any(
+        pod.hidden
+        for name, seen in run.pods.items()
+        for pod in seen
+        if name in run.tasks and run.tasks[name].last
     )
 
 

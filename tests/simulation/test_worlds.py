@@ -32,6 +32,8 @@ REGRESSIONS = {
     "31135": "A Pod that failed by itself was called timed out, because the look at it was late.",
     "40804": "A Pod was called pending for too long that had run and ended by then.",
     "481": "An attempt that was over was not counted while the next one was being created.",
+    "600137": "Two runs were to start at once, and the limit was raised before either was stored.",
+    "601299": "A run ran again beside a Pod of its own whose labels somebody had taken.",
     "506918": "The world was judged a moment before a schedule went on that had been held.",
     "41773": "An attempt had to be made anew; its success was lost to the Pod that was gone before.",
 }
@@ -141,6 +143,11 @@ BACKFILLED_BROKEN_ONCE = {
     "1470": "A dry run that was cancelled while its DAG was away was over with intervals planned.",
 }
 """Worlds with Backfills, and their faults as they are drawn."""
+BOUNDED_BROKEN_ONCE = {
+    "600063": "Nobody knew that the last tasks had begun, whose Pod had lost its labels.",
+    "600079": "What a deleted run had been creating kept its slots: another had its name by then.",
+}
+"""Worlds that are bounded, and their faults as they are drawn."""
 CONTROLLED_BROKEN_ONCE = {
     "20135": "A Pod that was on its way when its task was over had no place among the active ones.",
     "20339": "A mark that was set in a slice, of a run that had ended, was never told by the run.",
@@ -234,6 +241,12 @@ def test_a_world_with_backfills_that_was_broken_once_is_whole(seed: str) -> None
 def test_a_world_that_people_control_and_that_was_broken_once_is_whole(seed: str) -> None:
     drawn = faults.draw(random.Random(f"{seed}/faults"))
     assert simulation.simulate(world.draw(seed, drawn, controlled=True)).broken == []
+
+
+@pytest.mark.parametrize("seed", BOUNDED_BROKEN_ONCE)
+def test_a_world_that_is_bounded_and_that_was_broken_once_is_whole(seed: str) -> None:
+    drawn = faults.draw(random.Random(f"{seed}/faults"))
+    assert simulation.simulate(world.draw(seed, drawn, bounded=True)).broken == []
 
 
 def test_one_world(capsys: pytest.CaptureFixture[str]) -> None:

@@ -113,8 +113,8 @@ class Holders:
         self._used: dict[limits.LimitKey, int] = {}
         self._pods: dict[limits.LimitKey, set[Name]] = {}
         """Of pools only: nobody asks who has the places of the others."""
-        self._doubts: dict[str, dict[Name, Doubt]] = {}
-        """By the run's UID."""
+        self._doubts: dict[Name, dict[Name, Doubt]] = {}
+        """By the run's name, since whoever has it next is woken when a creation is over."""
 
     def used(self, key: limits.LimitKey) -> int:
         """How much of a limit is taken."""
@@ -161,9 +161,9 @@ class Holders:
             self._hold(name, found)
             self._doubt(name, Doubt(entry, found.task, attempt, recorded=True))
 
-    def look_again(self, run_uid: str) -> None:
-        """What was in doubt of a run may be known by now."""
-        doubts = self._doubts.get(run_uid)
+    def look_again(self, run: Name) -> None:
+        """What was in doubt of a run, or of one that had its name before, may be known by now."""
+        doubts = self._doubts.get(run)
         if not doubts:
             return
         for name, doubt in tuple(doubts.items()):
@@ -171,24 +171,19 @@ class Holders:
                 del doubts[name]
                 self._release(name)
         if not doubts:
-            del self._doubts[run_uid]
-
-    def look_at_all(self) -> None:
-        """As for each run, also for those that are gone."""
-        for run_uid in tuple(self._doubts):
-            self.look_again(run_uid)
+            del self._doubts[run]
 
     def _doubt(self, name: Name, doubt: Doubt) -> None:
-        uid = doubt.entry.facts.uid
-        self._doubts.setdefault(uid, {})[name] = doubt
+        run = (doubt.entry.facts.namespace, doubt.entry.facts.name)
+        self._doubts.setdefault(run, {})[name] = doubt
         if doubt.uid:
-            self.look_again(uid)
+            self.look_again(run)
 
     def _settle(self, name: Name, entry: RunEntry | None) -> None:
         if entry is None:
             for doubts in self._doubts.values():
                 doubts.pop(name, None)
-        elif doubts_of_run := self._doubts.get(entry.facts.uid):
+        elif doubts_of_run := self._doubts.get((entry.facts.namespace, entry.facts.name)):
             doubts_of_run.pop(name, None)
 
     def _hold(self, name: Name, found: Holding) -> None:

@@ -181,7 +181,7 @@ class Reconciler:
         entry = self._store.runs.get((namespace, name))
         if entry is None:
             self._writer.forget(("run", namespace, name))
-            self._store.limits.holders.look_at_all()
+            self._store.limits.holders.look_again((namespace, name))
             return None
         if entry.lacks_rows:
             self._writer.slices.load(entry)

@@ -102,7 +102,7 @@ class SharedLimits:
     ) -> None:
         """What was decided about a run counts at once, for whoever is decided next."""
         facts = entry.facts
-        self.holders.look_again(facts.uid)
+        self.holders.look_again((facts.namespace, facts.name))
         for action in decision.actions:
             if isinstance(action, actions.CreatePod) and plan is not None:
                 found = _holding(facts, plan, plan.tasks[action.task_index])
@@ -118,10 +118,10 @@ class SharedLimits:
                 found = _holding(entry.facts, plan, plan.tasks[plan.index[task]])
                 self.holders.recall(entry, pod, attempt, found)
 
-    def forget(self, run_uid: str) -> None:
+    def forget(self, run: snapshot.RunFacts) -> None:
         """A run is gone, and waits for nothing any more."""
-        self._wait(run_uid, ())
-        self.holders.look_again(run_uid)
+        self._wait(run.uid, ())
+        self.holders.look_again((run.namespace, run.name))
 
     def _wait(self, run_uid: str, waiters: tuple[limits.Waiter, ...]) -> None:
         old = self._waiting.get(run_uid, ())

@@ -105,7 +105,7 @@ class Store:
         del self.runs[(namespace, name)]
         self._run_of_uid.pop(known.facts.uid, None)
         self._departed.note(known.facts.uid, known.resource_version)
-        self.limits.forget(known.facts.uid)
+        self.limits.forget(known.facts)
         for pod in self.pods.held(known.facts.uid):
             self._claim(pod, None)
         self.pods.forget_run(known.facts.uid)

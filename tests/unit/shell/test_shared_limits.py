@@ -123,7 +123,7 @@ def test_a_pod_that_is_no_longer_seen_keeps_its_slots_until_the_api_says_that_it
     bench.store.pod_changed(bench.pod("r1"), gone)
     assert bench.used() == 1
     bench.entry("r1").gone.add(gone.metadata.uid)
-    bench.limits.holders.look_again(bench.entry("r1").facts.uid)
+    bench.limits.holders.look_again(("ns", "r1"))
     assert bench.used() == 0
 
 
@@ -164,8 +164,21 @@ def test_a_run_that_is_deleted_gives_back_what_was_being_created_once_that_is_ov
     bench.store.drop_run("ns", "r1")
     assert bench.used() == 1
     entry.creating.clear()
-    bench.limits.holders.look_at_all()
+    bench.limits.holders.look_again(("ns", "r1"))
     assert bench.used() == 0
+
+
+def test_a_run_that_is_deleted_gives_back_its_slots_although_another_has_its_name_by_then():
+    bench = Bench("r1")
+    bench.decide("r1")
+    deleted = bench.entry("r1")
+    bench.store.drop_run("ns", "r1")
+    bench.store.put_run(as_stored(a_run("r1"), 9, uid="uid-of-the-next"))
+    assert bench.decide("r1") == "PoolFull"
+    deleted.creating.clear()
+    bench.decide("r1")
+    assert bench.used() == 0
+    assert bench.decide("r1") == "CreatingPod"
 
 
 def test_pods_of_runs_that_are_gone_take_their_slots_until_they_end():
@@ -345,6 +358,6 @@ def test_a_pod_that_only_the_status_tells_of_takes_its_slots_until_it_is_known_t
     after.limits.recall(after.entry("r1"), after.store.dags["ns", "pipeline"].plan())
     assert after.decide("r2") == "PoolFull"
     after.entry("r1").gone.add(pod)
-    after.limits.holders.look_again("uid-r1")
+    after.limits.holders.look_again(("ns", "r1"))
     assert after.used() == 0
     assert after.make_room() == ["r2"]
