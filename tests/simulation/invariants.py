@@ -184,8 +184,8 @@ class Invariants:
     def blind_to(self, pod: PodFacts) -> bool:
         """May the operator never have seen this Pod, or its end?"""
         del pod
-        late = self.facts.cluster.late or self.may_be_two()
-        return late or self.blind or bool(self.facts.world.faults.unanswered)
+        late, given = self.facts.cluster.late or self.may_be_two(), self.facts.world.faults
+        return late or self.blind or bool(given.unanswered or given.applied_late)
 
     def _within_budget(self, run: RunFacts, task: str, pod: PodFacts) -> Iterator[str]:
         node, earlier = run.tasks[task], run.pods[task][:-1]
