@@ -1,0 +1,152 @@
+"""Until when a run that is to run again stays as it has ended, and whose way it is in meanwhile."""
+
+import dataclasses
+
+import msgspec
+import pytest
+
+from kubedag.core import actions, decide_run, rerun, rows, snapshot
+from support.builders import (
+    RUN_UID,
+    a_finished_status,
+    a_plan,
+    a_pod,
+    a_snapshot,
+    at,
+    run_facts,
+    stamp,
+)
+from support.objects import a_task
+from support.reruns import FAILED, NOW, PLAN, READY, decide, ended, snap_of, wish
+
+
+def a_peer(name, order=0, **fields):
+    return snapshot.Peer(name, (stamp(order), stamp(order), name), **fields)
+
+
+ACTIVE_OLDER = a_peer("older", -10, started=True)
+ACTIVE_NEWER = a_peer("newer", 10, started=True)
+MISSING = "spec.rerun.tasks: must name tasks of the DAG; it has no 'nothing'"
+
+WAITS = {
+    "held by hand": ({"run": {"suspend": True}}, "Suspended", "spec.suspend of the run is true"),
+    "its turn": (
+        {"peers": [ACTIVE_OLDER]}, "Queued", "waits for its turn: the DAG allows 1 active run",
+    ),
+    "forbidden, which passes": (
+        {"peers": [ACTIVE_OLDER], "policy": "Forbid"}, "Queued",
+        "waits for its turn: the DAG allows 1 active run",
+    ),
+    "a newer one that would replace it": (
+        {"peers": [ACTIVE_NEWER], "policy": "Replace"}, "Queued",
+        "waits for its turn: the DAG allows 1 active run",
+    ),
+    "a Pod that is still to end": (
+        {"pods": {"load": (a_pod("load", 3, "Running"),)}}, "PodsEnding",
+        "waits for Pods of the run that are still to end",
+    ),
+    "a Pod that is being made": (
+        {"creating": {"load": "x"}}, "PodsEnding",
+        "waits for Pods of the run that are still to end",
+    ),
+    "a task that there is not": (
+        {"asked": wish("Tasks", "nothing", "load")}, "TaskNotFound", MISSING,
+    ),
+    "its revision": (
+        {"plan": None, "plan_revision": "gone"}, "RevisionNotFound",
+        "the ControllerRevision 'gone' that it started with is gone: ask for revision Newest",
+    ),
+    "the DAG": (
+        {"asked": wish(revision="Newest"), "dag": None}, "DAGNotFound",
+        "waits for DAG 'pipeline', which is not there",
+    ),
+    "the DAG to be mended": (
+        {"asked": wish(revision="Newest"),
+         "dag": snapshot.DAGFacts(generation=2, ready=False, message="it is not ready")},
+        "DAGNotReady", "it is not ready",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("given", "reason", "message"), WAITS.values(), ids=WAITS)
+def test_until_it_may_run_again_it_stays_as_it_ended_and_says_what_it_waits_for(
+    given, reason, message
+):
+    given = dict(given)
+    plan = given.pop("plan", PLAN)
+    if policy := given.pop("policy", None):
+        plan = dataclasses.replace(PLAN, concurrency_policy=policy)
+    asked = given.pop("asked", wish())
+    snap = snap_of(FAILED, asked, plan, **given)
+    status = decide_run.decide(snap, NOW).status
+    (told,) = [one for one in status.conditions if one.type == "RerunPending"]
+    assert (told.status, told.reason, told.message) == ("True", reason, message)
+    others = tuple(one for one in status.conditions if one.type != "RerunPending")
+    assert others == FAILED.conditions
+    assert msgspec.structs.replace(status, conditions=others, observed_generation=0) == FAILED
+    withdrawn = dataclasses.replace(
+        snap, status=status, run=dataclasses.replace(snap.run, rerun=None)
+    )
+    assert decide_run.decide(withdrawn, at(1005)).status == msgspec.structs.replace(
+        FAILED, observed_generation=1
+    )
+
+
+@pytest.mark.parametrize(("given", "reason", "message"), WAITS.values(), ids=WAITS)
+def test_a_wish_that_cannot_be_fulfilled_is_in_nobodys_way(given, reason, message):
+    del given
+    told = rerun.waiting(FAILED, run_facts(), rerun.Wait(reason, message), NOW)
+    assert rerun.is_stuck(told) == (reason not in ("Suspended", "Queued"))
+    assert not rerun.is_stuck(FAILED)
+
+
+FREE = {
+    "nobody else": {},
+    "one that waits behind it": {"peers": [a_peer("newer", 10, of_backfill=True)]},
+    "a suspended DAG": {"dag": dataclasses.replace(READY, suspend=True)},
+    "one that has ended, and is to run again after it": {
+        "peers": [a_peer("n", 10, reruns=True, of_backfill=True)]
+    },
+}
+
+
+@pytest.mark.parametrize("given", FREE.values(), ids=FREE)
+@pytest.mark.parametrize("type_", ["Manual", "Scheduled", "Backfill"])
+def test_nothing_of_this_holds_it(given, type_):
+    assert not decide(FAILED, run={"run_type": type_}, **given).status.finished
+
+
+def test_a_run_that_waits_to_run_again_replaces_none():
+    plan = a_plan(a_task("a"), concurrencyPolicy="Replace")
+    snap = a_snapshot(plan, peers=[a_peer("newer", 10, reruns=True)])
+    assert [type(one) for one in decide_run.decide(snap, at(1)).actions] == [actions.CreatePod]
+    started = decide_run.decide(snap, at(1)).status
+    again = decide_run.decide(dataclasses.replace(snap, status=started), at(2)).status
+    assert again.condition("Succeeded").reason == "Running"
+
+
+def test_an_active_run_says_that_it_runs_again_later_and_goes_on():
+    plan = a_plan(a_task("a"))
+    snap = snap_of(rows.RunStatus(), wish("All"), plan)
+    decision = decide_run.decide(snap, at(1))
+    assert [type(one) for one in decision.actions] == [actions.CreatePod]
+    told = decision.status.condition("RerunPending")
+    assert (told.status, told.reason) == ("True", "RunActive")
+    withdrawn = dataclasses.replace(
+        snap, status=decision.status, run=dataclasses.replace(snap.run, rerun=None)
+    )
+    assert decide_run.decide(withdrawn, at(2)).status.condition("RerunPending") is None
+
+
+def test_a_run_that_is_being_deleted_does_not_run_again():
+    decision = decide(FAILED, run={"deleting": True})
+    assert (decision.status, decision.actions) == (FAILED, ())
+
+
+def test_while_it_waits_its_pods_are_tidied_up_as_ever():
+    plan = a_plan(a_task("a"), retention={"keepPods": "None", "podTtlSecondsAfterFinished": 60})
+    status = a_finished_status(ended("a", "Failed"), succeeded=False)
+    pod = a_pod("a", 1, "Failed", exit_code=1)
+    decision = decide(status, None, plan, pod, peers=[ACTIVE_OLDER])
+    assert decision.actions == (actions.DeletePods(RUN_UID, "Failed", 0),)
+    assert decision.status.condition("RerunPending").reason == "Queued"
