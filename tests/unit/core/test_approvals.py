@@ -5,18 +5,20 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from kubedag.core import (
-    actions,
-    advance,
-    decide_run,
-    describe,
-    fit,
-    notes,
-    plan,
-    rerun,
-    rows,
-    snapshot,
-    trials,
+from kubedag.core import advance, decide_run, rerun, rows, snapshot
+from support.approvals import (
+    BOUNDED,
+    DONE,
+    NO,
+    PLAN,
+    SKIPPING,
+    YES,
+    a_question,
+    asking,
+    decide,
+    row_of,
+    started,
+    waiting,
 )
 from support.builders import (
     a_finished_status,
@@ -24,7 +26,6 @@ from support.builders import (
     a_pod,
     a_row,
     a_snapshot,
-    a_spec,
     a_status,
     at,
     run_facts,
@@ -35,46 +36,7 @@ from support.objects import a_task
 replace = msgspec.structs.replace
 
 
-def a_question(name="ask", message="ship it?", *, after=(), **approval):
-    return a_task(name, dependsOn=list(after), approval={"message": message, **approval})
-
-
-PLAN = a_plan(a_task("a"), a_question(after=["a"]), a_task("b", dependsOn=["ask"]))
-DONE = a_row("a", "Succeeded", attempt=1)
-YES = snapshot.Answer("Approved", "alice", "looks\ngood")
-NO = snapshot.Answer("Rejected", "bob")
-
-
-def asking(attempt=1, due=None, **fields):
-    question = rows.ApprovalRow("ship it?", due and stamp(due), attempt=attempt)
-    plain = {"reason": "AwaitingApproval", "message": "asks: ship it?", "attempt": attempt}
-    return a_row("ask", "AwaitingApproval", approval=question, **(plain | fields))
-
-
-def waiting(name="b"):
-    return a_row(name, "Waiting", reason="Upstream", message="waits for 1 upstream")
-
-
-def with_answers(**answers):
-    """`ask1=YES`: what is answered to the first asking of the task `ask`."""
-    return {"answers": {(key[:-1], int(key[-1])): answer for key, answer in answers.items()}}
-
-
-def decide(*tasks, of=PLAN, now=20, answers=None, pods=(), **facts):
-    run = run_facts(**facts, **with_answers(**(answers or {})))
-    status = a_status(*tasks, counts=describe.count(tasks)) if tasks else None
-    return decide_run.decide(a_snapshot(of, *pods, status=status, run=run), at(now))
-
-
-def row_of(decision, name="ask"):
-    return next(row for row in decision.status.tasks if row.name == name)
-
-
-def started(decision):
-    return [a.task_index for a in decision.actions if isinstance(a, actions.CreatePod)]
-
-
-# --- Asking -----------------------------------------------------------------------------------
+# --- Asking ----------------------------------------------------------------------------------
 
 
 def test_a_task_asks_once_its_upstreams_are_done_and_has_no_pod():
@@ -114,7 +76,7 @@ def test_whatever_rule_a_question_has_it_asks_when_that_rule_lets_it():
     assert (row_of(found).state, row_of(found).reason) == ("Skipped", "TriggerRule")
 
 
-# --- Answers ----------------------------------------------------------------------------------
+# --- Answers ---------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -173,10 +135,7 @@ def test_whoever_depended_on_an_answer_was_held_back_until_it_was_given():
     assert row_of(found, "b").attempts[0].deps_met_time == stamp(50)
 
 
-# --- Deadlines --------------------------------------------------------------------------------
-
-BOUNDED = a_plan(a_question(deadlineSeconds=100))
-SKIPPING = a_plan(a_question(deadlineSeconds=100, onDeadline="Skip"))
+# --- Deadlines -------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -224,7 +183,7 @@ def test_a_run_that_only_waits_for_an_answer_costs_nothing():
     assert not again.urgent
 
 
-# --- Held, ended, and again -------------------------------------------------------------------
+# --- Held, ended, and again ------------------------------------------------------------------
 
 
 def test_a_suspended_run_asks_nothing_new():
@@ -284,172 +243,3 @@ def test_a_rerun_of_what_failed_leaves_alone_what_the_deadline_skipped():
     skipped = a_row("ask", "Skipped", reason="ApprovalTimedOut", attempt=1)
     wish = snapshot.RerunRequest("1")
     assert rerun.chosen(SKIPPING, a_finished_status(skipped), wish) == frozenset()
-
-
-# --- What is said -----------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("tasks", "reason", "message"),
-    [
-        pytest.param(
-            (DONE, asking(), waiting()),
-            "AwaitingApproval",
-            "0 active, 1 of 3 done; ask asks: ship it?",
-            id="waits-for-a-person",
-        ),
-        pytest.param(
-            (a_row("a", "AwaitingRetry", attempt=1, next_attempt_time=stamp(900)), asking()),
-            "Running",
-            "0 active, 0 of 2 done; ask asks: ship it?",
-            id="goes-on-by-itself",
-        ),
-        pytest.param(
-            (asking(), replace(asking(), name="also")),
-            "AwaitingApproval",
-            "0 active, 0 of 2 done; ask asks: ship it? (and 1 more)",
-            id="two-questions",
-        ),
-    ],
-)
-def test_a_run_says_whom_it_waits_for(tasks, reason, message):
-    of = a_plan(*(
-        a_question(row.name) if row.approval else a_task(row.name) for row in tasks[:2]
-    ), *([a_task("b", dependsOn=["ask"])] if len(tasks) == 3 else []))  # fmt: skip
-    said = decide(*tasks, of=of).status.condition("Succeeded")
-    assert (said.status, said.reason, said.message) == ("Unknown", reason, message)
-
-
-def test_questions_are_counted():
-    counts = decide(DONE, asking(), waiting()).status.counts
-    assert (counts.awaiting_approval, counts.waiting, counts.succeeded) == (1, 1, 1)
-
-
-ANSWERED = replace(asking(), state="Succeeded", reason="Approved", message="approved by alice")
-
-
-@pytest.mark.parametrize(
-    ("was", "row", "expected"),
-    [
-        pytest.param(
-            waiting("ask"),
-            asking(due=60),
-            ("Normal", "ApprovalWanted",
-             "task ask, attempt 1, asks: ship it? (until 2026-01-01 00:01:00 UTC)"),
-            id="asked",
-        ),
-        pytest.param(
-            asking(),
-            ANSWERED,
-            ("Normal", "Approved", "task ask: approved by alice"),
-            id="approved",
-        ),
-        pytest.param(
-            waiting("ask"),
-            ANSWERED,
-            ("Normal", "Approved", "task ask: approved by alice"),
-            id="approved-beforehand",
-        ),
-        pytest.param(
-            asking(),
-            replace(asking(), state="Failed", reason="Rejected", message="rejected by bob: no"),
-            ("Warning", "Rejected", "task ask: rejected by bob: no"),
-            id="rejected",
-        ),
-        pytest.param(
-            asking(),
-            replace(asking(), state="Failed", reason="ApprovalTimedOut", message="nobody"),
-            ("Warning", "ApprovalTimedOut", "task ask: nobody"),
-            id="too-late",
-        ),
-        pytest.param(
-            asking(),
-            replace(asking(), state="Skipped", reason="ApprovalTimedOut", message="nobody"),
-            ("Normal", "ApprovalTimedOut", "task ask: nobody"),
-            id="too-late-and-skipped",
-        ),
-    ],
-)  # fmt: skip
-def test_what_becomes_of_a_question_is_told_once(was, row, expected):
-    found = notes.of_run(a_status(was), a_status(row))
-    assert [(note.type, note.reason, note.message) for note in found] == [expected]
-    assert notes.of_run(a_status(row), a_status(replace(row, message="other"))) == ()
-
-
-def test_a_question_is_shortened_last_of_all_that_a_decision_needs():
-    large = replace(
-        asking(due=50),
-        approval=rows.ApprovalRow("x" * 1024, stamp(50), "Approved", "a", "y" * 1024, stamp(1), 1),
-    )
-    (row,) = fit.fit(a_status(large), a_snapshot(PLAN, slice_bytes_max=600), stamp(60)).tasks
-    kept = row.approval
-    assert (len(kept.message), len(kept.comment)) == (100, 100)
-    assert (kept.due_time, kept.attempt, kept.decision) == (stamp(50), 1, "Approved")
-
-
-# --- Mistakes ---------------------------------------------------------------------------------
-
-
-def mistakes(*tasks, **fields):
-    return [str(problem) for problem in plan.validate(a_spec(*tasks, **fields))]
-
-
-def test_a_question_needs_no_image():
-    assert mistakes(a_question(), taskDefaults={}) == []
-
-
-NO_POD = "must not be set: a task that asks for approval has no Pod"
-
-
-@pytest.mark.parametrize(
-    ("fields", "expected"),
-    [
-        pytest.param({"image": "busybox"}, [f"image: {NO_POD}"], id="an-image"),
-        pytest.param(
-            {"command": ["true"], "args": ["x"]},
-            [f"command: {NO_POD}", f"args: {NO_POD}"],
-            id="a-program",
-        ),
-        pytest.param(
-            {"script": {"interpreter": ["sh"], "source": "true"}},
-            [f"script: {NO_POD}"],
-            id="script",
-        ),
-        pytest.param(
-            {"podTemplate": {"spec": {}}}, [f"podTemplate: {NO_POD}"], id="a-podtemplate"
-        ),
-        pytest.param({"idempotent": False}, [f"idempotent: {NO_POD}"], id="a-switch"),
-        pytest.param(
-            {"retry": {"limit": 1}},
-            ["retry: must not be set: a task that asks for approval is answered once"],
-            id="retries",
-        ),
-        pytest.param(
-            {"timeoutSeconds": 60},
-            ["timeoutSeconds: must not be set: use approval.deadlineSeconds"],
-            id="a-timeout",
-        ),
-        pytest.param(
-            {"approval": {"message": "m", "onDeadline": "Skip"}},
-            ["approval.onDeadline: must not be set without deadlineSeconds"],
-            id="a-deadline-without-time",
-        ),
-        pytest.param(
-            {"description": "d", "triggerRule": "AllDone", "command": []}, [], id="nothing-wrong"
-        ),
-    ],
-)
-def test_what_a_question_does_not_have_is_refused(fields, expected):
-    assert mistakes(a_question() | fields) == [f"spec.tasks[0].{told}" for told in expected]
-
-
-def test_nothing_that_is_to_run_at_the_end_of_every_run_waits_for_a_person():
-    why = "what runs at the end of every run cannot wait for a person"
-    told = [f"spec.finally[0].approval: must not be set: {why}"]
-    assert mistakes(**{"finally": [a_question()]}) == told
-
-
-def test_no_pod_is_tried_for_a_question():
-    found = trials.trials(PLAN, "ns", "uid")
-    assert [trial.task_index for trial in found] == [0]
-    assert trials.trials(BOUNDED, "ns", "uid") == ()
