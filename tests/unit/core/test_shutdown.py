@@ -1,4 +1,4 @@
-"""How a run is brought to its end before its tasks have come to theirs."""
+"""How a run that somebody stops or terminates is brought to its end before its tasks have come to theirs."""
 
 from __future__ import annotations
 
@@ -6,72 +6,25 @@ from dataclasses import replace
 
 import pytest
 
-from kubedag.core import actions, asks, decide_run, rows, snapshot, stops
-from support.builders import (
-    PROGRAM_FAILED,
-    a_plan,
-    a_pod,
-    a_row,
-    a_snapshot,
-    a_status,
-    a_summary,
-    an_attempt,
-    at,
-    run_facts,
-    stamp,
-)
+from kubedag.core import actions, rows, snapshot
+from support.builders import PROGRAM_FAILED, a_plan, a_pod, a_row, a_status, an_attempt, stamp
 from support.objects import a_task
-
-PLAN = a_plan(
-    a_task("up"),
-    a_task("work", dependsOn=["up"]),
-    a_task("more", dependsOn=["work"]),
-    a_task("down", dependsOn=["work"], teardownOf=["up"]),
-    a_task("after", dependsOn=["down"]),
-    **{"finally": [a_task("tidy"), a_task("tell", dependsOn=["tidy"])]},
+from support.shutdowns import (
+    PLAN,
+    UP,
+    WORK,
+    WORK_ENDED,
+    asked,
+    created,
+    decide,
+    of_kind,
+    said,
+    says,
+    stored,
+    word,
 )
-UP = a_pod("up", phase="Succeeded")
-WORK = a_pod("work", phase="Running")
-WORK_ENDED = a_pod("work", phase="Failed", exit_code=137, finished=30, deleted=25, gone=True)
 
-
-def decide(snap, now=20):
-    return decide_run.decide(snap, at(now))
-
-
-def asked(shutdown, *seen, of=PLAN, **facts):
-    run = facts.pop("run", None) or run_facts(shutdown=shutdown, **facts.pop("says", {}))
-    return a_snapshot(of, *seen, run=run, **facts)
-
-
-def word(decision):
-    told = decision.status.condition(rows.SUCCEEDED_CONDITION)
-    return (told.status, told.reason)
-
-
-def says(decision):
-    return decision.status.condition(rows.SUCCEEDED_CONDITION).message
-
-
-def said(decision):
-    return {row.name: (row.state, row.reason) for row in decision.status.tasks}
-
-
-def of_kind(decision, kind):
-    return [one for one in decision.actions if isinstance(one, kind)]
-
-
-def created(decision, of=PLAN):
-    return [of.tasks[one.task_index].name for one in of_kind(decision, actions.CreatePod)]
-
-
-def stored(snap, decision, *seen, **run):
-    """What the next look sees: this status, and these Pods."""
-    kept = a_snapshot(snap.plan, *seen, run=replace(snap.run, **run), status=decision.status)
-    return replace(kept, peers=snap.peers)
-
-
-# --- Stop -------------------------------------------------------------------------------------
+# --- Stop ------------------------------------------------------------------------------------
 
 
 def test_a_stop_ends_pods_skips_the_rest_and_spares_what_tidies_up():
@@ -214,7 +167,7 @@ def test_a_run_that_has_ended_is_not_stopped_any_more():
     )
 
 
-# --- Terminate --------------------------------------------------------------------------------
+# --- Terminate -------------------------------------------------------------------------------
 
 
 def test_a_run_that_is_terminated_runs_nothing_any_more():
@@ -249,7 +202,7 @@ def test_what_tidies_up_is_ended_too():
     assert said(decide(asked("Terminate", *pods)))["down"] == ("Terminating", "RunTerminated")
 
 
-# --- Before the start -------------------------------------------------------------------------
+# --- Before the start ------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -261,174 +214,3 @@ def test_a_run_that_has_not_started_does_not(shutdown, reason, of):
     assert (word(found), found.actions, found.status.tasks) == (("False", reason), (), ())
     assert says(found) == f"spec.shutdown is {shutdown}; it had not started"
     assert found.urgent
-
-
-# --- failFast ---------------------------------------------------------------------------------
-
-HASTY = a_plan(
-    a_task("a"),
-    a_task("b"),
-    a_task("c", dependsOn=["a"], triggerRule="AllFailed"),
-    failFast=True,
-    **{"finally": [a_task("tidy")]},
-)
-FAILED = a_pod("a", **PROGRAM_FAILED)
-
-
-def test_the_first_failure_ends_the_others():
-    found = decide(asked("", FAILED, a_pod("b", phase="Running"), of=HASTY))
-    assert said(found) == {
-        "a": ("Failed", "ExitCode"),
-        "b": ("Terminating", "RunFailedFast"),
-        "c": ("Skipped", "RunFailedFast"),
-        "tidy": ("Waiting", "Upstream"),
-    }
-    assert word(found) == ("Unknown", "FailedFast")
-    snap = asked("", FAILED, a_pod("b", phase="Running"), of=HASTY)
-    assert decide(stored(snap, found, FAILED, a_pod("b", phase="Running"))).status == found.status
-
-
-def test_then_the_run_has_failed_for_that():
-    ends = [a_row("a", "Failed", reason="ExitCode"), a_row("b", "Failed"), a_row("c", "Skipped")]
-    condition = rows.Condition(rows.SUCCEEDED_CONDITION, rows.UNKNOWN, "FailedFast")
-    status = a_status(*ends, a_row("tidy", "Succeeded"), conditions=(condition,))
-    found = decide(asked("", status=status, of=HASTY))
-    assert (word(found), says(found)) == (
-        ("False", "Failed"),
-        "2 of 4 tasks failed: a (ExitCode), b",
-    )
-
-
-@pytest.mark.parametrize(
-    ("of", "pods"),
-    [
-        pytest.param(
-            a_plan(a_task("a", retry={"limit": 1}), a_task("b"), failFast=True),
-            [FAILED],
-            id="it may be tried again",
-        ),
-        pytest.param(
-            a_plan(a_task("up"), a_task("a", dependsOn=["up"], teardownOf=["up"]), a_task("b"),
-                   failFast=True),
-            [UP, FAILED],
-            id="it is a teardown",
-        ),
-        pytest.param(a_plan(a_task("a"), a_task("b")), [FAILED], id="nobody asks for it"),
-    ],
-)  # fmt: skip
-def test_other_failures_end_nothing(of, pods):
-    found = decide(asked("", *pods, a_pod("b", phase="Running"), of=of))
-    assert (word(found)[1], said(found)["b"][0]) == ("Running", "Running")
-
-
-REJECTED = {("ask", 1): snapshot.Answer("Rejected")}
-OVERDUE = a_row("ask", "AwaitingApproval", attempt=1,
-                approval=rows.ApprovalRow("May I?", stamp(10), attempt=1))  # fmt: skip
-
-
-@pytest.mark.parametrize(
-    ("row", "answers", "reason"),
-    [
-        pytest.param(OVERDUE, {}, "ApprovalTimedOut", id="nobody answered in time"),
-        pytest.param(a_row("ask", "Waiting"), REJECTED, "Rejected", id="answered when it asks"),
-    ],
-)
-def test_what_nobody_approved_of_ends_the_others_and_is_told(row, answers, reason):
-    plan = a_plan(
-        a_task("ask", image=None, approval={"message": "May I?", "deadlineSeconds": 5}),
-        a_task("b"),
-        failFast=True,
-    )
-    snap = asked(
-        "", of=plan, status=a_status(row, a_row("b", "Waiting")), says={"answers": answers}
-    )
-    found = decide(snap)
-    assert created(found, plan) == []
-    assert said(found) == {"ask": ("Failed", reason), "b": ("Skipped", "RunFailedFast")}
-    assert word(found) == ("False", "Failed")
-
-
-def test_a_failure_with_nothing_left_to_end_is_an_ordinary_one():
-    pods = [FAILED, a_pod("b", phase="Succeeded"), a_pod("c", phase="Succeeded")]
-    found = decide(asked("", *pods, of=HASTY))
-    assert (word(found)[1], created(found, HASTY)) == ("Running", ["tidy"])
-
-
-# --- Time, and other runs ---------------------------------------------------------------------
-
-
-def test_a_run_that_took_too_long_tidies_up():
-    of = a_plan(a_task("a"), timeoutSeconds=100, **{"finally": [a_task("tidy")]})
-    running = a_pod("a", phase="Running")
-    snap = asked("", running, of=of)
-    first = decide(snap, 101)
-    assert (said(first)["a"], word(first)[1]) == (("Terminating", "RunTimedOut"), "TimedOut")
-    gone = a_pod("a", phase="Failed", exit_code=137, finished=103, deleted=102, gone=True)
-    found = decide(stored(snap, first, gone), 104)
-    assert [one.run_state for one in of_kind(found, actions.CreatePod)] == ["Failed"]
-
-
-def test_time_that_is_up_ends_a_run_as_timed_out_also_while_it_tidies_up():
-    of = a_plan(a_task("a"), timeoutSeconds=100, **{"finally": [a_task("tidy")]})
-    pods = [a_pod("a", phase="Succeeded"), a_pod("tidy", phase="Running", started=50)]
-    found = decide(asked("", *pods, of=of), 101)
-    assert (said(found)["tidy"][0], word(found)[1]) == ("Running", "TimedOut")
-    assert said(decide(asked("", *pods, of=of), 651))["tidy"] == ("Terminating", "TaskTimedOut")
-
-
-def test_a_run_that_was_replaced_tidies_up_and_stays_replaced():
-    of = a_plan(a_task("a"), concurrencyPolicy="Replace", **{"finally": [a_task("tidy")]})
-    newer = snapshot.Peer("newer", (stamp(50), stamp(50), "newer"))
-    running = a_pod("a", phase="Running")
-    snap = replace(asked("", running, of=of), peers=(newer,))
-    first = decide(snap)
-    gone = a_pod("a", phase="Failed", exit_code=137, finished=23, deleted=22, gone=True)
-    alone = replace(stored(snap, first, gone), peers=())
-    found = decide(alone)
-    assert (word(found)[1], created(found, of)) == ("Replaced", ["tidy"])
-
-
-# --- What is recorded -------------------------------------------------------------------------
-
-
-def a_told(reason, *tasks, **fields):
-    condition = rows.Condition(rows.SUCCEEDED_CONDITION, rows.UNKNOWN, reason)
-    return a_status(*tasks, conditions=(condition,), **fields)
-
-
-STOPPED = a_row("a", "Skipped", reason="RunStopped")
-KILLED = a_row("b", "Terminating", reason="RunTerminated")
-
-
-@pytest.mark.parametrize(
-    ("status", "stop"),
-    [
-        pytest.param(a_told("Running"), "", id="none"),
-        pytest.param(a_told("Stopped"), "RunStopped", id="by the run"),
-        pytest.param(a_told("Running", STOPPED), "", id="rows alone do not count"),
-        pytest.param(a_told("Running", STOPPED, slices=1), "RunStopped", id="but in slices"),
-        pytest.param(
-            a_told("Stopped", STOPPED, KILLED, slices=1), "RunTerminated", id="the last word"
-        ),
-        pytest.param(
-            a_told("Running", STOPPED, slices=1, rerun=rows.Rerun("1", 1, "t", 1)), "",
-            id="of before a rerun",
-        ),
-    ],
-)  # fmt: skip
-def test_which_stop_is_recorded(status, stop):
-    assert stops.recorded(status) == stop
-
-
-def test_every_stop_is_known_to_whoever_reads_a_pod():
-    assert len(set(stops.STOPS.values())) == len(stops.STOPS)
-    assert asks.ASKS.keys() >= set(stops.STOPS.values())
-
-
-@pytest.mark.parametrize(
-    ("state", "counts"),
-    [("Failed", True), ("TimedOut", True), ("Stopped", False), ("Terminated", False)],
-)
-def test_a_run_that_a_person_ended_says_nothing_about_its_dag(state, counts):
-    run = a_summary("r", 5)._replace(succeeded=False, state=state)
-    assert run.counts is counts
