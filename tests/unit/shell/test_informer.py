@@ -1,70 +1,19 @@
+"""The cache of what the API has: lists, then watches, and what it tells of each object."""
+
 from __future__ import annotations
 
 import asyncio
-import itertools
-import random
-from typing import TYPE_CHECKING
 
-import msgspec
 import pytest
 
 from kubedag.core.pods import Pod
-from kubedag.shell.errors import ApiError, ClusterError, Unreachable
+from kubedag.shell.errors import ApiError
 from kubedag.shell.informer import Informer
 from support import virtual_loop
-from support.scripted_api import ScriptedApi, bookmark, error_event, event, page, pod
+from support.played_informer import EXPIRED, Played, play
+from support.scripted_api import ScriptedApi, bookmark, event, page, pod
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-LOST = Unreachable("cut", maybe_applied=False)
-EXPIRED = ApiError(410, "Expired", "too old")
-
-
-class Played:
-    """A run of the cache over a script, and what it told: `name@version:phase`, or `-name`."""
-
-    def __init__(self, api: ScriptedApi) -> None:
-        self.api = api
-        self.told: list[str] = []
-        self.informer = Informer(api, "/api/v1/pods", Pod, self._tell, chance=random.Random(1))
-
-    def _tell(self, old: Pod | None, new: Pod) -> None:
-        assert new.gone or self.informer.get(*key(new)) is new
-        sign = "-" if new.gone else "+" if old is None else "~"
-        self.told.append(f"{sign}{new.metadata.name}@{new.metadata.resource_version}")
-
-    @property
-    def known(self) -> list[str]:
-        return sorted(
-            f"{record.metadata.name}@{record.metadata.resource_version}"
-            for record in self.informer.records.values()
-        )
-
-    def run(self, seconds: float = 60, meanwhile: Callable[[], None] | None = None) -> Played:
-        async def scenario() -> None:
-            task = asyncio.create_task(self.informer.run())
-            if meanwhile is not None:
-                asyncio.get_running_loop().call_at(seconds / 2, meanwhile)
-            await asyncio.wait([task], timeout=seconds)
-            if task.done():
-                task.result()
-
-        virtual_loop.run(scenario())
-        return self
-
-
-def key(record: Pod) -> tuple[str, str]:
-    return record.metadata.namespace, record.metadata.name
-
-
-def record(name: str, version: int, uid: str = "") -> Pod:
-    return msgspec.convert(pod(name, version, uid=uid), Pod)
-
-
-def play(*watches: list[object], lists: list[object] | None = None, seconds: float = 60) -> Played:
-    first = [page(10, pod("a", 5))]
-    return Played(ScriptedApi(lists=first + (lists or []), watches=list(watches))).run(seconds)
+# --- Lists and watches -----------------------------------------------------------------------
 
 
 def test_a_list_of_several_pages_is_followed_by_a_watch_from_its_version():
@@ -120,63 +69,6 @@ def test_a_deleted_object_is_told_once_more_with_its_last_state():
     assert seen == [("", "Running", False), ("Running", "Succeeded", True)]
 
 
-@pytest.mark.parametrize(
-    "end",
-    [EXPIRED, error_event(410, "Expired"), b"{not json", event("MODIFIED", {"metadata": 7})],
-    ids=["HTTP 410", "ERROR 410", "no JSON", "not a Pod"],
-)
-def test_a_watch_that_cannot_go_on_lists_again_and_tells_what_went_missing(end):
-    played = play(
-        [2, event("ADDED", pod("b", 12)), end],
-        lists=[page(30, pod("b", 12), pod("c", 25))],
-    )
-    assert played.told == ["+a@5", "+b@12", "+c@25", "-a@5"]
-    assert played.known == ["b@12", "c@25"]
-    assert played.api.params("watch")[1]["resourceVersion"] == "30"
-    assert played.informer.stats.missed_deletes == 1
-
-
-@pytest.mark.parametrize(
-    "end",
-    [error_event(500, "InternalError"), ApiError(404, "NotFound"), ApiError(403, "Forbidden")],
-    ids=["ERROR 500", "404", "403"],
-)
-def test_any_other_refusal_of_a_watch_waits_and_lists_again(end):
-    played = play([2, end], lists=[page(30, pod("a", 5))])
-    assert len(played.api.times("list")) == 2
-    waited_seconds = played.api.times("list")[1] - 2
-    assert 0.1 <= waited_seconds <= 0.2
-
-
-@pytest.mark.parametrize("end", [LOST, ApiError(429, "TooManyRequests")], ids=["cut", "429"])
-def test_a_cut_watch_loses_nothing_so_it_goes_on_without_a_list(end):
-    played = play([2, event("ADDED", pod("b", 12)), end], [1, event("MODIFIED", pod("b", 14))])
-    assert played.told == ["+a@5", "+b@12", "~b@14"]
-    assert played.informer.stats.lists == 1
-
-
-@pytest.mark.parametrize(
-    "fault", [LOST, EXPIRED, ApiError(500), b"[]"], ids=["cut", "410", "500", "no list"]
-)
-def test_a_list_that_fails_between_two_pages_starts_again(fault):
-    api = ScriptedApi(
-        lists=[
-            page(10, pod("a", 5), then="next"),
-            fault,
-            page(20, pod("b", 15), then="next"),
-            page(20, pod("c", 16)),
-        ]
-    )
-    played = Played(api).run()
-    assert played.told == ["+a@5", "+b@15", "+c@16", "-a@5"]
-    assert [params.get("continue") for params in api.params("list")] == [
-        None,
-        "next",
-        None,
-        "next",
-    ]
-
-
 def test_it_is_not_synced_before_the_last_page():
     api = ScriptedApi(lists=[page(10, pod("a", 5), then="next"), 3, page(10)])
     played = Played(api)
@@ -186,48 +78,27 @@ def test_it_is_not_synced_before_the_last_page():
     assert Played(ScriptedApi(lists=[page(1)])).run(1).informer.synced.is_set()
 
 
-def test_a_server_that_closes_every_watch_at_once_is_not_stormed():
-    played = play(*[[] for _ in range(1000)], seconds=600)
-    assert 20 <= len(played.api.times("watch")) <= 50
-    gaps = [b - a for a, b in itertools.pairwise(played.api.times("watch"))]
-    assert 0.1 <= gaps[0] <= 0.2
-    assert 15 <= gaps[-1] <= 30
+def test_a_bug_in_the_callback_ends_the_cache_loudly():
+    def fail(*_: object) -> None:
+        raise ZeroDivisionError
+
+    async def scenario() -> None:
+        await Informer(ScriptedApi(lists=[page(1, pod("a", 1))]), "/", Pod, fail).run()
+
+    with pytest.raises(ZeroDivisionError):
+        virtual_loop.run(scenario())
 
 
-def test_a_server_that_says_410_to_every_watch_is_not_stormed():
-    api = ScriptedApi(lists=[page(n) for n in range(1, 1000)], watches=[[EXPIRED]] * 999)
-    played = Played(api).run(600)
-    assert 20 <= len(played.api.times("list")) <= 50
+def test_silence_is_measured_since_the_last_word_of_the_server():
+    async def scenario() -> float:
+        informer = Informer(ScriptedApi(lists=[page(1)]), "/", Pod, lambda *_: None)
+        await asyncio.wait([asyncio.create_task(informer.run())], timeout=40)
+        return informer.silent_seconds()
+
+    assert virtual_loop.run(scenario()) == 40
 
 
-def test_a_server_that_is_down_for_an_hour_is_asked_every_half_minute_and_then_used():
-    faults: list[object] = [LOST] * 160
-    api = ScriptedApi(lists=[*faults, page(1, pod("a", 1))])
-    played = Played(api).run(4_000)
-    assert played.known == ["a@1"]
-    assert played.api.times("list")[-1] > 3_000
-
-
-def test_one_long_watch_makes_the_next_failure_cheap_again():
-    played = play(*[[LOST]] * 8, [5, LOST], [60], seconds=300)
-    starts = played.api.times("watch")
-    assert starts[8] - starts[7] > 5
-    assert starts[9] - starts[8] == pytest.approx(5.15, abs=0.06)
-
-
-def test_a_list_makes_the_next_failure_of_a_watch_cheap_again():
-    """An API server that was down and is back says 429 to watches for a moment."""
-    lists = [*[LOST] * 9, page(1)]
-    api = ScriptedApi(lists=lists, watches=[[ApiError(429, "TooManyRequests")], [60]])
-    first, second, *_ = Played(api).run(150).api.times("watch")
-    assert second - first <= 0.2
-
-
-def test_a_silent_watch_is_given_up_after_ninety_seconds_and_goes_on():
-    played = play([50, bookmark(11), 500], seconds=300)
-    assert played.api.times("watch") == [0.0, 140.0, 230.0]
-    assert played.api.params("watch")[1]["resourceVersion"] == "11"
-    assert played.informer.stats.lists == 1
+# --- Which news count ------------------------------------------------------------------------
 
 
 def test_events_that_come_late_or_twice_change_nothing():
@@ -274,160 +145,3 @@ def test_one_object_that_cannot_be_read_hides_no_other_and_is_not_taken_for_dele
     played = play([EXPIRED], lists=[page(30, odd, pod("b", 21), {"metadata": 1})])
     assert played.told == ["+a@5", "+b@21"]
     assert played.known == ["a@5", "b@21"]
-
-
-def test_an_assumed_object_is_known_at_once_and_its_own_event_is_no_news():
-    played = Played(
-        ScriptedApi(
-            lists=[page(10)],
-            watches=[[3, event("ADDED", pod("n", 11)), event("MODIFIED", pod("n", 12))]],
-        )
-    )
-    at_once: list[str] = []
-
-    def assume() -> None:
-        played.informer.assume(record("n", 11))
-        at_once.extend(played.known)
-
-    played.run(4, meanwhile=assume)
-    assert at_once == ["n@11"]
-    assert played.told == ["+n@11", "~n@12"]
-
-
-def test_an_assumed_object_survives_the_list_that_began_before_it_but_not_the_next():
-    told: list[str] = []
-    api = ScriptedApi(lists=[], watches=[[1, EXPIRED]])
-    played = Played(api)
-    api.lists.extend(
-        [
-            lambda: played.informer.assume(record("n", 50)),
-            page(49),
-            lambda: told.extend(played.told),
-            page(60),
-        ]
-    )
-    played.run(10)
-    assert told == ["+n@50"]
-    assert played.told == ["+n@50", "-n@50"]
-
-
-def test_an_answer_to_a_create_that_comes_after_its_deletion_brings_nothing_back():
-    played = Played(
-        ScriptedApi(
-            lists=[page(10)],
-            watches=[[event("ADDED", pod("n", 11)), event("DELETED", pod("n", 12)), 90]],
-        )
-    )
-    played.run(4, meanwhile=lambda: played.informer.assume(record("n", 11)))
-    assert played.told == ["+n@11", "-n@12"]
-
-
-def test_an_answer_that_is_older_than_what_is_known_changes_nothing():
-    played = Played(
-        ScriptedApi(lists=[page(10)], watches=[[event("ADDED", pod("n", 12, "Running")), 90]])
-    )
-    played.run(4, meanwhile=lambda: played.informer.assume(record("n", 11)))
-    assert played.told == ["+n@12"]
-
-
-def relist_times(api: ScriptedApi, at: float, seconds: float = 100) -> tuple[float, list[float]]:
-    async def scenario() -> tuple[float, list[float]]:
-        loop = asyncio.get_running_loop()
-        informer = Informer(api, "/", Pod, lambda *_: None, chance=random.Random(1))
-        task = asyncio.create_task(informer.run())
-        await asyncio.sleep(at)
-        async with asyncio.timeout(seconds):
-            await informer.relist()
-        now = loop.time()
-        task.cancel()
-        return now, api.times("list")
-
-    return virtual_loop.run(scenario())
-
-
-def test_a_forced_list_ends_the_watch_and_is_waited_for():
-    api = ScriptedApi(lists=[page(1), 3, page(2)])
-    assert relist_times(api, at=5) == (8, [0, 5])
-
-
-def test_a_forced_list_asked_for_during_another_is_the_one_after_it():
-    api = ScriptedApi(lists=[4, page(1), 4, page(2)])
-    assert relist_times(api, at=1) == (8, [0, 4])
-
-
-def test_a_forced_list_does_not_wait_for_the_back_off():
-    api = ScriptedApi(lists=[LOST] * 8 + [page(1), page(2)])
-    done_at, lists_at = relist_times(api, at=27)
-    assert done_at == lists_at[-1]
-    assert done_at == 27
-
-
-def test_a_forced_list_that_fails_is_tried_until_it_succeeds():
-    api = ScriptedApi(lists=[page(1), LOST, LOST, page(2)])
-    done_at, lists_at = relist_times(api, at=5)
-    assert len(lists_at) == 4
-    assert 5.2 < done_at < 6
-
-
-def test_whoever_gives_up_waiting_for_a_forced_list_harms_nobody():
-    api = ScriptedApi(lists=[page(1), 30, page(2), page(3), page(4)])
-
-    async def scenario() -> int:
-        informer = Informer(api, "/", Pod, lambda *_: None)
-        task = asyncio.create_task(informer.run())
-        await asyncio.sleep(1)
-        with pytest.raises(TimeoutError):
-            async with asyncio.timeout(2):
-                await informer.relist()
-        await asyncio.gather(informer.relist(), informer.relist())
-        assert not task.done()
-        return informer.stats.lists
-
-    assert virtual_loop.run(scenario()) == 3
-
-
-def test_a_forced_list_that_nobody_waits_for_any_more_does_not_end_the_back_off():
-    """Found by the simulation: a term that ends as it begins, while the API server is down."""
-    api = ScriptedApi(lists=[3, page(1)], watches=[[LOST]] * 1000)
-
-    async def scenario() -> None:
-        informer = Informer(api, "/", Pod, lambda *_: None, chance=random.Random(1))
-        task = asyncio.create_task(informer.run())
-        await asyncio.sleep(1)
-        with pytest.raises(TimeoutError):
-            async with asyncio.timeout(1):
-                await informer.relist()
-        await asyncio.sleep(20)
-        task.cancel()
-
-    virtual_loop.run(scenario())
-    assert 3 <= len(api.times("watch")) <= 20
-
-
-def test_a_bug_in_the_callback_ends_the_cache_loudly():
-    def fail(*_: object) -> None:
-        raise ZeroDivisionError
-
-    async def scenario() -> None:
-        await Informer(ScriptedApi(lists=[page(1, pod("a", 1))]), "/", Pod, fail).run()
-
-    with pytest.raises(ZeroDivisionError):
-        virtual_loop.run(scenario())
-
-
-def test_silence_is_measured_since_the_last_word_of_the_server():
-    async def scenario() -> float:
-        informer = Informer(ScriptedApi(lists=[page(1)]), "/", Pod, lambda *_: None)
-        await asyncio.wait([asyncio.create_task(informer.run())], timeout=40)
-        return informer.silent_seconds()
-
-    assert virtual_loop.run(scenario()) == 40
-
-
-def test_every_error_of_the_cluster_is_survived():
-    kinds: list[ClusterError] = [LOST, EXPIRED, ApiError(500), ApiError(401), ApiError(404)]
-    api = ScriptedApi(
-        lists=[error for error in kinds for _ in range(2)] + [page(n) for n in range(1, 100)],
-        watches=[[error] for error in kinds for _ in range(3)],
-    )
-    assert Played(api).run(2_000).informer.synced.is_set()
