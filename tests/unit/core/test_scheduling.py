@@ -2,56 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
-from kubedag.api import problems
-from kubedag.core import actions, creations, decide_dag, instants, refusals, rows, scheduling
+from kubedag.core import actions, decide_dag, rows
 from support import builders
-from support.scheduled_dag import ScheduledDAG
+from support.scheduled_week import DAILY, a_dag, creates, day, interval, stamp, starts, worked
 
-MONDAY = instants.parse("2026-01-05T00:00:00Z")
-DAILY = {"cron": "@daily", "catchup": "All"}
-
-
-def day(number, hours=0):
-    return MONDAY + timedelta(days=number, hours=hours)
-
-
-def stamp(number, hours=0):
-    return instants.text(day(number, hours))
-
-
-def a_dag(schedule=None, **spec):
-    return ScheduledDAG(stamp(0, 9), schedule or DAILY, **spec)
-
-
-def worked(until=3, schedule=None, **spec):
-    """A DAG that has had a run each day, the last of them at the beginning of that day."""
-    dag = a_dag(schedule, **spec)
-    dag.up(day(0, 9), day(until, 10))
-    return dag
-
-
-def starts(dag):
-    """Where the intervals of its runs begin, in hours of the week."""
-    return [
-        (instants.parse(run.interval_start) - MONDAY) / timedelta(hours=1)
-        for run in dag.runs.values()
-    ]
-
-
-def creates(decision):
-    return [one.name for one in decision.actions if isinstance(one, actions.CreateRun)]
-
-
-def interval(start, end):
-    return rows.Interval(stamp(*start), stamp(*end))
-
-
-# --- Memory -----------------------------------------------------------------------------------
+# --- Memory ----------------------------------------------------------------------------------
 
 
 def test_a_new_dag_remembers_where_it_begins_before_anything_is_due():
@@ -157,6 +116,16 @@ def test_a_run_with_the_name_of_an_interval_may_be_created_by_both():
     assert starts(dag) == [0, 24, 48]
 
 
+def test_a_clock_that_is_set_back_makes_no_run_twice():
+    dag = worked()
+    before = dag.status
+    dag.up(day(1), day(3, 10))
+    assert (starts(dag), dag.status) == ([0, 24, 48], before)
+
+
+# --- Bounds ----------------------------------------------------------------------------------
+
+
 @pytest.mark.parametrize(
     ("fields", "now", "expected", "reason"),
     [
@@ -189,115 +158,7 @@ def test_of_a_time_too_short_for_any_interval_it_is_said_that_there_is_none(end,
     assert (dag.scheduled.reason, dag.scheduled.message) == ("Ended", said)
 
 
-def test_a_clock_that_is_set_back_makes_no_run_twice():
-    dag = worked()
-    before = dag.status
-    dag.up(day(1), day(3, 10))
-    assert (starts(dag), dag.status) == ([0, 24, 48], before)
-
-
-# --- What is in the way -----------------------------------------------------------------------
-
-
-def test_a_name_that_is_taken_is_skipped_and_the_others_are_not():
-    dag = worked(1)
-    dag.creations.taken["pipeline-20260107t0000-1d"] = "of DAG 'other'"
-    dag.look(day(4, 1))
-    assert starts(dag) == [0, 24, 72]
-    skipped = dag.status.last_skipped
-    assert (skipped.start_time, skipped.intervals, skipped.reason) == (stamp(2), 1, "NameTaken")
-
-
-def test_while_the_api_refuses_it_is_not_asked_again_and_that_is_said():
-    dag = worked()
-    answer = refusals.Answer(403, "Forbidden", "exceeded quota: runs")
-    dag.creations.trouble = creations.after(None, "r", answer, day(4))
-    found = dag.decide(day(4))
-    assert (creates(found), found.wake_at) == ([], day(4) + timedelta(seconds=1))
-    condition = found.status.condition("Scheduled")
-    assert (condition.status, condition.reason) == ("False", "RunRefused")
-    assert "exceeded quota: runs" in condition.message
-    assert found.status.last_interval == interval((2,), (3,))
-    later = dag.decide(found.wake_at)
-    assert creates(later) == ["pipeline-20260108t0000-1d"]
-
-
-def test_trouble_with_a_run_that_is_no_longer_wanted_is_forgotten():
-    dag = worked()
-    answer = refusals.Answer(403, "Forbidden", "exceeded quota: runs")
-    dag.creations.trouble = creations.after(None, "r", answer, day(3, 10))
-    assert dag.decide(day(3, 10)).status.condition("Scheduled").status == "True"
-
-
-def test_what_is_made_by_hand_with_the_name_of_an_interval_is_its_run():
-    dag = worked()
-    dag.add("pipeline-20260108t0000-1d", "Manual", stamp(3), stamp(4), day(3, 12))
-    dag.look(day(4, 1))
-    assert (len(dag.runs), dag.status.last_interval) == (4, interval((3,), (4,)))
-
-
-@pytest.mark.parametrize("state", ["Running", "Succeeded"])
-@pytest.mark.parametrize("made_for", [("", ""), (stamp(1), stamp(2))], ids=["none", "another"])
-def test_what_is_made_by_hand_with_the_name_of_an_interval_and_not_for_it_takes_the_name(
-    made_for, state
-):
-    dag = worked()
-    dag.add("pipeline-20260108t0000-1d", "Manual", *made_for, day(3, 12), state)
-    dag.look(day(4, 1))
-    skipped = dag.status.last_skipped
-    assert (skipped.start_time, skipped.intervals, skipped.reason) == (stamp(3), 1, "NameTaken")
-    assert dag.status.last_interval == interval((3,), (4,))
-
-
-@pytest.mark.parametrize(
-    ("run", "expected"),
-    [
-        pytest.param({"run_type": "Scheduled", "started": True}, 0, id="one is active"),
-        pytest.param({"run_type": "Manual", "started": True}, 0, id="one by hand is active"),
-        pytest.param({"run_type": "Manual", "started": False}, 0, id="one is about to start"),
-        pytest.param({"run_type": "Backfill", "started": True}, 1, id="one of a Backfill"),
-        pytest.param({"run_type": "Manual", "started": False, "suspended": True}, 1, id="one is held"),
-        pytest.param({"run_type": "Manual", "started": True, "deleting": True}, 1, id="one goes"),
-    ],
-)  # fmt: skip
-def test_with_forbid_an_interval_is_skipped_while_others_are_active(run, expected):
-    dag = worked(concurrencyPolicy="Forbid")
-    dag.runs["x"] = builders.a_summary("x", **run)
-    found = dag.decide(day(4))
-    skipped = found.status.last_skipped
-    assert len(creates(found)) == expected
-    assert (skipped.reason if skipped else "", expected) in (("Forbidden", 0), ("", 1))
-
-
-def test_intervals_that_are_skipped_one_after_another_are_one_stretch():
-    dag = worked(concurrencyPolicy="Forbid")
-    dag.runs["x"] = builders.a_summary("x")
-    told = len(dag.events)
-    dag.up(day(3, 11), day(6, 1))
-    skipped = dag.status.last_skipped
-    assert (skipped.start_time, skipped.end_time, skipped.intervals) == (stamp(3), stamp(6), 3)
-    assert [note.reason for note in dag.events[told:]] == ["IntervalsSkipped"]
-
-
-def test_what_is_skipped_before_the_first_run_is_stored_before_that_is_asked_for():
-    dag = a_dag({**DAILY, "startTime": stamp(0), "catchup": "All", "catchupLimit": 1})
-    first = dag.decide(day(9))
-    assert (creates(first), first.status.last_skipped is None) == ([], False)
-    dag.status = first.status
-    assert len(creates(dag.decide(day(9)))) == 2
-
-
-def test_only_so_many_runs_are_asked_for_at_once():
-    dag = worked()
-    assert len(creates(dag.decide(day(60)))) == scheduling.CREATES_AT_ONCE_MAX
-
-
-def test_runs_that_depend_on_the_past_are_asked_for_one_by_one():
-    dag = worked(dependsOnPast=True)
-    assert len(creates(dag.decide(day(60)))) == 1
-
-
-# --- When -------------------------------------------------------------------------------------
+# --- When ------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -314,90 +175,3 @@ def test_words_stay_the_same_from_run_to_run():
     before = dag.scheduled
     dag.up(day(3, 11), day(6, 1))
     assert dag.scheduled == before
-
-
-# --- Failures ---------------------------------------------------------------------------------
-
-
-def failing(**spec):
-    dag = a_dag(suspendAfterConsecutiveFailures=2, **spec)
-    dag.run_state = "Failed"
-    dag.up(day(0, 9), day(6))
-    assert dag.scheduled.reason == "TooManyFailures"
-    return dag
-
-
-def test_after_too_many_failures_it_does_not_help_that_a_failed_run_is_deleted():
-    dag = failing()
-    del dag.runs[max(dag.runs)]
-    dag.look(day(9))
-    assert dag.scheduled.reason == "TooManyFailures"
-
-
-def test_after_too_many_failures_the_schedule_goes_on_when_a_run_succeeds():
-    dag = failing()
-    name = max(dag.runs)
-    dag.runs[name] = dag.runs[name]._replace(
-        state="Succeeded", succeeded=True, completion_time=stamp(7)
-    )
-    dag.run_state = "Succeeded"
-    dag.look(day(9))
-    assert dag.scheduled.status == "True"
-
-
-def test_failures_before_a_change_are_forgiven_and_those_after_it_are_not():
-    dag = failing()
-    dag.edit(DAILY, suspendAfterConsecutiveFailures=2)
-    dag.status = dag.decide(day(6, 1)).status
-    assert dag.scheduled.status == "True"
-    dag.look(day(6, 2))
-    assert len(dag.runs) == 6
-    assert dag.scheduled.reason == "TooManyFailures"
-    assert dag.status.failures_start_time == stamp(6, 1)
-
-
-def test_they_stay_forgiven_while_the_change_is_judged():
-    dag = failing()
-    dag.edit(DAILY, suspendAfterConsecutiveFailures=2)
-    plan, dag.status = dag.plan, dag.decide(day(6, 1)).status
-    wrong = problems.Problem("spec", "Cycle", "must be no circle")
-    bad = builders.a_definition(plan, generation=3, scheduled=True, problems=[wrong])
-    snap = decide_dag.DAGSnapshot(
-        builders.DAG, builders.NAMESPACE, replace(bad, plan=None), dag.status
-    )
-    found = decide_dag.decide(snap, day(6, 2)).status
-    assert found.condition("Scheduled").reason == "NotReady"
-    assert found.failures_start_time == stamp(6, 1)
-
-
-def test_a_run_that_is_replaced_or_never_started_has_not_failed():
-    dag = worked(suspendAfterConsecutiveFailures=2)
-    for number, fields in enumerate([{"state": "Replaced"}, {"started": False}] * 2):
-        dag.runs[f"x{number}"] = builders.a_summary(
-            f"x{number}", 9_999_999, succeeded=False, **{"state": "Failed"} | fields
-        )
-    assert dag.decide(day(3, 12)).status.consecutive_failures == 0
-
-
-# --- What stays -------------------------------------------------------------------------------
-
-
-def gone(dag, now):
-    return [one.name for one in dag.decide(now).actions if isinstance(one, actions.DeleteRun)]
-
-
-def test_a_run_stays_as_long_as_nothing_else_tells_that_its_interval_was_run():
-    dag = worked(retention={"successfulRuns": 0})
-    handled = dag.status.last_interval
-    assert gone(dag, day(3, 11)) == list(dag.runs)
-    dag.status = rows.DAGStatus(last_interval=interval((1,), (2,)))
-    assert gone(dag, day(3, 11)) == list(dag.runs)[:2]
-    assert handled == interval((2,), (3,))
-
-
-def test_the_failures_that_count_stay():
-    dag = failing(retention={"failedRuns": 0})
-    assert (len(dag.runs), gone(dag, day(6, 1))) == (2, [])
-    dag.edit(DAILY, retention={"failedRuns": 0})
-    dag.look(day(6, 1))
-    assert len(gone(dag, day(6, 1))) == len(dag.runs) == 6
