@@ -50,66 +50,70 @@ def main(task, defaults=None, **context):
     return {key: value for key, value in container.items() if value != []}
 
 
+VARIABLES = [
+    {"name": "KUBEDAG_NAMESPACE", "value": "data"},
+    {"name": "KUBEDAG_DAG", "value": "sales"},
+    {"name": "KUBEDAG_RUN", "value": "sales-20260131"},
+    {"name": "KUBEDAG_RUN_TYPE", "value": "Scheduled"},
+    {"name": "KUBEDAG_TASK", "value": "load"},
+    {"name": "KUBEDAG_ATTEMPT", "value": "1"},
+    {"name": "KUBEDAG_LOGICAL_TIME", "value": "2026-01-30T00:00:00Z"},
+    {"name": "KUBEDAG_DATA_INTERVAL_START", "value": "2026-01-30T00:00:00Z"},
+    {"name": "KUBEDAG_DATA_INTERVAL_END", "value": "2026-01-31T00:00:00Z"},
+]
+THE_POD = {
+    "apiVersion": "v1",
+    "kind": "Pod",
+    "metadata": {
+        "name": "sales-20260131-load-1-swysgb4e",
+        "namespace": "data",
+        "labels": {
+            "app.kubernetes.io/managed-by": "kubedag",
+            "kubedag.dev/dag": "sales",
+            "kubedag.dev/run": "sales-20260131",
+            "kubedag.dev/run-uid": "0b9d1c1e-3f6a-4c1d-9d70-6d2f6e0c9a11",
+            "kubedag.dev/task": "load",
+            "kubedag.dev/attempt": "1",
+            "kubedag.dev/revision": "sales-abcdefghij",
+            "kubedag.dev/run-type": "Scheduled",
+            "kubedag.dev/logical-time": "20260130T000000Z",
+        },
+        "annotations": {
+            "kubedag.dev/logical-time": "2026-01-30T00:00:00Z",
+            "kubedag.dev/data-interval-start": "2026-01-30T00:00:00Z",
+            "kubedag.dev/data-interval-end": "2026-01-31T00:00:00Z",
+        },
+        "ownerReferences": [
+            {
+                "apiVersion": "kubedag.dev/v1alpha1",
+                "kind": "DAGRun",
+                "name": "sales-20260131",
+                "uid": "0b9d1c1e-3f6a-4c1d-9d70-6d2f6e0c9a11",
+                "controller": True,
+                "blockOwnerDeletion": False,
+            }
+        ],
+    },
+    "spec": {
+        "restartPolicy": "Never",
+        "enableServiceLinks": False,
+        "automountServiceAccountToken": False,
+        "containers": [
+            {
+                "name": "main",
+                "image": "alpine",
+                "command": ["python", "-m", "load"],
+                "args": ["--all"],
+                "env": VARIABLES,
+                "terminationMessagePolicy": "FallbackToLogsOnError",
+            }
+        ],
+    },
+}
+
+
 def test_a_task_with_a_command_becomes_this_pod():
-    assert build({"command": ["python", "-m", "load"], "args": ["--all"]}) == {
-        "apiVersion": "v1",
-        "kind": "Pod",
-        "metadata": {
-            "name": "sales-20260131-load-1-swysgb4e",
-            "namespace": "data",
-            "labels": {
-                "app.kubernetes.io/managed-by": "kubedag",
-                "kubedag.dev/dag": "sales",
-                "kubedag.dev/run": "sales-20260131",
-                "kubedag.dev/run-uid": "0b9d1c1e-3f6a-4c1d-9d70-6d2f6e0c9a11",
-                "kubedag.dev/task": "load",
-                "kubedag.dev/attempt": "1",
-                "kubedag.dev/revision": "sales-abcdefghij",
-                "kubedag.dev/run-type": "Scheduled",
-                "kubedag.dev/logical-time": "20260130T000000Z",
-            },
-            "annotations": {
-                "kubedag.dev/logical-time": "2026-01-30T00:00:00Z",
-                "kubedag.dev/data-interval-start": "2026-01-30T00:00:00Z",
-                "kubedag.dev/data-interval-end": "2026-01-31T00:00:00Z",
-            },
-            "ownerReferences": [
-                {
-                    "apiVersion": "kubedag.dev/v1alpha1",
-                    "kind": "DAGRun",
-                    "name": "sales-20260131",
-                    "uid": "0b9d1c1e-3f6a-4c1d-9d70-6d2f6e0c9a11",
-                    "controller": True,
-                    "blockOwnerDeletion": False,
-                }
-            ],
-        },
-        "spec": {
-            "restartPolicy": "Never",
-            "enableServiceLinks": False,
-            "automountServiceAccountToken": False,
-            "containers": [
-                {
-                    "name": "main",
-                    "image": "alpine",
-                    "command": ["python", "-m", "load"],
-                    "args": ["--all"],
-                    "env": [
-                        {"name": "KUBEDAG_NAMESPACE", "value": "data"},
-                        {"name": "KUBEDAG_DAG", "value": "sales"},
-                        {"name": "KUBEDAG_RUN", "value": "sales-20260131"},
-                        {"name": "KUBEDAG_RUN_TYPE", "value": "Scheduled"},
-                        {"name": "KUBEDAG_TASK", "value": "load"},
-                        {"name": "KUBEDAG_ATTEMPT", "value": "1"},
-                        {"name": "KUBEDAG_LOGICAL_TIME", "value": "2026-01-30T00:00:00Z"},
-                        {"name": "KUBEDAG_DATA_INTERVAL_START", "value": "2026-01-30T00:00:00Z"},
-                        {"name": "KUBEDAG_DATA_INTERVAL_END", "value": "2026-01-31T00:00:00Z"},
-                    ],
-                    "terminationMessagePolicy": "FallbackToLogsOnError",
-                }
-            ],
-        },
-    }
+    assert build({"command": ["python", "-m", "load"], "args": ["--all"]}) == THE_POD
 
 
 def test_a_script_arrives_as_a_file_through_an_annotation():
