@@ -92,6 +92,17 @@ def a_condition(
     return pods.PodCondition(type_, status, reason, message, stamp(when))
 
 
+def state_of_main(
+    phase: str, exit_code: int | None, started: int, finished: int
+) -> pods.ContainerState | None:
+    """The state of a task's container in a Pod of which no more is said than this."""
+    if exit_code is not None:
+        return ended(exit_code, started=started, finished=finished)
+    if phase == "Running":
+        return running(started)
+    return ended(0, started=started, finished=finished) if phase == "Succeeded" else None
+
+
 def a_pod(
     task: str = "a",
     attempt: int = 1,
@@ -117,12 +128,8 @@ def a_pod(
 ) -> pods.Pod:
     """The Pod of an attempt; `main` is the state of its task's container."""
     name = naming.pod_name(run, run_uid, task, None, attempt)
-    if main is None and exit_code is not None:
-        main = ended(exit_code, started=started, finished=finished)
-    if main is None and phase == "Running":
-        main = running(started)
-    if main is None and phase == "Succeeded":
-        main = ended(0, started=started, finished=finished)
+    if main is None:
+        main = state_of_main(phase, exit_code, started, finished)
     containers = ((a_container("main", main),) if main else ()) + sidecars
     metadata = pods.Metadata(
         name=name,
