@@ -21,6 +21,7 @@ TASKS = int(os.environ.get("TASKS", "1600"))
 SECONDS_MAX = 60 + TASKS / 5
 MIB = 1024 * 1024
 SAID = "line after line of what went wrong\n" * 58
+NAMES = [f"{'task-with-a-long-name-':-<52}{n:05}" for n in range(TASKS)]
 
 
 @pytest.fixture(scope="module")
@@ -63,53 +64,45 @@ class Place:
         return subprocess.run(command, check=True, capture_output=True, text=True).stdout
 
 
-@pytest.mark.usefixtures("kinds")
-def test_thousands_of_tasks_that_fail_at_length_end_in_slices_although_the_operator_is_killed(
-    scale_cluster, scale_namespace, tmp_path, record_property
-):
-    place = Place(scale_cluster, scale_namespace)
+def create_a_run_of_them(place):
     annotations = {
         "kwok.kubedag.dev/exit-code": "3",
         "kwok.kubedag.dev/termination-message": SAID,
     }
-    names = [f"{'task-with-a-long-name-':-<52}{n:05}" for n in range(TASKS)]
-    place.client.create(
-        place.path("dags"),
-        a_dag(
-            *(a_task(name) for name in names),
-            taskDefaults={
-                "image": "busybox",
-                "podTemplate": {"metadata": {"annotations": annotations}},
-            },
-        ),
-    )
+    defaults = {"image": "busybox", "podTemplate": {"metadata": {"annotations": annotations}}}
+    dag = a_dag(*(a_task(name) for name in NAMES), taskDefaults=defaults)
+    place.client.create(place.path("dags"), dag)
     place.client.create(place.path("dagruns"), a_run("run"))
+
+
+def operate_until_it_has_ended(place, folder):
+    """By two operators, of which the first is killed when it has stored some slices."""
     env = {"LEASE_NAME": place.name, "NAMESPACE": place.name, "WATCH_NAMESPACES": place.name}
     env["LEASE_SECONDS"] = "10"  # a busy machine must not make this a test of elections
-    began = time.monotonic()
-    with operators.process(scale_cluster.kubeconfig, tmp_path / "first", **env) as first:
+    with operators.process(place.cluster.kubeconfig, folder / "first", **env) as first:
         until(lambda: place.run().get("status", {}).get("slices"), SECONDS_MAX, pause=0.5)
         assert not place.has_ended()
         first.kill()
         first.wait()
-    with operators.process(scale_cluster.kubeconfig, tmp_path / "second", **env):
+    with operators.process(place.cluster.kubeconfig, folder / "second", **env):
         until(place.has_ended, SECONDS_MAX, pause=1.0)
-    seconds = time.monotonic() - began
     for log in ("first", "second"):
-        assert "Traceback" not in (tmp_path / log).read_text()
+        assert "Traceback" not in (folder / log).read_text()
 
-    status, found = place.run()["status"], place.slices()
-    rows = [row for one in found for row in one["tasks"]]
-    assert [row["name"] for row in rows] == names
+
+def assert_each_task_tells_of_its_failure(status, slices):
+    rows = [row for one in slices for row in one["tasks"]]
+    assert [row["name"] for row in rows] == NAMES
     assert {(row["state"], row["reason"], row["attempt"]) for row in rows} == {
         ("Failed", "ExitCode", 1)
     }
     assert (status["counts"]["failed"], status["counts"]["total"]) == (TASKS, TASKS)
-    assert (status["slices"], status.get("tasks")) == (len(found), None)
+    assert (status["slices"], status.get("tasks")) == (len(slices), None)
     tails = [row["attempts"][0]["log"]["tail"] for row in rows]
     assert 0 < sum(map(len, tails)) <= 128 * 1024
-    assert place.bytes_max < MIB
 
+
+def assert_the_run_says_how_to_see_them(place, status):
     truncated = next(one for one in status["conditions"] if one["type"] == "StatusTruncated")
     assert truncated["reason"] == "RowsInSlices"
     command = truncated["message"].partition("kubectl ")[2].split()
@@ -119,13 +112,32 @@ def test_thousands_of_tasks_that_fail_at_length_end_in_slices_although_the_opera
         ["run", "0", "100", "0", "100"],
         ["run", "100", "100", "0", "100"],
     ]
+
+
+def measured(place, slices, seconds):
     peak_mib = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss // 1024
-    record_property(
-        "measured",
+    return (
         f"{TASKS} tasks, each failed with {len(SAID)} bytes, operator killed once: {seconds:.0f} s "
-        f"at a load of {os.getloadavg()[0]:.1f}; {len(found)} slices, largest object "
-        f"{place.bytes_max // 1024} KiB, operator's peak of memory {peak_mib} MiB",
+        f"at a load of {os.getloadavg()[0]:.1f}; {len(slices)} slices, largest object "
+        f"{place.bytes_max // 1024} KiB, operator's peak of memory {peak_mib} MiB"
     )
+
+
+@pytest.mark.usefixtures("kinds")
+def test_thousands_of_tasks_that_fail_at_length_end_in_slices_although_the_operator_is_killed(
+    scale_cluster, scale_namespace, tmp_path, record_property
+):
+    place = Place(scale_cluster, scale_namespace)
+    create_a_run_of_them(place)
+    began = time.monotonic()
+    operate_until_it_has_ended(place, tmp_path)
+    seconds = time.monotonic() - began
+
+    status, slices = place.run()["status"], place.slices()
+    assert_each_task_tells_of_its_failure(status, slices)
+    assert place.bytes_max < MIB
+    assert_the_run_says_how_to_see_them(place, status)
+    record_property("measured", measured(place, slices, seconds))
     place.client.delete(place.path("dagruns", "run"))
     until(
         lambda: not place.client.get(place.path("dagrunslices"))["items"], SECONDS_MAX, pause=1.0
