@@ -220,7 +220,7 @@ class Invariants:
         most = run.dag_spec.get("maxActiveTasks")
         if self.may_be_two():
             return  # each of them counts what it sees
-        if most is not None and run.live_pods(hidden=False) > most:
+        if most is not None and run.live_pods(hidden=False) - _come_again(run) > most:
             yield f"{run.live_pods()} live Pods, of at most {most}"
         spec = run.dag_spec
         if spec.get("concurrencyPolicy") == "Allow" or sum(map(len, run.pods.values())) > 1:
@@ -308,6 +308,15 @@ class Invariants:
             run.reruns.broken = []
         if not run.tampered and run.exists:
             yield from status_laws.judge(run, self.clocks_agree, whole=change.plural == "dagruns")
+
+
+def _come_again(run: RunFacts) -> int:
+    """Pods of creations that were given up, and took effect when those of others came and went."""
+    return sum(
+        seen[-1].live and any(old.name == seen[-1].name for old in seen[:-1])
+        for seen in run.pods.values()
+        if seen
+    )
 
 
 def _is_stored_to_be_first(run: RunFacts, other: RunFacts) -> bool:

@@ -35,6 +35,7 @@ REGRESSIONS = {
     "600137": "Two runs were to start at once, and the limit was raised before either was stored.",
     "601299": "A run ran again beside a Pod of its own whose labels somebody had taken.",
     "604991": "A Pod that was made when its request was given up went unseen, and was made again.",
+    "607035": "A creation that was given up took effect when its Pod had come and gone.",
     "506918": "The world was judged a moment before a schedule went on that had been held.",
     "41773": "An attempt had to be made anew; its success was lost to the Pod that was gone before.",
 }
