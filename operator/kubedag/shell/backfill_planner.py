@@ -61,6 +61,8 @@ class Planner:
                 assert entry.sketch is not None
                 entry.sketch = dataclasses.replace(entry.sketch, plan=plan)
             await asyncio.sleep(spent * REST_PER_WORK)
+            if plan is not None:
+                return
 
 
 def _wanted(entry: BackfillEntry) -> backfill_plan.Span | None:

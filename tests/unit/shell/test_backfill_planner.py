@@ -111,3 +111,18 @@ def test_the_pieces_are_the_whole_up_to_the_bound(minutes, total, too_many):
     assert plan.bounds == tuple(sorted(set(plan.bounds)))
     assert plan.bounds[:1] == ((sketch.span.start,) if total else ())
     assert plan.bounds[-1:] == ((sketch.span.end,) if total else ())
+
+
+def test_a_plan_that_is_wanted_anew_in_the_moment_in_which_it_is_made_is_made_again():
+    old, newer = a_sketch(), dataclasses.replace(a_sketch(), revision="rev-2")
+
+    async def story(bench):
+        (entry,) = bench.entries
+        bench.planner.want(entry, old)
+        while entry.sketch.plan is None:
+            await asyncio.sleep(PIECE_SECONDS / 10)
+        bench.planner.want(entry, newer)
+        await asyncio.sleep(10)
+
+    found = on_bench(story, "one").entries[0].sketch
+    assert (found.revision, found.plan is None) == ("rev-2", False)
