@@ -11,10 +11,10 @@ MAY = {
     ("kubedag.dev", "backfills"): {"get", "list", "watch"},
     ("kubedag.dev", "taskpools"): {"get", "list", "watch"},
     ("kubedag.dev", "dagruns"): {"get", "list", "watch", "create", "patch", "delete"},
-    ("kubedag.dev", "dags/status"): {"update", "patch"},
-    ("kubedag.dev", "dagruns/status"): {"update", "patch"},
-    ("kubedag.dev", "backfills/status"): {"update", "patch"},
-    ("kubedag.dev", "taskpools/status"): {"update", "patch"},
+    ("kubedag.dev", "dags/status"): {"update"},
+    ("kubedag.dev", "dagruns/status"): {"update"},
+    ("kubedag.dev", "backfills/status"): {"update"},
+    ("kubedag.dev", "taskpools/status"): {"update"},
     ("kubedag.dev", "dagrunslices"): {"get", "list", "create", "update", "delete"},
     ("", "pods"): {"get", "list", "watch", "create", "patch", "delete", "deletecollection"},
     ("", "pods/log"): {"get"},
@@ -23,7 +23,7 @@ MAY = {
 }
 MAY_AT_HOME = {
     ("coordination.k8s.io", "leases"): {"create"},
-    ("coordination.k8s.io", "leases/its own"): {"get", "update", "delete"},
+    ("coordination.k8s.io", "leases/its own"): {"get", "update"},
 }
 
 

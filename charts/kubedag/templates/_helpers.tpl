@@ -76,7 +76,7 @@ app.kubernetes.io/component: operator
   verbs: [get, list, watch, create, patch, delete]
 - apiGroups: [kubedag.dev]
   resources: [dags/status, dagruns/status, backfills/status, taskpools/status]
-  verbs: [update, patch]
+  verbs: [update]
 - apiGroups: [kubedag.dev]
   resources: [dagrunslices]
   verbs: [get, list, create, update, delete]
