@@ -27,8 +27,12 @@ def compact(instant: datetime) -> str:
 
 @lru_cache(maxsize=4096)
 def parse(stamp: str) -> datetime:
-    """The instant that an RFC 3339 string names."""
-    return datetime.fromisoformat(stamp).astimezone(UTC)
+    """The instant that an RFC 3339 string names.
+
+    One without an offset is in UTC: what it means must not depend on the zone of the container.
+    """
+    found = datetime.fromisoformat(stamp)
+    return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
 
 
 def after(stamp: str, seconds: int) -> datetime:

@@ -13,6 +13,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Protocol
 
+from kubedag.api.common import is_time
 from kubedag.shell import clock, exec_plugin, kubeconfig
 from kubedag.shell.access import Access, CredentialsError, Tls, ssl_context
 
@@ -27,6 +28,7 @@ RELOAD_SECONDS: Final = 60.0
 RETRY_SECONDS: Final = 5.0
 EXPIRY_SKEW: Final = timedelta(seconds=20)
 FORCED_LOADS_APART_SECONDS: Final = 1.0
+_SHOWN_CHARS_MAX: Final = 40
 
 
 class Source(Protocol):
@@ -221,8 +223,7 @@ def find(environ: Mapping[str, str], *, kubeconfig_path: str = "", context: str 
 def _instant(text: str | None, source: str) -> datetime | None:
     if text is None:
         return None
-    try:
-        return datetime.fromisoformat(text).astimezone(UTC)
-    except ValueError as error:
-        message = f"must be an RFC 3339 time: {error}"
-        raise CredentialsError(source, "expirationTimestamp", message) from error
+    if not is_time(text):
+        message = f"must be an RFC 3339 time, with an offset; is {text[:_SHOWN_CHARS_MAX]!r}"
+        raise CredentialsError(source, "expirationTimestamp", message)
+    return datetime.fromisoformat(text).astimezone(UTC)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
@@ -32,6 +33,29 @@ def test_an_instant_is_written_in_utc_and_whole_seconds(instant, text):
 def test_all_spellings_of_an_instant_are_the_same_instant(text):
     assert instants.parse(text) == NOON
     assert instants.parse(text).tzinfo is UTC
+
+
+@pytest.fixture
+def in_new_york(monkeypatch):
+    """A container whose clock shows the time of another zone."""
+    with monkeypatch.context() as changed:
+        changed.setenv("TZ", "America/New_York")
+        time.tzset()
+        yield
+    time.tzset()
+
+
+@pytest.mark.parametrize(
+    ("text", "instant"),
+    [
+        ("2026-01-30", datetime(2026, 1, 30, tzinfo=UTC)),
+        ("2026-01-31T12:00:00.0", NOON),
+    ],
+    ids=["a date", "a time"],
+)
+@pytest.mark.usefixtures("in_new_york")
+def test_what_has_no_offset_is_in_utc_wherever_the_operator_runs(text, instant):
+    assert instants.parse(text) == instant
 
 
 def test_what_was_written_is_read_back():

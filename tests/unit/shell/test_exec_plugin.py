@@ -187,8 +187,16 @@ def test_a_plugin_that_does_not_deliver_is_told_with_its_file(
         (None, "must have a token or a client certificate"),
         ({"clientCertificateData": "C"}, "must have both"),
         ({"token": "t", "expirationTimestamp": "soon"}, "must be an RFC 3339 time"),
+        (
+            {"token": "t", "expirationTimestamp": "2026-01-01T12:10:00"},
+            "must be an RFC 3339 time, with an offset",
+        ),
+        (
+            {"token": "t", "expirationTimestamp": "0001-01-01T00:00:00+01:00"},
+            "must be an RFC 3339 time",
+        ),
     ],
-    ids=["empty", "no status", "half a certificate", "no time"],
+    ids=["empty", "no status", "half a certificate", "no time", "no offset", "no year"],
 )
 def test_an_answer_without_credentials_is_refused(plugin, status, message):
     plugin.says(status)
