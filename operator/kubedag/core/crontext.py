@@ -61,7 +61,6 @@ _SHAPE: Final = re.compile(r"[0-9a-z*/,#?-]+")
 _HASHED: Final = re.compile(r"[hr](\(.*)?(/.*)?")
 _RANGE: Final = re.compile(r"(\w+)-(\w+)(/\d+)?", re.ASCII)
 _STEP: Final = re.compile(r"/(\d+)$")
-_NEAREST_WEEKDAY: Final = re.compile(r"w?(\d{1,2})w?")
 _LAST_WEEKDAY: Final = re.compile(
     r"([0-7]|sun|mon|tue|wed|thu|fri|sat)l|l(sun|mon|tue|wed|thu|fri|sat)"
 )

@@ -58,11 +58,6 @@ class KeyedQueue(Generic[K]):
         return len(self._timers)
 
     @property
-    def processing(self) -> int:
-        """Keys that workers hold."""
-        return len(self._processing)
-
-    @property
     def failing(self) -> int:
         """Keys whose last pass failed."""
         return len(self._failures)
