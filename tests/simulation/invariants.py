@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from simulation import control_facts, oracle, reruns, status_laws
+from simulation import control_facts, oracle, pod_facts, reruns, status_laws
 from simulation.cluster import ENDED
 from simulation.facts import RunFacts, same
 from simulation.kubelet import CONFIG, INFRA, USER
@@ -311,11 +311,10 @@ class Invariants:
 
 
 def _come_again(run: RunFacts) -> int:
-    """Pods of creations that were given up, and took effect when those of others came and went."""
     return sum(
-        seen[-1].live and any(old.name == seen[-1].name for old in seen[:-1])
+        pod.live and pod.name in pod_facts.come_again(seen)
         for seen in run.pods.values()
-        if seen
+        for pod in seen[-1:]
     )
 
 

@@ -136,6 +136,8 @@ class Leaders:
 
     def _died(self, operator: Operator) -> None:
         self._tell(f"operator {operator.number} is killed")
+        if any(life.acts for life in self.lives if life is not operator):
+            self._aftermath_until = self._loop.time() + AFTERMATH_SECONDS
         self.kills += 1
         self._broken += operator.faults_found()
         led = operator is self.lives[-1]

@@ -58,6 +58,11 @@ class PodFacts:
         return self.exists and self.phase not in ENDED and not self.unplaced
 
 
+def come_again(seen: list[PodFacts]) -> set[str]:
+    """Names of Pods that were made by creations given up, when others had come and gone."""
+    return {pod.name for at, pod in enumerate(seen) if pod.name in (old.name for old in seen[:at])}
+
+
 def adopt(run: RunFacts, task: str, attempt: Object) -> None:
     """It is stored as alive, and the Pod of that name had gone unseen: a later one is what it was.
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import itertools
 from typing import TYPE_CHECKING
 
-from simulation import control_facts, oracle, reruns
+from simulation import control_facts, oracle, pod_facts, reruns
 from simulation.cluster import ENDED
 from simulation.pod_facts import SUCCESS, PodFacts
 
@@ -49,7 +49,7 @@ def _gone_on(run: RunFacts, clocks_agree: bool, *, whole: bool) -> Iterator[str]
         yield from _row(before.get(row["name"], {}), row, marked)
         yield from _true(run, row)
         if clocks_agree:
-            yield from _in_order(row)
+            yield from _in_order(row, pod_facts.come_again(run.pods.get(row["name"], [])))
     if whole:
         if not new.get("slices"):  # they are stored first, and may be ahead
             yield from counted(new)
@@ -73,9 +73,11 @@ def _begun_again(run: RunFacts, new: Object, *, whole: bool) -> Iterator[str]:
         yield from counted(new)
 
 
-def _in_order(row: Object) -> Iterator[str]:
-    """Of each attempt, the times follow one another."""
+def _in_order(row: Object, again: set[str]) -> Iterator[str]:
+    """Of each attempt, the times follow one another, unless they are of two Pods of one name."""
     for attempt in row.get("attempts", ()):
+        if attempt.get("podName") in again:
+            continue
         told = [(attempt[key], key) for key in TIMES if attempt.get(key)]
         for (earlier, one), (later, other) in itertools.pairwise(told):
             if earlier > later:

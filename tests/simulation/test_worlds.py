@@ -36,6 +36,9 @@ REGRESSIONS = {
     "601299": "A run ran again beside a Pod of its own whose labels somebody had taken.",
     "604991": "A Pod that was made when its request was given up went unseen, and was made again.",
     "607035": "A creation that was given up took effect when its Pod had come and gone.",
+    "609309": "The elder of two leaders was killed with a Pod that it had made, and nobody else saw.",
+    "610714": "A Backfill's plan was wanted anew in the moment in which it was made.",
+    "617257": "A row had the times of two Pods of one name, of which the later came too late.",
     "506918": "The world was judged a moment before a schedule went on that had been held.",
     "41773": "An attempt had to be made anew; its success was lost to the Pod that was gone before.",
 }
