@@ -73,6 +73,8 @@ class Cluster:
 
     async def revision(self, name: str) -> Object:
         """A ControllerRevision: the spec of a DAG as it was."""
+        if not client.is_name(name):  # by a status that somebody has written
+            raise ApiError(404, "NotFound", f"there is no ControllerRevision {name!r}")
         return await self._get(client.CONTROLLER_REVISIONS.path(self.namespace, name))
 
     async def rows(self, run: Object) -> list[Object]:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 JSON: Final = "application/json"
 MERGE_PATCH: Final = "application/merge-patch+json"
 
+NAME_CHARS_MAX: Final = 253
 MUTATING_METHODS: Final = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 
 
@@ -41,9 +42,15 @@ class Resource:
         return "/".join(parts)
 
 
+def is_name(text: str) -> bool:
+    """Can there be an object of that name? What a label says, or a status, need not be one."""
+    letters = text.replace("-", "").replace(".", "")
+    return len(text) <= NAME_CHARS_MAX and text.isascii() and letters.isalnum()
+
+
 def _segment(text: str) -> str:
     """A name that cannot leave its place in the path; the API has no others."""
-    if not text.isascii() or not text.replace("-", "").replace(".", "").isalnum():
+    if not is_name(text):
         raise ValueError(f"not the name of a Kubernetes object: {text!r}")
     return text
 

@@ -124,6 +124,9 @@ class PodKeeper:
     # --- Gone, or not ------------------------------------------------------------------------
 
     async def _confirm(self, entry: RunEntry, action: actions.ConfirmGone, mark: Mark) -> bool:
+        if not client.is_name(action.name):  # by a status that somebody has written
+            entry.gone |= {action.name, action.uid or action.name}
+            return True
         path = client.PODS.path(entry.facts.namespace, action.name)
         try:
             answer = await self._api.request("GET", path)
@@ -191,7 +194,7 @@ class PodKeeper:
     ) -> bool:
         name, uid = _run_named_by(pod)
         namespace = pod.metadata.namespace
-        if name:
+        if client.is_name(name):  # anybody may have written it; of another name there is no run
             try:
                 raw = orjson.loads(
                     await self._api.request("GET", client.DAG_RUNS.path(namespace, name))

@@ -72,6 +72,8 @@ class RevisionAsker:
     async def _find(self, entry: RunEntry, name: str) -> bool:
         """Whether a run can go by it. Raises `ClusterError` where the API does not say."""
         namespace = entry.facts.namespace
+        if not client.is_name(name):  # by a label, or a status, that somebody has written
+            return False
         path = client.CONTROLLER_REVISIONS.path(namespace, name)
         try:
             answer = await self._api.request("GET", path)

@@ -119,6 +119,14 @@ def test_a_dry_run_is_a_sentence_for_people():
     assert shell.said == "dagrun.kubedag.dev/run would run 2 tasks again: b, c\n"
 
 
+def test_a_dry_run_of_a_revision_that_there_cannot_be_is_told_as_of_one_that_is_gone():
+    run = a_finished_run()
+    run["status"]["revision"] = "a_b"
+    shell = Shell(run)
+    assert shell("rerun", "run", "--dry-run") == 1
+    assert "'a_b' of the run is gone: use --newest" in shell.complained
+
+
 def test_a_dry_run_tells_why_nothing_can_be_told():
     shell = Shell(a_finished_run(), an_active_run("active"))
     assert shell("rerun", "run", "active", "--dry-run") == 1

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pytest
 
+from kubedag.shell import client
 from kubedag.shell.client import DAG_RUNS, PODS
 from kubedag.shell.errors import ApiError, Cause, api_error
 
@@ -29,6 +30,15 @@ def test_paths_are_those_of_the_api_conventions(path, expected):
 def test_a_name_can_never_lead_out_of_its_place_in_the_path(name):
     with pytest.raises(ValueError, match="not the name"):
         PODS.path("ns", name)
+
+
+@pytest.mark.parametrize(
+    ("text", "is_one"),
+    [("p-1.x", True), ("x" * 253, True), ("x" * 254, False), ("a_b", False), ("", False)],
+    ids=["a name", "the longest", "too long", "a label's value", "nothing"],
+)
+def test_only_what_can_be_a_name_is_one(text, is_one):
+    assert client.is_name(text) == is_one
 
 
 STATUS_422 = b"""{"kind":"Status","apiVersion":"v1","metadata":{},"status":"Failure",

@@ -225,6 +225,31 @@ def test_a_pod_that_has_lost_its_owner_names_its_run_by_its_labels():
     assert kept.api.asked == [f"GET {RUN_PATH}", f"PATCH {PATH}"]
 
 
+@pytest.mark.parametrize(
+    "changes",
+    [
+        pytest.param(
+            {"owner_references": (), "labels": {pods.LABEL_RUN: "a_b"}}, id="by its label"
+        ),
+        pytest.param(
+            {"owner_references": (pods.OwnerReference(kind="DAGRun", name="../a"),)}, id="by its owner"
+        ),
+    ],
+)
+def test_a_pod_of_a_run_that_there_cannot_be_is_let_go(changes):
+    odd = msgspec.structs.replace(HELD, metadata=msgspec.structs.replace(HELD.metadata, **changes))
+    kept = Kept(encoded(POD)).by(lambda kept, keeper: release_if_alone(kept, keeper, odd))
+    assert (kept.api.asked, kept.runs) == ([f"PATCH {PATH}"], [])
+
+
+def test_a_pod_of_a_name_that_there_cannot_be_is_gone_without_a_question():
+    def ask(kept, keeper):
+        keeper.confirm(kept.entry, actions.ConfirmGone("a_b", "", 0, 1), MARK)
+
+    kept = Kept().by(ask)
+    assert (kept.entry.gone, kept.api.asked) == ({"a_b"}, [])
+
+
 def test_whoever_asks_while_something_is_under_way_looks_again_after_it():
     def both(kept, keeper):
         release(kept, keeper)

@@ -39,22 +39,22 @@ def stored(dag="pipeline", spec=None):
 class Asked:
     """What there is to see once a run has asked, twice at the same time."""
 
-    def __init__(self, *answers, seconds=1.0, again_after=None):
+    def __init__(self, *answers, seconds=1.0, again_after=None, name=NAME):
         self.api, self.known, self.woken = AnsweringApi(*answers), definitions.Revisions(), []
         self.entry = RunEntry(run_facts(), "1", rows.RunStatus())
-        virtual_loop.run(self._do(seconds, again_after))
+        virtual_loop.run(self._do(seconds, again_after, name))
 
     def assume(self, record):
         self.known.put(record)
 
-    async def _do(self, seconds, again_after):
+    async def _do(self, seconds, again_after, name):
         tasks = Tasks()
         asker = revision_asker.RevisionAsker(self.api, self, self.known, self.woken.append, tasks)
-        asker.ask(self.entry, NAME)
-        asker.ask(self.entry, NAME)
+        asker.ask(self.entry, name)
+        asker.ask(self.entry, name)
         await asyncio.sleep(again_after or 0)
         if again_after:
-            asker.ask(self.entry, NAME)
+            asker.ask(self.entry, name)
         await asyncio.sleep(seconds)
         assert (len(tasks), tasks.bugs) == (0, 0)
 
@@ -77,6 +77,11 @@ def test_one_that_is_there_is_known_from_then_on():
 def test_one_is_lost_to_the_run_that(answer):
     asked = Asked(answer)
     assert (asked.entry.lost_revision, asked.woken) == (NAME, [asked.entry.key])
+
+
+def test_one_of_a_name_that_there_cannot_be_is_lost_without_a_question():
+    asked = Asked(name="a_b")  # a Pod's label says which one it was made from
+    assert (asked.entry.lost_revision, asked.api.asked) == ("a_b", [])
 
 
 def test_a_cluster_that_does_not_answer_says_nothing_against_it():
