@@ -234,13 +234,14 @@ class Store:
     def wake_around(self, run: RunEntry) -> None:
         """The DAG of a run, and the runs that may have waited for it."""
         namespace, dag = run.facts.namespace, run.facts.dag_name
-        if (namespace, run.facts.name) in self.runs:
+        is_there = self.runs.get((namespace, run.facts.name)) is run
+        if is_there:  # and not gone with a namesake in its place, while an answer was on its way
             self._file(run)
         self._wake_dag(namespace, dag)
         if run.status.finished:
             for held in self.unclaimed:  # those of its Pods whose labels somebody took
                 self._wake(("pod", *held))
-        if run.newest.finished or (namespace, run.facts.name) not in self.runs:
+        if run.newest.finished or not is_there:
             self.wake_waiting(namespace, dag)
         else:
             entry = self.dags.get((namespace, dag))
