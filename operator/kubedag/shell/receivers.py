@@ -160,6 +160,7 @@ class Receivers:
         self._now = now
         self._looked_at: float | None = None
         self._stamp: tuple[int, int] | None = None
+        self._told = ""
         self._book = Book()
 
     def book(self) -> Book:
@@ -182,16 +183,22 @@ class Receivers:
             stamp = (found.st_mtime_ns, found.st_ino)
             if stamp == self._stamp:
                 return
-            self._stamp = stamp
-            self._book = read(path.read_bytes())
+            data = path.read_bytes()
+            self._stamp, self._told = stamp, ""  # only now: what cannot be read is tried again
+            self._book = read(data)
         except FileNotFoundError:
-            if self._stamp is not None or self._looked_at is None:
-                log.warning("There is no file of receivers at %s", path)
             self._stamp = None
+            self._tell_once(logging.WARNING, f"There is no file of receivers at {path}")
         except (OSError, ValueError) as error:
-            log.error("Receivers of %s left as they were: %s", path, error)  # noqa: TRY400
+            self._tell_once(logging.ERROR, f"Receivers of {path} left as they were: {error}")
         else:
             log.info("%d receivers set up", len(self._book.receivers))
+
+    def _tell_once(self, level: int, message: str) -> None:
+        """The same trouble of each look is told when it begins."""
+        if message != self._told:
+            self._told = message
+            log.log(level, "%s", message)
 
 
 def read(data: bytes) -> Book:

@@ -1,6 +1,8 @@
 """The administrator's file: who is told of what, and what is wrong with it."""
 
+import errno
 import os
+import pathlib
 
 import pytest
 
@@ -130,6 +132,47 @@ def test_a_file_that_changes_is_read_again(tmp_path, caplog):
     assert [one.receiver for one in known.notices("team-b")] == ["chat"]
     assert "left as they were" in caplog.text
     assert "token" not in caplog.text
+
+
+def test_a_file_that_is_not_there_is_told_once_each_time_that_it_is_missed(tmp_path, caplog):
+    path, now = tmp_path / "receivers.yaml", [0.0]
+    known = receivers.Receivers(str(path), lambda: now[0])
+
+    def warnings_after(*looks):
+        caplog.clear()
+        for look in looks:
+            look()
+            now[0] += receivers.LOOK_AGAIN_SECONDS
+            known.book()
+        return [record.getMessage() for record in caplog.records]
+
+    known.book()
+    assert caplog.messages == [f"There is no file of receivers at {path}"]
+    assert warnings_after(lambda: None, lambda: None) == []
+    path.write_bytes(FILE)
+    assert warnings_after(lambda: None, path.unlink, lambda: None) == [
+        f"There is no file of receivers at {path}"
+    ]
+    assert [one.receiver for one in known.notices("team-b")] == ["chat"]
+
+
+def test_a_file_that_could_not_be_read_for_a_moment_is_read_again(tmp_path, caplog, monkeypatch):
+    path, now = tmp_path / "receivers.yaml", [0.0]
+    path.write_bytes(FILE)
+    known = receivers.Receivers(str(path), lambda: now[0])
+
+    def fail(_path):
+        raise OSError(errno.EIO, "Input/output error")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(pathlib.Path, "read_bytes", fail)
+        assert known.notices("team-b") == ()
+        now[0] += receivers.LOOK_AGAIN_SECONDS
+        assert known.notices("team-b") == ()
+    assert len(caplog.messages) == 1
+    assert "Input/output error" in caplog.text
+    now[0] += receivers.LOOK_AGAIN_SECONDS
+    assert [one.receiver for one in known.notices("team-b")] == ["chat"]
 
 
 def test_without_a_file_there_are_none():
