@@ -72,7 +72,8 @@ class DAGActor:
         self._clock = clock
         self._tasks = tasks
         self._runs = RunCreator(api, store.put_run, clock)
-        self._creating: dict[str, float] = {}
+        self._creating: dict[object, float] = {}
+        """When each creation has begun; two of one name may be under way, for namesakes."""
         self._created = asyncio.Event()
         self._revision = wire.decoder(definitions.Revision)
 
@@ -183,12 +184,12 @@ class DAGActor:
         self._revisions.assume(self._revision(answer))
 
     async def _create_run(self, entry: DAGEntry, action: actions.CreateRun) -> None:
-        key = f"{entry.namespace}/{action.name}"
-        self._creating[key] = asyncio.get_running_loop().time()
+        creation = object()
+        self._creating[creation] = asyncio.get_running_loop().time()
         try:
             await self._runs.create(entry.namespace, entry.name, action, entry.creations)
         finally:
-            del self._creating[key]
+            del self._creating[creation]
             self._created.set()
 
     async def _delete_run(self, entry: DAGEntry, action: actions.DeleteRun) -> None:

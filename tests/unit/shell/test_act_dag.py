@@ -351,3 +351,20 @@ def room_after(amount, seconds):
 )
 def test_decisions_wait_while_many_runs_are_being_created(amount, seconds, expected):
     assert room_after(amount, seconds) == expected
+
+
+def test_two_dags_of_one_name_create_the_same_run_without_a_bug():
+    """The second is there before the first has its answer; the name of the run is the lock."""
+
+    async def story():
+        tasks, api = Tasks(), AnsweringApi(CREATED, EXISTS, CREATED, seconds=1)
+        there = Done.__new__(Done)
+        there.taken_in, there.woken = [], []
+        actor = act_dag.DAGActor(api, Known(), there._wake, there, Stopped(), tasks)
+        for _ in range(2):
+            actor.start(DAGEntry(NAMESPACE, DAG, definition=a_definition(PLAN)), [CREATE])
+            await asyncio.sleep(0.5)
+        await asyncio.sleep(3)
+        return tasks.bugs, there.taken_in, actor._creating
+
+    assert virtual_loop.run(story()) == (0, [CREATED, CREATED], {})
