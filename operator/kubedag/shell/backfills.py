@@ -17,7 +17,7 @@ from kubedag.core import (
     creations,
     decide_dag,
 )
-from kubedag.shell import definitions, wire
+from kubedag.shell import definitions, leaving, wire
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -96,8 +96,7 @@ class Backfills:
         self._gone = gone
         self.entries: dict[Name, BackfillEntry] = {}
         self._by_dag: dict[Name, dict[str, BackfillEntry]] = {}
-        self._leaving: list[BackfillEntry] = []
-        """Those that are gone, and of which runs were being created."""
+        self.leaving = leaving.Leaving()
         self.listed = False
         """All have been listed once, so that one which is not here is nowhere."""
 
@@ -132,9 +131,9 @@ class Backfills:
             return
         del self.entries[(namespace, name)]
         known.sketch = None
-        self._leaving = [one for one in (*self._leaving, known) if one.creating]
         self._wake(known.key)
         of_dag = (namespace, known.wish.dag_name)
+        self.leaving.note(of_dag, known.creating)
         del self._by_dag[of_dag][name]
         if not self._by_dag[of_dag]:
             del self._by_dag[of_dag]
@@ -157,15 +156,9 @@ class Backfills:
             self._wake(entry.key)
 
     def creating(self, namespace: str, dag: str) -> tuple[actions.CreateRun, ...]:
-        """The runs that are being created for those of a DAG."""
-        leaving = (
-            one for one in self._leaving if (one.namespace, one.wish.dag_name) == (namespace, dag)
-        )
-        return tuple(
-            create
-            for entry in (*self.of(namespace, dag), *leaving)
-            for create in entry.creating.values()
-        )
+        """The runs that are being created for those of a DAG, and for whatever of it has gone."""
+        under_way = [one for entry in self.of(namespace, dag) for one in entry.creating.values()]
+        return (*under_way, *self.leaving.of((namespace, dag)))
 
     def requesting(self, namespace: str, dag: str) -> dict[str, str]:
         """The runs of a DAG that are being asked to run again."""

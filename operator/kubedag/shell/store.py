@@ -11,7 +11,7 @@ import logging
 from typing import TYPE_CHECKING, Any, Final
 
 from kubedag.api import group
-from kubedag.core import creations, decide_dag, limits, pods, rows, slices, snapshot
+from kubedag.core import decide_dag, limits, pods, rows, slices, snapshot
 from kubedag.shell import definitions, pod_index, run_view, shared_limits, wire
 from kubedag.shell.backfills import Backfills
 from kubedag.shell.departed import Departed
@@ -130,16 +130,15 @@ class Store:
         name = (meta["namespace"], meta["name"])
         entry = self._dag(*name)
         version = meta["resourceVersion"]
-        same = entry.uid == meta["uid"]
         if entry.resource_version == version or wire.older(version, entry.resource_version):
             return
-        old = entry.definition if same else None
-        if not same:
-            entry.uid, entry.decided = meta["uid"], None
-            entry.creations = creations.Creations()
         if meta.get("deletionTimestamp"):
             self.drop_dag(*name)
             return
+        if entry.uid != meta["uid"]:  # what is under way for its namesake is nothing to it
+            self.backfills.leaving.note(name, entry.creating)
+            entry = self.dags[name] = DAGEntry(*name, meta["uid"])
+        old = entry.definition
         if old is None or old.generation != meta["generation"]:
             entry.spec_json, entry.definition = definitions.of_dag(raw)
             entry.trial_results.clear()
@@ -154,6 +153,7 @@ class Store:
         if entry is None or (uid is not None and entry.uid != uid):
             return  # of two of one name, kopf may tell of the new one before the old one's end
         del self.dags[(namespace, name)]
+        self.backfills.leaving.note((namespace, name), entry.creating)
         if (namespace, name) in self._siblings or self.revisions.of(namespace, name):
             self._dag(namespace, name)
             self._wake(("dag", namespace, name))

@@ -210,7 +210,7 @@ class StatusWriter:
         path = _RESOURCES[kind].path(namespace, name, "status")
         try:
             version = await self._put(path, _KINDS[kind], entry, uid, status, seen)
-            if version is None or entry.uid != uid:
+            if version is None:
                 return
             told = self._take_in(entry, version, old, status)
             entry.written_at = asyncio.get_running_loop().time()
@@ -227,21 +227,22 @@ class StatusWriter:
 
         A watch may have brought it before the answer did, so `old` is from before the write.
         """
-        entry.resource_version = version
+        is_newest = not wire.older(version, entry.resource_version)
+        entry.resource_version = version if is_newest else entry.resource_version
         if isinstance(entry, PoolEntry):
             assert isinstance(status, pool_rows.PoolStatus)
-            entry.status = status
+            entry.status = status if is_newest else entry.status
             return ()
         if isinstance(entry, BackfillEntry):
             assert isinstance(old, backfill_rows.BackfillStatus)
             assert isinstance(status, backfill_rows.BackfillStatus)
-            entry.status = status
+            entry.status = status if is_newest else entry.status
             if status.finished and not old.finished:  # its runs are the DAG's to keep or not
                 self._queue.add(("dag", entry.namespace, entry.wish.dag_name))
             return notes_backfill.of_backfill(old, status)
         assert isinstance(old, rows.DAGStatus)
         assert isinstance(status, rows.DAGStatus)
-        entry.status = status
+        entry.status = status if is_newest else entry.status
         if old.condition(rows.READY) != status.condition(rows.READY):
             self._store.wake_waiting(entry.namespace, entry.name)
         return notes.of_dag(old, status)

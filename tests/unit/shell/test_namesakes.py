@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import asyncio
 
-from kubedag.core import rows
+import msgspec
+import pytest
+
+from kubedag.core import actions, decide_dag, rows
+from kubedag.shell import backfill_view
 from kubedag.shell import writer as writers
 from kubedag.shell.queue import KeyedQueue
 from kubedag.shell.recorder import Recorder
@@ -12,8 +16,8 @@ from kubedag.shell.store import Store
 from kubedag.shell.tasks import Tasks
 from support import virtual_loop
 from support.answering_api import AnsweringApi, LoopClock
-from support.builders import a_finished_status, a_row, as_stored
-from support.objects import a_dag, a_run, a_task
+from support.builders import a_finished_status, a_ready_status, a_row, as_stored, stamp
+from support.objects import a_backfill, a_dag, a_run, a_task
 
 A_DAG = a_dag(a_task("a", image="i"))
 ENDED = a_finished_status(a_row(state="Succeeded"))
@@ -43,6 +47,13 @@ class Bench:
     @property
     def dag(self):
         return self.store.dags["ns", "pipeline"]
+
+    async def woken(self):
+        """The keys that are to be looked at, which is done with it."""
+        found = [await self.queue.get() for _ in range(self.queue.depth)]
+        for key in found:
+            self.queue.done(key)
+        return found
 
     def decide_run(self, status):
         self.run.decided = status
@@ -75,3 +86,81 @@ def test_the_end_of_a_run_that_is_stored_late_says_nothing_of_its_namesake():
     siblings = bench.store.siblings("ns", "pipeline")
     assert (list(siblings.active.values()), list(siblings.history)) == ([bench.run], [])
     assert (bench.run.facts.uid, bench.run.status) == ("other", rows.RunStatus())
+
+
+# --- DAGs -------------------------------------------------------------------------------------
+
+NEXT = as_stored(A_DAG, 9, uid="other")
+CREATE = actions.CreateRun("pipeline-20260101t0000-1h", "Scheduled", stamp(0), stamp(3600))
+
+
+def test_a_dag_that_was_made_anew_during_a_write_is_written_itself():
+    async def story(bench):
+        bench.decide_dag(a_ready_status())
+        await asyncio.sleep(0.5)
+        bench.store.put_dag(NEXT)
+        bench.decide_dag(a_ready_status())
+        await asyncio.sleep(0.5)
+        assert bench.dag.status == rows.DAGStatus()
+        await asyncio.sleep(2)
+
+    bench = on_bench(story, stored(2), stored(10))
+    assert [call.body["metadata"]["uid"] for call in bench.api.calls] == ["uid-pipeline", "other"]
+    assert (bench.dag.status, bench.dag.resource_version) == (a_ready_status(), "10")
+
+
+def test_whoever_is_written_is_looked_at_again_whatever_came_in_its_place():
+    async def story(bench):
+        bench.decide_dag(a_ready_status())
+        await asyncio.sleep(0.5)
+        bench.store.put_dag(NEXT)
+        await bench.woken()
+        await asyncio.sleep(2)
+        assert bench.dag.key in await bench.woken()
+
+    on_bench(story, stored(2))
+
+
+def test_news_of_a_dag_that_come_before_an_answer_are_not_made_older_by_it():
+    async def story(bench):
+        bench.decide_dag(a_ready_status())
+        await asyncio.sleep(0.5)
+        newest = msgspec.structs.replace(a_ready_status(), active_runs=7)
+        bench.store.put_dag(as_stored(A_DAG, 3, status=newest))
+        await asyncio.sleep(2)
+
+    bench = on_bench(story, stored(2))
+    assert (bench.dag.resource_version, bench.dag.status.active_runs) == ("3", 7)
+
+
+def test_a_dag_takes_the_place_of_its_namesake_with_nothing_of_it_left(woken):
+    woken.store.put_dag(as_stored(A_DAG, 5, status=a_ready_status()))
+    old = woken.store.dags["ns", "pipeline"]
+    old.busy, old.writing, old.write_failures, old.write_after = {"x"}, True, 3, 60.0
+    woken.store.put_dag(NEXT)
+    new = woken.store.dags["ns", "pipeline"]
+    assert (new is old, new.uid, new.definition.uid, new.status) == (
+        False, "other", "other", rows.DAGStatus(),
+    )  # fmt: skip
+    assert (new.busy, new.writing, new.write_failures, new.write_after) == (set(), False, 0, 0.0)
+
+
+@pytest.mark.parametrize("namesake", [True, False], ids=["another of its name", "nothing instead"])
+def test_a_run_that_was_being_created_for_a_dag_that_is_gone_is_known_until_it_is_there(
+    woken, namesake
+):
+    woken.store.put_dag(as_stored(A_DAG, 5))
+    woken.store.backfills.put(as_stored(a_backfill(), 3))
+    old = woken.store.dags["ns", "pipeline"]
+    old.creating[CREATE.name] = CREATE
+    woken.store.put_dag(NEXT) if namesake else woken.store.drop_dag("ns", "pipeline")
+
+    def coming():
+        entry = woken.store.dags.get(("ns", "pipeline")) or old
+        of_dag: decide_dag.DAGSnapshot = woken.store.dag_snapshot(entry)
+        bf = backfill_view.of(woken.store, woken.store.backfills.entries["ns", "bf"])
+        return [*of_dag.coming], [*bf.creating]
+
+    assert coming() == ([CREATE], [CREATE])
+    old.creating.clear()
+    assert coming() == ([], [])

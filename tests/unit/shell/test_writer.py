@@ -305,18 +305,6 @@ def test_the_counts_of_a_dag_are_written_once_for_each_window():
     assert [call.at for call in on_bench(story).puts] == [1.0]
 
 
-def test_a_dag_that_was_made_anew_during_a_write_keeps_its_own_status():
-    async def story(bench):
-        bench.dag.decided = a_ready_status()
-        bench.writer.overview_decided(bench.dag)
-        await asyncio.sleep(0.5)
-        bench.store.put_dag(as_stored(a_dag(a_task("a", image="i")), 9, uid="other"))
-        await asyncio.sleep(2)
-
-    bench = on_bench(story, stored(2), seconds=1)
-    assert (bench.dag.status, bench.dag.resource_version) == (rows.DAGStatus(), "9")
-
-
 # --- Many at once -----------------------------------------------------------------------------
 
 
