@@ -26,6 +26,7 @@ _MERGE: Final = "tag:yaml.org,2002:merge"
 
 VALUES_MAX: Final = 2_000_000
 LEVELS_MAX: Final = 300
+MERGED_KEYS_MAX: Final = 100_000
 
 _WORDS: Final[dict[str, bool | None]] = {
     **dict.fromkeys(("", "~", "null", "Null", "NULL"), None),
@@ -125,6 +126,11 @@ def _integer(digits: str, match: re.Match[str]) -> int:
 class _Loader(yaml.SafeLoader):
     """The grammar of PyYAML, the words of kubectl."""
 
+    def __init__(self, text: str) -> None:
+        super().__init__(text)
+        self._flat: set[yaml.Node] = set()
+        self._merged = 0
+
     def resolve(self, kind: type[yaml.Node], value: Any, implicit: Any) -> Any:
         """The tag of a node that has none."""
         if kind is yaml.ScalarNode and implicit[0]:
@@ -140,20 +146,46 @@ class _Loader(yaml.SafeLoader):
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
         """An object with its keys as JSON has them, none of them twice: each reader takes another."""
-        seen: set[str] = set()
-        for key, _ in node.value:
-            if not isinstance(key, yaml.ScalarNode):
-                problem = "a key must be a word"
-                raise ConstructorError(None, None, problem, key.start_mark)
-            if key.value in seen and key.tag != _MERGE:
-                problem = f"{key.value!r} is there twice"
-                raise ConstructorError(None, None, problem, key.start_mark)
-            seen.add(key.value)
         found = super().construct_mapping(node, deep)
         return {_as_key(key): value for key, value in found.items()}
 
+    def flatten_mapping(self, node: yaml.MappingNode) -> None:
+        """Take in what `<<` names, each key once: repeated, they are ten times as many each level.
+
+        It comes before all else, and once: what has been taken in is no mistake of the writer.
+        """
+        if node in self._flat:
+            return
+        _check_keys(node)
+        merges = [value for key, value in node.value if key.tag == _MERGE]
+        if not merges:
+            return
+        for merge in merges:
+            for source in merge.value if isinstance(merge, yaml.SequenceNode) else [merge]:
+                if isinstance(source, yaml.MappingNode):
+                    self.flatten_mapping(source)
+                    self._merged += len(source.value)
+        if self._merged > MERGED_KEYS_MAX:
+            problem = f"its merge keys (<<) bring in more than {MERGED_KEYS_MAX} keys"
+            raise ConstructorError(None, None, problem, node.start_mark)
+        super().flatten_mapping(node)
+        node.value = list({(pair[0].tag, pair[0].value): pair for pair in node.value}.values())
+        self._flat.add(node)
+
 
 _Loader.add_constructor(_PLAIN, _Loader.construct_plain)
+
+
+def _check_keys(node: yaml.MappingNode) -> None:
+    seen: set[str] = set()
+    for key, _ in node.value:
+        if not isinstance(key, yaml.ScalarNode):
+            problem = "a key must be a word"
+            raise ConstructorError(None, None, problem, key.start_mark)
+        if key.value in seen and key.tag != _MERGE:
+            problem = f"{key.value!r} is there twice"
+            raise ConstructorError(None, None, problem, key.start_mark)
+        seen.add(key.value)
 
 
 def _as_key(key: Hashable) -> str:

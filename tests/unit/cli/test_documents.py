@@ -48,6 +48,24 @@ def test_aliases_and_merged_keys_are_followed():
     ]
 
 
+def test_merged_keys_of_merged_keys_bring_in_each_key_once():
+    """Ten of each, ten levels deep: whoever repeated them would not come to an end."""
+    levels = [f"a{n}: &a{n} {{<<: [{','.join([f'*a{n - 1}'] * 10)}]}}" for n in range(1, 11)]
+    (found,) = documents.read("\n".join(["a0: &a0 {x: 1, z: 2}", *levels]))
+    assert found["a10"] == {"x": 1, "z": 2}
+
+
+def test_keys_are_merged_in_the_same_way_however_deep_their_source_lies():
+    text = "q: {a: &a {<<: &z {x: 1, z: 2}, x: 3}}\nb: {<<: *a}"
+    assert documents.read(text) == [{"q": {"a": {"x": 3, "z": 2}}, "b": {"x": 3, "z": 2}}]
+
+
+def test_of_two_sources_the_first_counts_and_of_two_keys_that_look_alike_both():
+    text = "a: {<<: [{x: 1, 'on': 2}, {x: 3, w: 4}], on: 5}"
+    assert documents.read(text) == [{"a": {"x": 1, "w": 4, "on": 2, "true": 5}}]
+
+
+MERGES = "a: &a {" + ",".join(f"k{n}: 1" for n in range(1000)) + "}\nb: {<<: [%s]}"
 LAUGHS = "a: &a [x,x,x,x,x,x,x,x,x,x]\n" + "\n".join(
     f"{name}: &{name} [{','.join([f'*{before}'] * 10)}]"
     for before, name in zip("abcdefgh", "bcdefghi", strict=True)
@@ -67,6 +85,12 @@ LAUGHS = "a: &a [x,x,x,x,x,x,x,x,x,x]\n" + "\n".join(
         pytest.param('{"a":' * 900 + "1" + "}" * 900, "YAML", "must have at most 300 levels",
                      id="deep JSON"),
         pytest.param("&a [*a]", "YAML", "must have at most 300 levels", id="a loop"),
+        pytest.param("&a {<<: *a}", "YAML", "must have at most 300 levels", id="a merged loop"),
+        pytest.param("a: {<<: {x: 1, x: 2}}", "YAML in line 1", "must be valid: 'x' is there twice",
+                     id="a merged key twice"),
+        pytest.param(MERGES % ",".join(["*a"] * 101), "YAML in line 2",
+                     "must be valid: its merge keys (<<) bring in more than 100000 keys",
+                     id="many merges"),
         pytest.param(LAUGHS, "YAML", "must have at most 2000000 values", id="a billion laughs"),
     ],
 )  # fmt: skip
