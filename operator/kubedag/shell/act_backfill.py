@@ -136,7 +136,7 @@ class BackfillActor:
             "dryRun": None,
         }
         try:
-            await self._patch(entry.namespace, action.name, version, wish)
+            await self._patch(entry.namespace, action, version, wish)
         except NotLeader as error:
             log.info("%s: %s", "/".join(entry.key), error)
             await asyncio.sleep(PAUSE_SECONDS)
@@ -159,11 +159,15 @@ class BackfillActor:
         self._look_again(entry)
 
     async def _patch(
-        self, namespace: str, name: str, version: str, wish: dict[str, Any] | None
+        self,
+        namespace: str,
+        action: actions.RequestRerun | actions.WithdrawRerun,
+        version: str,
+        wish: dict[str, Any] | None,
     ) -> None:
         if not version:
             return
-        path = client.DAG_RUNS.path(namespace, name)
+        path = client.DAG_RUNS.path(namespace, action.name)
         patch = {"metadata": {"resourceVersion": version}, "spec": {"rerun": wish}}
         try:
             answer = await self._api.request(
@@ -172,18 +176,18 @@ class BackfillActor:
         except ApiError as error:
             if not (error.conflict or error.not_found):
                 raise
-            await self._learn(namespace, name)
+            await self._learn(namespace, action.name, action.uid)
         else:
             self._store.put_run(nesting.loads(answer))
 
-    async def _learn(self, namespace: str, name: str) -> None:
+    async def _learn(self, namespace: str, name: str, uid: str) -> None:
         """It is not as it was: take in what is there now."""
         try:
             answer = await self._api.request("GET", client.DAG_RUNS.path(namespace, name))
         except ApiError as error:
             if not error.not_found:
                 raise
-            self._store.drop_run(namespace, name)
+            self._store.drop_run(namespace, name, uid)
         else:
             self._store.put_run(nesting.loads(answer))
 
@@ -196,7 +200,7 @@ class BackfillActor:
         if isinstance(action, actions.DeleteRun):
             work = self._delete(namespace, action, version)
         else:
-            work = self._patch(namespace, action.name, version, None)
+            work = self._patch(namespace, action, version, None)
         try:
             await work
         except ClusterError as error:
@@ -218,6 +222,6 @@ class BackfillActor:
         except ApiError as error:
             if not (error.conflict or error.not_found):
                 raise
-            await self._learn(namespace, action.name)
+            await self._learn(namespace, action.name, action.uid)
         else:
             await asyncio.sleep(PAUSE_SECONDS)

@@ -150,6 +150,11 @@ class RunEntry:
         return self.decided or self.status
 
     @property
+    def uid(self) -> str:
+        """Which of all that were ever called so."""
+        return self.facts.uid
+
+    @property
     def key(self) -> tuple[str, str, str]:
         """The work queue's name for this run."""
         return ("run", self.facts.namespace, self.facts.name)

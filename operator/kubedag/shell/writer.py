@@ -301,7 +301,7 @@ class StatusWriter:
             raw = nesting.loads(await self._api.request("GET", path.removesuffix("/status")))
         except ApiError as again:
             if again.not_found:
-                taker.drop(namespace, name)
+                taker.drop(namespace, name, entry.uid)
                 return
             self._pause(entry)
         except ClusterError:

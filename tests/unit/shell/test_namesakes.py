@@ -8,8 +8,9 @@ import msgspec
 import pytest
 
 from kubedag.core import actions, decide_dag, rows
-from kubedag.shell import backfill_view
+from kubedag.shell import act_backfill, backfill_view
 from kubedag.shell import writer as writers
+from kubedag.shell.errors import ApiError
 from kubedag.shell.queue import KeyedQueue
 from kubedag.shell.recorder import Recorder
 from kubedag.shell.store import Store
@@ -164,3 +165,65 @@ def test_a_run_that_was_being_created_for_a_dag_that_is_gone_is_known_until_it_i
     assert coming() == ([CREATE], [CREATE])
     old.creating.clear()
     assert coming() == ([], [])
+
+
+# --- Gone, says an answer ---------------------------------------------------------------------
+
+NOT_FOUND = ApiError(404, "NotFound")
+
+
+def as_other(document, version=9):
+    return as_stored(document, version, uid="other")
+
+
+@pytest.mark.parametrize(
+    ("decide", "come", "known"),
+    [
+        pytest.param(
+            lambda bench: bench.decide_run(ENDED),
+            lambda store: store.put_run(as_other(a_run())),
+            lambda store: store.runs["ns", "run"].uid, id="a run",
+        ),
+        pytest.param(
+            lambda bench: bench.decide_dag(a_ready_status()),
+            lambda store: store.put_dag(as_other(A_DAG)),
+            lambda store: store.dags["ns", "pipeline"].uid, id="a DAG",
+        ),
+    ],
+)  # fmt: skip
+def test_that_an_object_is_gone_says_nothing_of_a_namesake_that_the_watch_has_brought(
+    decide, come, known
+):
+    async def story(bench):
+        decide(bench)
+        await asyncio.sleep(
+            1.5
+        )  # the write is answered, and the question what there is instead is not
+        come(bench.store)
+        await asyncio.sleep(2)
+
+    bench = on_bench(story, NOT_FOUND, NOT_FOUND)
+    assert [call.method for call in bench.api.calls] == ["PUT", "GET"]
+    assert known(bench.store) == "other"
+
+
+AGAIN = actions.RequestRerun("run", "uid-run", "backfill-1", "All")
+BACK = actions.WithdrawRerun("run", "uid-run", "backfill-1")
+DROP = actions.DeleteRun("run", "uid-run", unstarted=True)
+
+
+@pytest.mark.parametrize("action", [AGAIN, BACK, DROP], ids=["again", "back", "drop"])
+def test_that_a_run_has_gone_says_nothing_of_a_namesake_that_the_watch_has_brought(action):
+    async def story():
+        api, tasks = AnsweringApi(NOT_FOUND, seconds=1), Tasks()
+        store = Store(lambda _key: None)
+        store.backfills.put(as_stored(a_backfill(), 3))
+        store.put_run(as_stored(a_run(), 7, status=a_finished_status()))
+        actor = act_backfill.BackfillActor(api, lambda _key: None, store, LoopClock(), tasks)
+        actor.start(store.backfills.entries["ns", "bf"], [action])
+        await asyncio.sleep(1.5)
+        store.put_run(as_other(a_run()))
+        await asyncio.sleep(3)
+        return [call.method for call in api.calls][1:], store.runs["ns", "run"].facts.uid
+
+    assert virtual_loop.run(story()) == (["GET"], "other")
