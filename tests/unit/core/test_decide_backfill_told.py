@@ -125,14 +125,21 @@ def test_time_before_its_first_run_was_created_does_not_count():
     assert status.estimated_completion_time == instants.text(NOW + timedelta(minutes=late + 15))
 
 
+NINE = NOW + timedelta(minutes=9)
+SHORT = timedelta(seconds=0.4)
+
+
 @pytest.mark.parametrize("runs", range(1, 9))
-def test_it_never_wakes_at_a_moment_that_has_passed(runs):
-    wish, over = a_wish(9), [at_minutes(n, n + 1) for n in range(runs)]
-    now = NOW + timedelta(minutes=runs)
-    end = (timedelta(minutes=runs) * 9 / runs).total_seconds()
-    for seconds in (0, end - runs * 60 - 0.4, end - runs * 60 + 0.4):
-        found = decide(a_backfill(wish, *over), now + timedelta(seconds=seconds))
-        assert found.wake_at is None or found.wake_at > now + timedelta(seconds=seconds)
+@pytest.mark.parametrize(
+    ("moment", "expected"),
+    [(None, NINE), (NINE - SHORT, NINE), (NINE, None), (NINE + SHORT, None)],
+    ids=["once the last has ended", "just before the end", "at the end", "just after it"],
+)
+def test_it_never_wakes_at_a_moment_that_has_passed(runs, moment, expected):
+    """Nine intervals, of which one ends a minute: by that rate they take nine."""
+    over = [at_minutes(n, n + 1) for n in range(runs)]
+    moment = moment or NOW + timedelta(minutes=runs)
+    assert decide(a_backfill(a_wish(9), *over), moment).wake_at == expected
 
 
 def test_an_estimate_that_is_not_far_off_stays_as_it_is():

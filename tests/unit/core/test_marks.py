@@ -109,12 +109,24 @@ def test_no_attempt_begins_of_a_task_that_is_marked(row):
     }
 
 
-def test_a_pod_that_the_api_does_not_take_yet_is_not_asked_for_again():
+@pytest.mark.parametrize(
+    ("marks", "state", "asked_for"),
+    [
+        pytest.param({}, "Queued", [["load"], ["load"]], id="not marked"),
+        pytest.param({"load": mark("Skipped")}, "Skipped", [[], ["mail"]], id="marked"),
+    ],
+)
+def test_a_pod_that_the_api_does_not_take_yet_is_not_asked_for_again(marks, state, asked_for):
     refusal = snapshot.Refusal(1, "WaitingForQuota", "no", stamp(1), True, stamp(2))
     tasks = tuple(a_row("load", "Queued") if row.name == "load" else row for row in ACTIVE.tasks)
     waits = msgspec.structs.replace(ACTIVE, tasks=tasks)
-    snap = snap_of(waits, marks={"load": mark("Skipped")}, refusals={"load": refusal})
-    assert states(decide_run.decide(snap, NOW).status)["load"] == "Skipped"
+    snap = snap_of(waits, marks=marks, refusals={"load": refusal})
+    first = decide_run.decide(snap, NOW)
+    assert states(first.status)["load"] == state
+    told = [first.actions, after(snap, first).actions]
+    assert [[(type(one).__name__, NAMES[one.task_index]) for one in some] for some in told] == [
+        [("CreatePod", name) for name in names] for names in asked_for
+    ]
 
 
 def test_a_pod_that_is_being_created_is_ended_once_it_is_there():

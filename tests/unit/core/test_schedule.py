@@ -25,20 +25,35 @@ def test_instants_are_in_utc_whatever_was_asked_in():
     assert of.before(asked).isoformat() == "2025-12-31T05:00:00+00:00"
 
 
+FIRST, LAST = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
+
+
 @pytest.mark.parametrize(
-    "instant",
-    [
-        pytest.param(datetime.max.replace(tzinfo=UTC), id="the last"),
-        pytest.param(datetime.min.replace(tzinfo=UTC), id="the first"),
+    ("zone", "oldest", "newest"),
+    [  # before there were zones, each place had the time of its own sun, to the second
+        pytest.param(
+            "Pacific/Kiritimati",
+            ("0004-02-29T10:29:20+00:00", "0008-02-29T10:29:20+00:00"),
+            ("9984-02-28T10:00:00+00:00", "9988-02-28T10:00:00+00:00"),
+            id="east",
+        ),
+        pytest.param(
+            "Pacific/Niue",
+            ("0004-02-29T11:19:40+00:00", "0008-02-29T11:19:40+00:00"),
+            ("9984-02-29T11:00:00+00:00", "9988-02-29T11:00:00+00:00"),
+            id="west",
+        ),
     ],
 )
-@pytest.mark.parametrize("zone", ["Pacific/Kiritimati", "Pacific/Niue"])
-def test_nothing_overflows_at_the_ends_of_time(instant, zone):
+def test_nothing_overflows_at_the_ends_of_time(zone, oldest, newest):
     of = ticks.schedule_of("0 0 29 2 *", zone=zone)
-    ends = [of.after(instant), of.before(instant)]
-    assert [one is None for one in ends].count(True) == 1
-    assert schedule.intervals(of, instant, datetime.max.replace(tzinfo=UTC), 1) is not None
-    assert schedule.newest_due(of, datetime.min.replace(tzinfo=UTC), instant, 1) is not None
+    oldest, newest = (schedule.Interval(*map(at, both)) for both in (oldest, newest))
+    assert (of.before(FIRST), of.after(FIRST)) == (None, oldest.start)
+    assert (of.before(LAST), of.after(LAST)) == (newest.end, None)
+    assert schedule.intervals(of, FIRST, LAST, 1) == (oldest,)
+    assert schedule.newest_due(of, FIRST, LAST, 1) == (newest,)
+    assert schedule.intervals(of, LAST, LAST, 1) == ()
+    assert schedule.newest_due(of, FIRST, FIRST, 1) == ()
 
 
 # --- Intervals -------------------------------------------------------------------------------
