@@ -13,7 +13,6 @@ from support.builders import (
     a_pod,
     a_snapshot,
     at,
-    run_facts,
     stamp,
 )
 from support.objects import a_task
@@ -28,56 +27,70 @@ ACTIVE_OLDER = a_peer("older", -10, started=True)
 ACTIVE_NEWER = a_peer("newer", 10, started=True)
 MISSING = "spec.rerun.tasks: must name tasks of the DAG; it has no 'nothing'"
 
+# What keeps it from running again, what it says of that, and whether it is in the way meanwhile.
 WAITS = {
-    "held by hand": ({"run": {"suspend": True}}, "Suspended", "spec.suspend of the run is true"),
+    "held by hand": (
+        {"run": {"suspend": True}}, "Suspended", "spec.suspend of the run is true", True,
+    ),
+    "to be shut down": (
+        {"run": {"shutdown": "Stop"}}, "ShutdownAsked",
+        "spec.shutdown is Stop: take it out to let the run go on", False,
+    ),
     "its turn": (
         {"peers": [ACTIVE_OLDER]}, "Queued", "waits for its turn: the DAG allows 1 active run",
+        True,
     ),
     "forbidden, which passes": (
         {"peers": [ACTIVE_OLDER], "policy": "Forbid"}, "Queued",
-        "waits for its turn: the DAG allows 1 active run",
+        "waits for its turn: the DAG allows 1 active run", True,
     ),
     "a newer one that would replace it": (
         {"peers": [ACTIVE_NEWER], "policy": "Replace"}, "Queued",
-        "waits for its turn: the DAG allows 1 active run",
+        "waits for its turn: the DAG allows 1 active run", True,
     ),
     "a Pod that is still to end": (
         {"pods": {"load": (a_pod("load", 3, "Running"),)}}, "PodsEnding",
-        "waits for Pods of the run that are still to end",
+        "waits for Pods of the run that are still to end", False,
     ),
     "a Pod that is being made": (
         {"creating": {"load": "x"}}, "PodsEnding",
-        "waits for Pods of the run that are still to end",
+        "waits for Pods of the run that are still to end", False,
     ),
     "a task that there is not": (
-        {"asked": wish("Tasks", "nothing", "load")}, "TaskNotFound", MISSING,
+        {"asked": wish("Tasks", "nothing", "load")}, "TaskNotFound", MISSING, False,
     ),
     "its revision": (
         {"plan": None, "plan_revision": "gone"}, "RevisionNotFound",
         "the ControllerRevision 'gone' that it started with is gone: ask for revision Newest",
+        False,
     ),
     "the DAG": (
         {"asked": wish(revision="Newest"), "dag": None}, "DAGNotFound",
-        "waits for DAG 'pipeline', which is not there",
+        "waits for DAG 'pipeline', which is not there", False,
     ),
     "the DAG to be mended": (
         {"asked": wish(revision="Newest"),
          "dag": snapshot.DAGFacts(generation=2, ready=False, message="it is not ready")},
-        "DAGNotReady", "it is not ready",
+        "DAGNotReady", "it is not ready", False,
     ),
 }  # fmt: skip
 
 
-@pytest.mark.parametrize(("given", "reason", "message"), WAITS.values(), ids=WAITS)
-def test_until_it_may_run_again_it_stays_as_it_ended_and_says_what_it_waits_for(
-    given, reason, message
-):
+def waiting(given):
     given = dict(given)
     plan = given.pop("plan", PLAN)
     if policy := given.pop("policy", None):
         plan = dataclasses.replace(PLAN, concurrency_policy=policy)
-    asked = given.pop("asked", wish())
-    snap = snap_of(FAILED, asked, plan, **given)
+    return snap_of(FAILED, given.pop("asked", wish()), plan, **given)
+
+
+@pytest.mark.parametrize(
+    ("given", "reason", "message"), [row[:3] for row in WAITS.values()], ids=WAITS
+)
+def test_until_it_may_run_again_it_stays_as_it_ended_and_says_what_it_waits_for(
+    given, reason, message
+):
+    snap = waiting(given)
     status = decide_run.decide(snap, NOW).status
     (told,) = [one for one in status.conditions if one.type == "RerunPending"]
     assert (told.status, told.reason, told.message) == ("True", reason, message)
@@ -92,11 +105,15 @@ def test_until_it_may_run_again_it_stays_as_it_ended_and_says_what_it_waits_for(
     )
 
 
-@pytest.mark.parametrize(("given", "reason", "message"), WAITS.values(), ids=WAITS)
-def test_a_wish_that_cannot_be_fulfilled_is_in_nobodys_way(given, reason, message):
-    del given
-    told = rerun.waiting(FAILED, run_facts(), rerun.Wait(reason, message), NOW)
-    assert rerun.is_stuck(told) == (reason not in ("Suspended", "Queued"))
+@pytest.mark.parametrize(
+    ("given", "in_the_way"), [(row[0], row[3]) for row in WAITS.values()], ids=WAITS
+)
+def test_a_wish_that_cannot_be_fulfilled_is_in_nobodys_way(given, in_the_way):
+    told = decide_run.decide(waiting(given), NOW).status
+    assert rerun.is_stuck(told) != in_the_way
+
+
+def test_a_run_that_waits_for_nothing_is_not_stuck():
     assert not rerun.is_stuck(FAILED)
 
 
