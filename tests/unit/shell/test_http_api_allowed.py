@@ -156,20 +156,28 @@ def test_no_more_connections_are_opened_than_allowed():
 
 
 def test_a_request_that_got_no_connection_in_time_was_never_sent():
-    async def handler(_: web.Request) -> web.Response:
-        await asyncio.sleep(1)
+    arrived: list[str] = []
+    taken, go_on = asyncio.Event(), asyncio.Event()
+
+    async def handler(request: web.Request) -> web.Response:
+        arrived.append(request.path)
+        taken.set()
+        await go_on.wait()
         return web.Response(body=b"{}")
 
     async def scenario() -> None:
         async with api_on(handler, connections_max=1) as api:
-            first = asyncio.create_task(api.request("POST", PODS, body=b"{}"))
-            await asyncio.sleep(0.05)
+            first = asyncio.create_task(api.request("POST", f"{PODS}/first", body=b"{}"))
+            await taken.wait()
             with pytest.raises(Unreachable, match="connections are busy") as raised:
-                await api.request("POST", PODS, body=b"{}", timeout_seconds=0.1)
+                await api.request("POST", f"{PODS}/second", body=b"{}", timeout_seconds=0.1)
             assert not raised.value.maybe_applied
+            go_on.set()
             await first
+            await api.request("POST", f"{PODS}/third", body=b"{}")
 
     real_loop.run(scenario())
+    assert arrived == [f"{PODS}/first", f"{PODS}/third"]
 
 
 def test_open_watches_take_no_connection_away_from_requests():
