@@ -144,6 +144,7 @@ class Engine:
             else:
                 break
         self._acting = True
+        self.reconciler.begin_term()
         self.store.wake_all()
         log.info("Acting on %d DAGs and %d runs", len(self.store.dags), len(self.store.runs))
 

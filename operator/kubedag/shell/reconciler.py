@@ -69,15 +69,24 @@ class Pace:
             self._backfills[key] = seconds
             all_of_them = sum(self._backfills.values()) * BACKFILLS_REST_PER_WORK
             rest = max(rest, min(all_of_them, BACKFILLS_REST_SECONDS_MAX))
+        self._rested_at.pop(key, None)
         if rest > 0.001:
+            self._forget_rested()
             self._rested_at[key] = asyncio.get_running_loop().time() + rest
-        else:
-            self._rested_at.pop(key, None)
 
     def rest_seconds(self, key: Key) -> float:
         """How long a key is to rest from now on."""
         now = asyncio.get_running_loop().time()
         return max(0.0, self._rested_at.get(key, now) - now)
+
+    def _forget_rested(self) -> None:
+        """Nobody may ever wake them again, if what they stand for is gone."""
+        now = asyncio.get_running_loop().time()
+        while self._rested_at:
+            key, rested_at = next(iter(self._rested_at.items()))
+            if rested_at > now:
+                return
+            del self._rested_at[key]
 
     def shares(self, key: Key, *, goes_on: bool) -> None:
         """Note that a key rests together with others of its kind, or does not any more."""
@@ -85,6 +94,10 @@ class Pace:
             self._backfills.setdefault(key, 0.0)
         else:
             self._backfills.pop(key, None)
+
+    def begin_term(self) -> None:
+        """Nobody has looked at what has gone since the last one."""
+        self._backfills.clear()
 
 
 class Reconciler:
@@ -137,6 +150,7 @@ class Reconciler:
 
     def _look(self, key: Key) -> None:
         if not self._may_act():
+            self._queue.forget(key)
             return  # whoever leads next is woken with everything
         before = self._cpu_seconds()
         try:
@@ -152,6 +166,11 @@ class Reconciler:
         self.decisions += 1
         self.decide_seconds_max = max(self.decide_seconds_max, seconds)
         self._pace.worked(key, seconds)
+
+    def begin_term(self) -> None:
+        """Lead, from now on: everything is woken, and what waited in an earlier term is void."""
+        self._pace.begin_term()
+        self._writer.forget_all()
 
     def reconcile(self, key: Key) -> None:
         """Observe, decide, act: once, for one key."""
@@ -221,6 +240,7 @@ class Reconciler:
     def _dag(self, namespace: str, name: str, now: datetime) -> datetime | None:
         entry = self._store.dags.get((namespace, name))
         if entry is None:
+            self._writer.forget(("dag", namespace, name))
             return None
         decision = decide_dag.decide(self._store.dag_snapshot(entry), now)
         self._dag_actor.start(entry, decision.actions)
@@ -228,6 +248,7 @@ class Reconciler:
             entry.decided = decision.status
             self._writer.overview_decided(entry)
         else:
+            self._writer.forget(entry.key)
             self._store.forget_empty_dag(entry)
         return decision.wake_at
 
@@ -235,6 +256,7 @@ class Reconciler:
         entry = self._store.backfills.entries.get((namespace, name))
         key = ("backfill", namespace, name)
         if entry is None:
+            self._writer.forget(key)
             self._pace.shares(key, goes_on=False)
             return None
         snap = backfill_view.of(self._store, entry)

@@ -134,8 +134,12 @@ class StatusWriter:
         )
 
     def forget(self, key: Key) -> None:
-        """A run or a DAG is gone, and its status with it."""
+        """What has this status is gone, and its status with it."""
         self._waiting.discard(key)
+
+    def forget_all(self) -> None:
+        """A term begins: what still waits to be written says so when it is decided."""
+        self._waiting.clear()
 
     def overview_decided(self, entry: Overview) -> None:
         """A DAG or a Backfill has a newest status; what others wait for goes out at once."""

@@ -54,6 +54,9 @@ class Bench:
         """Of a Backfill, here always one whose DAG is not there."""
         assert (entry.planning, sketch) == (False, None)
 
+    def forget(self, key):
+        """Of what is gone, nothing waits here to be written."""
+
     def run_decided(self, entry, *, urgent):
         self.decided.append((entry.key, urgent))
 
