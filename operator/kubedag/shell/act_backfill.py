@@ -86,7 +86,7 @@ class BackfillActor:
             self._calling_back.add(action.uid)
             version = self._version(key[1], action)
             work = self._guarded(key[1], action, version)
-            self._tasks.start(work, partial(self._called_back, key, action.uid))
+            self._tasks.start(work, partial(self._called_back, key, action))
 
     def _version(
         self,
@@ -207,9 +207,11 @@ class BackfillActor:
             log.info("%s/%s is not called back yet: %s", namespace, action.name, error)
             await asyncio.sleep(PAUSE_SECONDS)
 
-    def _called_back(self, key: Key, uid: str) -> None:
-        self._calling_back.discard(uid)
+    def _called_back(self, key: Key, action: actions.DeleteRun | actions.WithdrawRerun) -> None:
+        """Who asked for it may be gone by now, and the run wait for it still."""
+        self._calling_back.discard(action.uid)
         self._wake(key)
+        self._wake(("abandoned", key[1], action.name))
 
     async def _delete(self, namespace: str, action: actions.DeleteRun, version: str) -> None:
         if not version:

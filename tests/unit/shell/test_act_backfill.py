@@ -148,3 +148,9 @@ def test_what_the_cluster_does_not_answer_is_decided_again_later(error, action):
 def test_others_of_the_dag_look_again_too_when_one_has_its_place():
     done = Done(AnsweringApi(ApiError(403, "Forbidden")), CREATE)
     assert ("backfill", NAMESPACE, "other") in done.woken
+
+
+@pytest.mark.parametrize("action", [BACK, DROP], ids=["back", "drop"])
+def test_a_run_that_could_not_be_called_back_is_looked_at_also_when_its_backfill_has_gone(action):
+    done = Done(AnsweringApi(ApiError(409, "Conflict"), run(8)), action)
+    assert ("abandoned", NAMESPACE, "run") in done.woken
