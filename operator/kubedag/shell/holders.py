@@ -115,6 +115,8 @@ class Holders:
         """Of pools only: nobody asks who has the places of the others."""
         self._doubts: dict[Name, dict[Name, Doubt]] = {}
         """By the run's name, since whoever has it next is woken when a creation is over."""
+        self._doubted: dict[Name, Name] = {}
+        """The run of each Pod that is in doubt."""
 
     def used(self, key: limits.LimitKey) -> int:
         """How much of a limit is taken."""
@@ -135,7 +137,7 @@ class Holders:
         """A Pod was seen, changed or went."""
         name = (pod.metadata.namespace, pod.metadata.name)
         if not pods.has_ended(pod):
-            self._settle(name, entry)
+            self._settle(name)
             self._hold(name, of_pod(pod))
         elif name not in self._of:
             return
@@ -144,7 +146,7 @@ class Holders:
             task, attempt = pod.label(pods.LABEL_TASK), pods.attempt_number(pod)
             self._doubt(name, Doubt(entry, task, attempt, pod.metadata.uid))
         else:
-            self._settle(name, entry)
+            self._settle(name)
             self._release(name)
 
     def creating(self, entry: RunEntry, pod: str, attempt: int, found: Holding) -> None:
@@ -163,28 +165,32 @@ class Holders:
 
     def look_again(self, run: Name) -> None:
         """What was in doubt of a run, or of one that had its name before, may be known by now."""
-        doubts = self._doubts.get(run)
-        if not doubts:
-            return
-        for name, doubt in tuple(doubts.items()):
+        for name, doubt in tuple(self._doubts.get(run, {}).items()):
             if not doubt.stands(name[1], self._runs):
-                del doubts[name]
+                self._settle(name)
                 self._release(name)
-        if not doubts:
-            del self._doubts[run]
+
+    def look_at_all(self) -> None:
+        """A term begins: nobody has looked at what has gone since the last one."""
+        for run in tuple(self._doubts):
+            self.look_again(run)
 
     def _doubt(self, name: Name, doubt: Doubt) -> None:
         run = (doubt.entry.facts.namespace, doubt.entry.facts.name)
+        self._settle(name)
+        self._doubted[name] = run
         self._doubts.setdefault(run, {})[name] = doubt
         if doubt.uid:
             self.look_again(run)
 
-    def _settle(self, name: Name, entry: RunEntry | None) -> None:
-        if entry is None:
-            for doubts in self._doubts.values():
-                doubts.pop(name, None)
-        elif doubts_of_run := self._doubts.get((entry.facts.namespace, entry.facts.name)):
-            doubts_of_run.pop(name, None)
+    def _settle(self, name: Name) -> None:
+        run = self._doubted.pop(name, None)
+        if run is None:
+            return
+        doubts = self._doubts[run]
+        del doubts[name]
+        if not doubts:
+            del self._doubts[run]
 
     def _hold(self, name: Name, found: Holding) -> None:
         if self._of.get(name) == found:

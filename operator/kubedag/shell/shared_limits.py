@@ -123,6 +123,11 @@ class SharedLimits:
         self._wait(run.uid, ())
         self.holders.look_again((run.namespace, run.name))
 
+    def wake_all(self) -> None:
+        """A term begins."""
+        self.pools.wake_all()
+        self.holders.look_at_all()
+
     def _wait(self, run_uid: str, waiters: tuple[limits.Waiter, ...]) -> None:
         old = self._waiting.get(run_uid, ())
         if old == waiters:

@@ -282,7 +282,7 @@ class Store:
         for name in self.unclaimed:
             self._wake(("pod", *name))
         self.backfills.wake_all()
-        self.limits.pools.wake_all()
+        self.limits.wake_all()
         for run in self.runs.values():
             self.wake_if_abandoned(run)
 

@@ -361,3 +361,34 @@ def test_a_pod_that_only_the_status_tells_of_takes_its_slots_until_it_is_known_t
     after.limits.holders.look_again(("ns", "r1"))
     assert after.used() == 0
     assert after.make_room() == ["r2"]
+
+
+# --- What is kept -------------------------------------------------------------------------------
+
+
+def test_nothing_is_kept_of_a_doubt_that_is_settled():
+    bench = Bench("r1", slots=5)
+    bench.decide("r1")
+    bench.runs_there("r1")
+    assert (bench.limits.holders._doubts, bench.limits.holders._doubted) == ({}, {})
+
+
+def test_a_doubt_about_a_run_that_is_gone_is_settled_by_its_pod():
+    bench = Bench("r1", slots=5)
+    bench.decide("r1")
+    pod = bench.pod("r1")
+    bench.store.drop_run("ns", "r1")
+    bench.store.pod_changed(None, pod)
+    assert (bench.limits.holders._doubts, bench.limits.holders._doubted) == ({}, {})
+    assert bench.used() == 1
+
+
+def test_a_creation_that_ended_without_a_lease_takes_no_slots_in_the_next_term():
+    bench = Bench("r1")
+    bench.decide("r1")
+    entry = bench.entry("r1")
+    bench.store.drop_run("ns", "r1")
+    entry.creating.clear()  # by a replica that does not look at the run, since it does not lead
+    assert bench.used() == 1
+    bench.store.wake_all()
+    assert bench.used() == 0
