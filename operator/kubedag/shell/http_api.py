@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final, Self
 from urllib.parse import urlencode
 
 import aiohttp
+import msgspec
 from yarl import URL
 
 from kubedag import __version__
@@ -35,6 +36,7 @@ TLS_GOODBYE_SECONDS: Final = 0.25
 WATCH_LINE_BYTES_MAX: Final = 32 << 20
 WATCH_BUFFER_BYTES: Final = 256 << 10  # bounds how long one burst can hold the loop
 NO_ANSWER: Final = 0
+_skip: Final = msgspec.json.Decoder(msgspec.Raw).decode
 
 _HEADERS: Final = {
     "Accept": client.JSON,
@@ -98,6 +100,11 @@ class _Call:
     @property
     def mutating(self) -> bool:
         return self.method in client.MUTATING_METHODS
+
+    @property
+    def is_of_a_log(self) -> bool:
+        """The one thing that an API server answers in plain text."""
+        return verb_and_resource(self.method, self.path)[1] == "pods/log"
 
 
 class HttpApi:
@@ -226,11 +233,15 @@ class HttpApi:
     async def _send(self, call: _Call) -> bytes:
         response = await self._answer(call, watch=False)
         try:
-            return await response.read()
+            body = await response.read()
         except (aiohttp.ClientError, OSError, TimeoutError) as error:
             raise Unreachable(_said(call, error), maybe_applied=call.mutating) from error
         finally:
             response.release()
+        if not (_is_object(body) or call.is_of_a_log):
+            said = f"{call.method} {call.path}: the answer is no JSON object, but "
+            raise Unreachable(said + response.content_type, maybe_applied=call.mutating)
+        return body
 
     async def _answer(self, call: _Call, *, watch: bool) -> aiohttp.ClientResponse:
         """A response with a 2xx status, its body not yet read."""
@@ -340,6 +351,17 @@ async def _lines(response: aiohttp.ClientResponse) -> AsyncGenerator[bytes, None
             rest = line
         if len(rest) > WATCH_LINE_BYTES_MAX:
             raise aiohttp.ClientPayloadError(f"a line longer than {WATCH_LINE_BYTES_MAX} bytes")
+
+
+def _is_object(body: bytes) -> bool:
+    """Is it JSON as an API server answers? A proxy's page is none, whatever its code."""
+    try:
+        _skip(body)
+    except msgspec.DecodeError:
+        return False
+    except RecursionError:  # an object of a user, which `nesting` reads all the same
+        pass
+    return body.lstrip()[:1] == b"{"
 
 
 def _said(call: _Call, error: BaseException) -> str:

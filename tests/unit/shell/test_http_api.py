@@ -242,3 +242,38 @@ def test_an_answer_cut_in_its_middle_is_no_answer():
     with pytest.raises(Unreachable) as raised:
         real_loop.run(scenario())
     assert raised.value.maybe_applied
+
+
+@pytest.mark.parametrize(
+    "body",
+    [b"<html>Log in first</html>", b"", b'{"kind": "Pod', b'{"a": 1} {}', b"[]", b"null"],
+    ids=["a page", "nothing", "half", "two", "a list", "null"],
+)
+@pytest.mark.parametrize(("method", "maybe_applied"), [("GET", False), ("PUT", True)])
+def test_an_answer_that_no_api_server_gives_is_none(method, maybe_applied, body):
+    async def handler(_: web.Request) -> web.Response:
+        return web.Response(body=body, content_type="text/html")
+
+    async def scenario() -> None:
+        async with api_on(handler) as api:
+            await api.request(method, PODS, body=b"{}")
+
+    with pytest.raises(Unreachable, match=f"^{method} {PODS}: .*no JSON .*text/html") as raised:
+        real_loop.run(scenario())
+    assert raised.value.maybe_applied is maybe_applied
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [(PODS, b'{"a":' * 9_000 + b"1" + b"}" * 9_000), (f"{PODS}/p/log", b"half a li")],
+    ids=["nested deeply", "a log"],
+)
+def test_what_an_api_server_may_answer_is_handed_on_as_it_is(path, body):
+    async def handler(_: web.Request) -> web.Response:
+        return web.Response(body=body)
+
+    async def scenario() -> bytes:
+        async with api_on(handler) as api:
+            return await api.request("GET", path)
+
+    assert real_loop.run(scenario()) == body

@@ -4,6 +4,7 @@ import dataclasses
 import ssl
 from typing import TYPE_CHECKING, NamedTuple
 
+import orjson
 import pytest
 from aiohttp import web
 
@@ -53,7 +54,12 @@ async def who(request: web.Request) -> web.Response:
     assert request.transport is not None
     certificate = request.transport.get_extra_info("peercert") or {"subject": ()}
     names = [value for (pair,) in certificate["subject"] for _, value in [pair]]
-    return web.Response(text=",".join(names))
+    return web.Response(body=seen(*names))
+
+
+def seen(*names: str) -> bytes:
+    """The answer to whoever has shown such certificates."""
+    return orjson.dumps({"names": names})
 
 
 def named(tls: Tls) -> Tls:
@@ -69,7 +75,7 @@ def test_a_client_certificate_says_who_we_are(pki, user):
         async with api_on(who, server_tls=server_tls, client_tls=tls) as api:
             return await api.request("GET", "/api/v1/pods")
 
-    assert real_loop.run(scenario()) == (user or "").encode()
+    assert real_loop.run(scenario()) == (seen(user) if user else seen())
 
 
 def test_a_renewed_client_certificate_is_used_for_the_next_connection(pki):
@@ -84,7 +90,7 @@ def test_a_renewed_client_certificate_is_used_for_the_next_connection(pki):
             await api._credentials.refresh(await api._credentials.access())
             return [*said, await api.request("GET", "/api/v1/pods")]
 
-    assert real_loop.run(scenario()) == [b"alice", b"bob"]
+    assert real_loop.run(scenario()) == [seen("alice"), seen("bob")]
 
 
 @pytest.mark.parametrize("case", ["wrong name", "unknown authority"])
@@ -112,4 +118,4 @@ def test_verification_can_be_switched_off_as_kubectl_can(pki):
         async with api_on(who, server_tls=pki.server_context(), client_tls=tls) as api:
             return await api.request("GET", "/api/v1/pods")
 
-    assert real_loop.run(scenario()) == b""
+    assert real_loop.run(scenario()) == seen()
