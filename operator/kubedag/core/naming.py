@@ -65,6 +65,14 @@ def revision_name(dag_name: str, canonical_spec: bytes) -> str:
     return _cut(dag_name, NAME_LENGTH_MAX - len(ending)) + ending
 
 
+def dag_of_revision(name: str, labelled: str) -> str:
+    """The DAG of a ControllerRevision with that label: anybody may edit this, and nobody a name."""
+    stem, _, ending = name.rpartition("-")
+    if len(ending) != _REVISION_HASH_LENGTH or _cut(labelled, NAME_LENGTH_MAX) == stem:
+        return labelled
+    return stem
+
+
 def event_name(object_name: str, object_uid: str, reason: str, message: str) -> str:
     """`<object>-<hash>`: the Event that tells this about this object, so that none is told twice."""
     ending = "-" + _hash(f"{object_uid}/{reason}/{message}", _HASH_LENGTH)

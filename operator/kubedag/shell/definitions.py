@@ -43,8 +43,8 @@ class Revision(msgspec.Struct, frozen=True, rename="camel"):
     @property
     def dag_name(self) -> str:
         """The DAG that it is of."""
-        labels = self.metadata.labels
-        return labels.get(pods.LABEL_DAG, "") if labels else ""
+        labels = self.metadata.labels or {}
+        return naming.dag_of_revision(self.metadata.name, labels.get(pods.LABEL_DAG, ""))
 
 
 class Revisions:

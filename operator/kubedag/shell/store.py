@@ -10,6 +10,8 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING, Any, Final
 
+import msgspec
+
 from kubedag.api import group
 from kubedag.core import decide_dag, limits, pods, rows, slices, snapshot
 from kubedag.shell import definitions, pod_index, run_view, shared_limits, wire
@@ -219,9 +221,14 @@ class Store:
         return None
 
     def revision_changed(
-        self, _old: definitions.Revision | None, new: definitions.Revision
+        self, old: definitions.Revision | None, new: definitions.Revision
     ) -> None:
-        """A ControllerRevision was seen or went."""
+        """A ControllerRevision was seen, changed or went."""
+        if old is not None and old.dag_name != new.dag_name:  # somebody has edited its label
+            self._take_revision(msgspec.structs.replace(old, gone=True))
+        self._take_revision(new)
+
+    def _take_revision(self, new: definitions.Revision) -> None:
         self.revisions.put(new)
         namespace, dag = new.metadata.namespace, new.dag_name
         self._dag(namespace, dag)

@@ -153,3 +153,20 @@ def test_a_name_too_long_for_a_label_is_cut_and_told_apart():
     first, second = (naming.label_value("x" * 99 + end) for end in "ab")
     assert (len(first), first[:55]) == (63, "x" * 54 + "-")
     assert first != second
+
+
+OURS = naming.revision_name("sales", b"{}")
+
+
+@pytest.mark.parametrize(
+    ("name", "labelled", "dag"),
+    [
+        pytest.param(OURS, "sales", "sales", id="as it was made"),
+        pytest.param(OURS, "other", "sales", id="with an edited label"),
+        pytest.param(OURS, "", "sales", id="without its label"),
+        pytest.param(naming.revision_name("a.b", b"{}"), "a.b", "a.b", id="of a name with a dot"),
+        pytest.param("by-hand", "sales", "sales", id="with a name that we do not give"),
+    ],
+)
+def test_which_dag_a_revision_is_of_follows_from_its_name(name, labelled, dag):
+    assert naming.dag_of_revision(name, labelled) == dag

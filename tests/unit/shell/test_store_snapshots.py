@@ -83,6 +83,29 @@ def test_a_revision_wakes_its_dag_and_the_runs_that_go_on(woken):
     assert woken.by(woken.store.revision_changed, None, a_revision()) == {DAG, RUN}
 
 
+def test_a_revision_whose_label_is_edited_is_that_of_another_dag(woken):
+    old = a_revision()
+    labels = {pods.LABEL_DAG: "other"}
+    new = msgspec.structs.replace(
+        old, metadata=msgspec.structs.replace(old.metadata, labels=labels)
+    )
+    woken.store.revision_changed(None, old)
+    assert woken.by(woken.store.revision_changed, old, new) == {DAG, ("dag", "ns", "other")}
+    known = woken.store.revisions
+    assert [len(known.of("ns", of)) for of in ("pipeline", "other")] == [0, 1]
+    woken.store.revision_changed(new, msgspec.structs.replace(new, gone=True))
+    assert known._by_dag == {}
+
+
+def test_a_revision_that_has_our_name_is_of_the_dag_in_that_whatever_its_label_says(woken):
+    made = a_revision(name="pipeline-abcdefghij")
+    metadata = msgspec.structs.replace(made.metadata, labels={pods.LABEL_DAG: "other"})
+    assert woken.by(
+        woken.store.revision_changed, made, msgspec.structs.replace(made, metadata=metadata)
+    ) == {DAG}
+    assert woken.store.revisions.of("ns", "other") == ()
+
+
 def test_a_run_that_has_not_started_is_made_of_the_dag_as_it_is(woken):
     woken.store.put_dag(dag(status=a_ready_status()))
     woken.store.put_run(run())
