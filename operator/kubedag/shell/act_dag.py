@@ -84,7 +84,9 @@ class DAGActor:
                 case actions.TryPod():
                     self._once(entry, action.key, self._try_pod, action)
                 case actions.CreateRevision():
-                    self._once(entry, action.name, self._create_revision, action)
+                    # The spec as it was decided about: the name follows from it.
+                    spec = entry.spec_json
+                    self._once(entry, action.name, self._create_revision, action, spec)
                 case actions.DeleteRevision():
                     self._once(entry, action.uid, self._delete_revision, action)
                 case actions.DeleteRun():
@@ -161,7 +163,9 @@ class DAGActor:
             before = entry.trial_results.get(action.key)
             entry.trial_results[action.key] = answers.after(before, result)
 
-    async def _create_revision(self, entry: DAGEntry, action: actions.CreateRevision) -> None:
+    async def _create_revision(
+        self, entry: DAGEntry, action: actions.CreateRevision, spec: bytes
+    ) -> None:
         path = client.CONTROLLER_REVISIONS.path(entry.namespace)
         labels = {pods.LABEL_MANAGED_BY: pods.MANAGED_BY, pods.LABEL_DAG: entry.name}
         body = orjson.dumps(
@@ -170,7 +174,7 @@ class DAGActor:
                 "kind": "ControllerRevision",
                 "metadata": {"name": action.name, "namespace": entry.namespace, "labels": labels},
                 "revision": action.generation,
-                "data": orjson.Fragment(entry.spec_json),
+                "data": orjson.Fragment(spec),
             }
         )
         try:
@@ -180,8 +184,10 @@ class DAGActor:
                 raise
             # The name follows from the content, so what is there is what was to be stored.
             path = client.CONTROLLER_REVISIONS.path(entry.namespace, action.name)
-            answer = await self._api.request("GET", path)
-        self._revisions.assume(self._revision(answer))
+            self._revisions.assume(self._revision(await self._api.request("GET", path)))
+            await asyncio.sleep(PAUSE_SECONDS)  # if that does not make it known, not at once again
+        else:
+            self._revisions.assume(self._revision(answer))
 
     async def _create_run(self, entry: DAGEntry, action: actions.CreateRun) -> None:
         creation = object()

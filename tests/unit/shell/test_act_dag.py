@@ -166,6 +166,26 @@ def test_a_revision_that_could_not_be_stored_is_stored_later():
     assert (done.revisions.names, len(done.woken)) == ([], 1)
 
 
+def test_a_revision_that_is_there_and_not_seen_is_not_asked_for_again_at_once():
+    done = Done(AnsweringApi(ApiError(409, "AlreadyExists"), A_REVISION), STORE)
+    assert [at for _, at in done.woken] == [act_dag.PAUSE_SECONDS]
+
+
+def test_a_revision_is_stored_with_the_spec_that_its_name_follows_from():
+    """The DAG is edited before the request is sent."""
+
+    async def story():
+        api, tasks = AnsweringApi(A_REVISION), Tasks()
+        actor = act_dag.DAGActor(api, Known(), lambda _key: None, Nothing(), Stopped(), tasks)
+        entry = DAGEntry(NAMESPACE, DAG, spec_json=b'{"tasks":[]}')
+        actor.start(entry, [STORE])
+        entry.spec_json = b'{"tasks":[{}]}'
+        await asyncio.sleep(1)
+        return [call.body["data"] for call in api.calls]
+
+    assert virtual_loop.run(story()) == [{"tasks": []}]
+
+
 # --- Runs -------------------------------------------------------------------------------------
 
 RUNS = "/apis/kubedag.dev/v1alpha1/namespaces/ns/dagruns"
