@@ -27,6 +27,8 @@ FIRST_YEAR = 2010
 HUMAN = "human"
 GRACE_SECONDS = 700.0
 """An edit whose event was lost is known with the next full list."""
+SLOW_SECONDS = 3.0
+"""A request takes as long, there and back."""
 DONE = ("succeeded", "failed", "skipped", "cancelled")
 
 
@@ -313,10 +315,13 @@ class Laws:
             return
         most = max(spec["maxActiveRuns"] for spec in specs)
         wishes = {None, *(one.wish for one in self.known.values())}
+        # A person may let another run go on while the creation is on its way.
+        since = self.facts.cluster.time() - (SLOW_SECONDS if self.facts.world.faults.slow else 0.1)
         active = [
             run.name for run in self.facts.runs.values()
             if run.exists and run.status.get("startTime") and not run.finished
             and not run.tampered and run.uid != made["metadata"]["uid"]
+            and (run.started_at is None or run.started_at < since)
             and (run.status.get("rerun") or {}).get("id") in wishes  # a person may be as quick
         ]  # fmt: skip
         if len(active) >= most:

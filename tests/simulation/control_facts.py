@@ -48,6 +48,10 @@ class Control:
     ran_last: bool = False
     """One of the last tasks has had a Pod."""
 
+    def was_marked_since(self, then: float) -> bool:
+        """Was a mark stored after that? What it ends may be on its way already."""
+        return any(at >= then for at in self.marked_at.values())
+
     def told(self, spec: Object, now: float) -> None:
         """The spec as it is now."""
         asked = spec.get("shutdown", "")

@@ -76,6 +76,7 @@ class Invariants:
     def _created(self, change: Change) -> Iterator[str]:
         run, task, pod = self.facts.pods[change.obj["metadata"]["uid"]]
         unaware = self.facts.cluster.late or self.may_be_two()
+        unaware |= run.control.was_marked_since(pod.created_at - IN_FLIGHT_SECONDS_MAX)
         if unaware and self._is_stray(run, task, pod):
             run.pods[task].remove(pod)
             run.strays.append(pod)

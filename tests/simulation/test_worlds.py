@@ -143,6 +143,7 @@ BROKEN_ONCE = [
 ]  # fmt: skip
 """Worlds with their faults, so that a new knob changes nothing about them."""
 BACKFILLED_BROKEN_ONCE = {
+    "600506": "A person let a run go on while that of a Backfill was on its way to the API.",
     "221": "A dry run whose DAG was away said so, and then what it would do, and then so again.",
     "357": "A run that was to run again for one Backfill took no place in the eyes of the other.",
     "1665": "A rerun of nothing was stored with an older generation in one of its conditions.",
@@ -155,6 +156,7 @@ BOUNDED_BROKEN_ONCE = {
 }
 """Worlds that are bounded, and their faults as they are drawn."""
 CONTROLLED_BROKEN_ONCE = {
+    "600488": "A run ended by a mark while a Pod of it was on its way to the API.",
     "20135": "A Pod that was on its way when its task was over had no place among the active ones.",
     "20339": "A mark that was set in a slice, of a run that had ended, was never told by the run.",
     "1410": "A run gave up its place for a mark that ended it before that was stored.",
