@@ -6,10 +6,11 @@ that a DAG can be kept in Git and read by everybody who may read DAGs.
 
 from __future__ import annotations
 
-import json
+from ipaddress import IPv6Address
 from string import Template
 from typing import Annotated, Any, ClassVar, Final
 
+import orjson
 from pydantic import Field, StringConstraints
 
 from kubedag.api.common import (
@@ -59,9 +60,17 @@ def _is_template(template: str) -> bool:
     if template.lstrip()[:1] not in ("{", "["):
         return True
     try:
-        return not _is_deep(json.loads(template))
-    except (ValueError, RecursionError):
+        return not _is_deep(read_template(template))
+    except ValueError:
         return False
+
+
+def read_template(template: str) -> Any:
+    """The JSON of a template, by the one parser that judges it and that fills it in.
+
+    Raises `ValueError`: what has NaN, or half a sign, could be read by others and not be sent.
+    """
+    return orjson.loads(template)
 
 
 def _is_deep(value: Any) -> bool:
@@ -97,15 +106,31 @@ OneLine = Annotated[
     StringConstraints(max_length=1024),
     matching("^[^\\x00-\\x1f\\x7f]*$", "be a single line, without control characters"),
 ]
+_ATOM: Final = "[A-Za-z0-9!#$%&*+/=?^_`{|}~-]"
+_NAME: Final = "[A-Za-z0-9-]+([.][A-Za-z0-9-]+)*"
 Mailbox = Annotated[
     str,
     StringConstraints(min_length=3, max_length=254),
-    matching("^[A-Za-z0-9.!#$%&*+/=?^_`{|}~-]+@[A-Za-z0-9.-]+$", "be an address: name@host"),
+    matching(f"^{_ATOM}+([.]{_ATOM}+)*@{_NAME}$", "be an address: name@host"),
 ]
+
+
+def _is_host(text: str) -> bool:
+    if ":" not in text:
+        return True
+    try:
+        IPv6Address(text)
+    except ValueError:
+        return False
+    return True
+
+
+_A_HOST: Final = "be the name or the address of a host"
 Host = Annotated[
     str,
     StringConstraints(min_length=1, max_length=253),
-    matching("^[A-Za-z0-9.:-]+$", "be the name or the address of a host"),
+    matching(f"^({_NAME}[.]?|[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*)$", _A_HOST),
+    Rule(_A_HOST, holds=_is_host),
 ]
 Template_ = Annotated[
     str,
@@ -203,7 +228,8 @@ class Email(Spec):
     to: Annotated[tuple[Mailbox, ...], *atomic_list(least=1, most=20)]
     """to are the addresses that it goes to."""
     from_: Annotated[Mailbox | None, Field(alias="from")] = None
-    """from is the address that it comes from. Without one: kubedag@ and the host of the server."""
+    """from is the address that it comes from. Without one: kubedag@ and the host of the server, in
+    brackets if that is an IP address."""
     server: MailServer
     """server that takes it."""
 

@@ -69,7 +69,10 @@ class Rule:
 def matching(pattern: str, must: str) -> Rule:
     """A rule for strings: CEL instead of a schema's `pattern`, which would explain nothing."""
     quoted = pattern.replace("\\", "\\\\")
-    return Rule(must, f"self.matches('{quoted}')", re.compile(pattern, re.ASCII).match)  # type: ignore[arg-type]
+    whole = re.sub(
+        r"\$$", r"\\Z", pattern
+    )  # Python's $ holds before a last line break, too; CEL's not
+    return Rule(must, f"self.matches('{quoted}')", re.compile(whole, re.ASCII).match)  # type: ignore[arg-type]
 
 
 class Ruled(BaseModel):

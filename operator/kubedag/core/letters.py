@@ -289,7 +289,7 @@ def body(letter: Letter, template: str = "") -> tuple[bytes, str]:
         return orjson.dumps(payload(letter)), "application/json"
     known = values(letter)
     if template.lstrip()[:1] in ("{", "["):
-        filled = _filled(orjson.loads(template), known, 0)
+        filled = _filled(notification.read_template(template), known, 0)
         return orjson.dumps(filled), "application/json"
     shown = Template(template).safe_substitute(known)
     return shown.encode()[:BODY_BYTES_MAX], "text/plain; charset=utf-8"

@@ -36,7 +36,17 @@ OF_NOTICES: Final = (
         "ask the administrator",
     ),
     _notice("NotificationNotFound", "the DAG has no such notification any more"),
-    _notice("AddressInvalid", "the address that the Secret holds is none", "mend the Secret"),
+    _notice(
+        "AddressInvalid",
+        "the address, of the DAG or of the Secret that it names, is none",
+        "mend the DAG or the Secret",
+    ),
+    _notice(
+        "NotSendable",
+        "it cannot be sent in this way, whoever takes it",
+        "look at the headers, the template, the username and the password; if there is nothing wrong "
+        "with them, the log of the operator says more",
+    ),
     _notice("ReceiverUnreachable", "no connection, or it broke, or its certificate is not good"),
     _notice(
         "EncryptionNotOffered",

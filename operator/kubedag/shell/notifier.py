@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 from kubedag.core import instants, letters
 from kubedag.core.audience import Delivery
-from kubedag.shell.senders import Senders, Undeliverable
+from kubedag.shell.senders import Senders, Undeliverable, not_sendable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -122,6 +122,9 @@ class Notifier:
         except Undeliverable as error:
             self._over([sending], error)
             return
+        except Exception as bug:  # and it is one again the next time
+            self._over([sending], not_sendable(bug))
+            raise
         except BaseException:
             self._over([sending], None, known=False)
             raise
@@ -169,6 +172,9 @@ class Notifier:
                     known = True
         except Undeliverable as trouble:
             error, known = trouble, True
+        except Exception as bug:  # told to the run, and not sent for ever
+            error, known = not_sendable(bug), True
+            raise
         finally:
             self._over(sendings, error, known=known)
 

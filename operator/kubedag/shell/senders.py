@@ -10,10 +10,12 @@ from __future__ import annotations
 import asyncio
 import ssl
 from dataclasses import dataclass, field
+from email.errors import MessageError
 from email.headerregistry import Address
 from email.message import EmailMessage
 from email.utils import formatdate
 from hashlib import sha256
+from ipaddress import ip_address
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
@@ -110,10 +112,7 @@ class Senders:
 
     async def _post(self, target: Web, letter: letters.Letter) -> None:
         check_url(target.url)
-        if target.is_slack:
-            body, kind = orjson.dumps(letters.slack(letter)), "application/json"
-        else:
-            body, kind = letters.body(letter, target.template)
+        body, kind = _body(target, letter)
         headers = {
             "User-Agent": f"kubedag/{__version__}",
             "Content-Type": kind,
@@ -125,8 +124,12 @@ class Senders:
                 target.url, data=body, headers=headers, allow_redirects=False
             ) as answer:
                 _judge(answer.status, answer.headers.get("Retry-After", ""))
-        except (aiohttp.ClientError, OSError, ValueError) as error:
+        except aiohttp.InvalidURL as error:
+            raise _no_address() from error
+        except (aiohttp.ClientError, OSError) as error:
             raise Undeliverable("ReceiverUnreachable", _no_connection(error)) from error
+        except ValueError as error:
+            raise not_sendable(error) from error
 
     def _sessions(self) -> aiohttp.ClientSession:
         if self._session is None:
@@ -138,8 +141,13 @@ class Senders:
 
     async def _mail(self, target: Mail, letter: letters.Letter) -> None:
         try:
+            message = email(target, letter)
+        except (ValueError, MessageError) as error:
+            said = "to and from must be addresses: name@host"
+            raise Undeliverable("AddressInvalid", said, final=True) from error
+        try:
             await aiosmtplib.send(
-                email(target, letter),
+                message,
                 hostname=target.host,
                 port=target.port or PORTS[target.security],
                 username=target.username or None,
@@ -157,8 +165,10 @@ class Senders:
             raise _refused(f"it takes none of the addresses: {codes}", final=final) from error
         except aiosmtplib.SMTPResponseException as error:
             raise _refused(f"it answered {error.code}", final=error.code >= 500) from error
-        except (aiosmtplib.SMTPException, OSError, ValueError) as error:
+        except (aiosmtplib.SMTPException, OSError) as error:
             raise _not_mailed(error) from error
+        except ValueError as error:
+            raise not_sendable(error) from error
 
 
 def check_url(url: str) -> None:
@@ -169,20 +179,48 @@ def check_url(url: str) -> None:
     except ValueError:
         good = False
     if not good or any(sign <= " " or sign == "\x7f" for sign in url):
-        raise Undeliverable("AddressInvalid", "must be a URL with http:// or https://", final=True)
+        raise _no_address()
+
+
+def _no_address() -> Undeliverable:
+    return Undeliverable("AddressInvalid", "must be a URL with http:// or https://", final=True)
+
+
+def not_sendable(error: Exception) -> Undeliverable:
+    """What would fail in the same way each time, without the words of it, which may be secret."""
+    said = f"it cannot be sent ({type(error).__name__})"
+    return Undeliverable("NotSendable", said, final=True)
+
+
+def _body(target: Web, letter: letters.Letter) -> tuple[bytes, str]:
+    if target.is_slack:
+        return orjson.dumps(letters.slack(letter)), "application/json"
+    try:
+        return letters.body(letter, target.template)
+    except ValueError as error:
+        raise not_sendable(error) from error
 
 
 def email(target: Mail, letter: letters.Letter) -> EmailMessage:
     """The e-mail; its headers take no line breaks, and who quotes a log cannot add any."""
     message = EmailMessage()
     message["Subject"] = words.one_line(f"[kubedag] {letter.summary}", letters.SUMMARY_CHARS_MAX)
-    message["From"] = Address("kubedag", addr_spec=target.sender or f"kubedag@{target.host}")
+    message["From"] = Address("kubedag", addr_spec=target.sender or _own_address(target.host))
     message["To"] = [Address(addr_spec=one) for one in target.to]
     message["Date"] = formatdate(usegmt=True)
     message["Message-ID"] = f"<{sha256(letter.id.encode()).hexdigest()[:40]}@kubedag>"
     message["Auto-Submitted"] = "auto-generated"
     message.set_content(letters.text(letter)[: letters.BODY_BYTES_MAX], cte="base64")
     return message
+
+
+def _own_address(host: str) -> str:
+    """Of a host that has no name, as RFC 5321 (4.1.3) writes it."""
+    try:
+        address = ip_address(host)
+    except ValueError:
+        return f"kubedag@{host.rstrip('.')}"
+    return f"kubedag@[{'IPv6:' if address.version == 6 else ''}{address}]"
 
 
 def _judge(code: int, retry_after: str) -> None:

@@ -27,9 +27,13 @@ def problems(**fields):
         {"webhook": {"url": "https://a", "template": f"{'[' * 21}{']' * 21}"}},
         {"webhook": {"url": "http://[::1]:80/", "headers": [{"name": "X-A", "value": "b"}]}},
         {"email": {"to": ["a.b+c@example.com"], "server": SERVER}},
+        {"email": {"to": ["a@b"], "server": {"host": "fe80::1"}}},
+        {"email": {"to": ["a@b"], "server": {"host": "mail.example.com."}}},
     ],
-    ids=["receiver", "slack", "text", "json", "deep json", "header", "e-mail"],
-)
+    ids=[
+        "receiver", "slack", "text", "json", "deep json", "header", "e-mail", "IPv6", "a whole name",
+    ],
+)  # fmt: skip
 def test_each_way_can_be_said(way):
     assert problems(**way) == []
 
@@ -46,6 +50,10 @@ def test_each_way_can_be_said(way):
         ({"webhook": {"url": "https://a", "template": "$nobody"}}, "webhook.template"),
         ({"webhook": {"url": "https://a", "template": "$ "}}, "webhook.template"),
         ({"webhook": {"url": "https://a", "template": '{"a": '}}, "webhook.template"),
+        ({"webhook": {"url": "https://a", "template": '{"a": NaN}'}}, "webhook.template"),
+        ({"webhook": {"url": "https://a", "template": "[1e999]"}}, "webhook.template"),
+        ({"webhook": {"url": "https://a", "template": '{"a": "\\ud800"}'}}, "webhook.template"),
+        ({"webhook": {"url": "https://a", "template": "a \ud800"}}, "webhook.template"),
         ({"webhook": {"url": "https://a", "template": "[" * 5000}}, "webhook.template"),
         ({"webhook": {"url": "https://a", "template": f"{'[' * 22}{']' * 22}"}}, "webhook.template"),
         ({"webhook": {"url": "https://a", "headers": [{"name": "a"}]}}, "webhook.headers[0]"),
@@ -64,15 +72,24 @@ def test_each_way_can_be_said(way):
         ({"email": {"to": [], "server": SERVER}}, "email.to"),
         ({"email": {"to": ["a@b\r\nBcc: c@d"], "server": SERVER}}, "email.to[0]"),
         ({"email": {"to": ["a@b, c@d"], "server": SERVER}}, "email.to[0]"),
+        ({"email": {"to": ["a@b..c"], "server": SERVER}}, "email.to[0]"),
+        ({"email": {"to": [".a@b"], "server": SERVER}}, "email.to[0]"),
+        ({"email": {"to": ["a@b\n"], "server": SERVER}}, "email.to[0]"),
+        ({"email": {"to": ["a@b"], "from": "a@b.", "server": SERVER}}, "email.from"),
         ({"email": {"to": ["a@b"], "server": {"host": "a b"}}}, "email.server.host"),
+        ({"email": {"to": ["a@b"], "server": {"host": "a..b"}}}, "email.server.host"),
+        ({"email": {"to": ["a@b"], "server": {"host": "mail:25"}}}, "email.server.host"),
+        ({"email": {"to": ["a@b"], "server": {"host": "1::2::3"}}}, "email.server.host"),
         ({"receiver": "a", "events": []}, "events"),
         ({"receiver": "a", "events": ["Everything"]}, "events[0]"),
     ],
     ids=[
         "no way", "two ways", "no address", "two addresses", "no web address", "no host",
-        "unknown name", "no name", "half of JSON", "far too deep", "too deep", "no value", "no header",
+        "unknown name", "no name", "half of JSON", "no number",
+        "no number that there is", "half a sign", "half a sign in a text", "far too deep", "too deep", "no value", "no header",
         "header of the frame", "two lines", "to nobody", "injected header", "two in one",
-        "no server", "of nothing", "unknown event",
+        "two dots", "a dot first", "a line", "a dot last", "no server", "a server with two dots",
+        "a server with its port", "no address of a server", "of nothing", "unknown event",
     ],
 )  # fmt: skip
 def test_a_mistake_is_told_where_it_is(fields, path):

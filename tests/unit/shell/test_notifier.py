@@ -42,6 +42,8 @@ class Addresses:
         del namespace
         if notice.name == "lost":
             raise senders.Undeliverable("SecretNotFound", "there is no Secret 'x'")
+        if notice.name == "broken":
+            raise KeyError("data")
         return senders.Web(f"https://{notice.name}")
 
 
@@ -54,7 +56,7 @@ def a_letter(key, name="team"):
     return actions.Notify(audience.Notice(name, frozenset()), key, 1, letter)
 
 
-def notified(scenario, receiver=None, may_act=lambda: True, seconds=300):
+def notified(scenario, receiver=None, may_act=lambda: True, seconds=300, bugs=0):
     """Run a scenario in virtual time; what came of it."""
     made = SimpleNamespace(receiver=receiver or Receiver(), woken=[], entry=an_entry())
 
@@ -65,7 +67,7 @@ def notified(scenario, receiver=None, may_act=lambda: True, seconds=300):
         )
         await scenario(made)
         await asyncio.sleep(seconds)
-        assert tasks.bugs == 0
+        assert tasks.bugs == bugs
 
     virtual_loop.run(scene(), seconds_max=10_000)
     return made
@@ -128,6 +130,19 @@ def test_an_address_that_is_not_there_is_told_to_the_run():
     (found,) = made.entry.deliveries.values()
     assert (found.reason, found.delivered) == ("SecretNotFound", False)
     assert made.notifier.under_way == 0
+
+
+@pytest.mark.parametrize("name", ["team", "broken"])
+def test_a_bug_is_told_to_the_run_and_not_tried_for_ever(name):
+    async def scenario(made):
+        made.notifier.notify(made.entry, a_letter("a", name))
+
+    made = notified(scenario, Receiver(error=KeyError("secret")), bugs=1)
+    (found,) = made.entry.deliveries.values()
+    assert (found.reason, found.final) == ("NotSendable", True)
+    assert "secret" not in found.message
+    assert made.entry.telling == set()
+    assert (made.notifier.failed, made.notifier.under_way) == (1, 0)
 
 
 def test_a_flood_is_told_in_one_piece_when_the_minute_is_over():

@@ -127,6 +127,22 @@ def test_a_url_that_is_none_is_not_asked(url):
     assert (error.reason, error.final) == ("AddressInvalid", True)
 
 
+@pytest.mark.parametrize(
+    ("fields", "reason"),
+    [
+        ({"headers": {"X": "token\nY: Z"}}, "NotSendable"),
+        ({"template": '{"a": NaN}'}, "NotSendable"),
+    ],
+    ids=["a header of two lines", "no JSON"],
+)
+def test_what_cannot_be_put_as_http_wants_it_is_not_tried_again(fields, reason):
+    hook = Hook()
+    error = send(to(**fields), hook=hook)
+    assert (error.reason, error.final) == (reason, True)
+    assert "token" not in error.message
+    assert hook.taken == []
+
+
 def test_what_cannot_be_reached_is_told_without_its_address():
     error = send(lambda _: senders.Web("http://127.0.0.1:1/token"), hook=Hook())
     assert error.reason == "ReceiverUnreachable"
@@ -195,6 +211,34 @@ def test_no_text_adds_a_header_or_ends_the_mail():
     assert "evil" in got["Subject"]
     assert server.recipients == ["a@example.com", "b@example.com"]
     assert "\n    .\n    QUIT\n" in got.get_content()
+
+
+@pytest.mark.parametrize(
+    ("host", "sender"),
+    [
+        ("mail.example.com", "kubedag@mail.example.com"),
+        ("mail.example.com.", "kubedag@mail.example.com"),
+        ("127.0.0.1", "kubedag@[127.0.0.1]"),
+        ("::1", "kubedag@[IPv6:::1]"),
+        ("fe80::1", "kubedag@[IPv6:fe80::1]"),
+    ],
+    ids=["name", "a whole name", "IPv4", "IPv6", "more of IPv6"],
+)
+def test_without_a_sender_an_email_comes_from_the_host_of_its_server(host, sender):
+    made = senders.email(senders.Mail(("a@example.com",), host), LETTER)
+    assert f"From: kubedag <{sender}>" in made.as_string()
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [{"to": ("a@b..c",)}, {"sender": "kubedag@::1"}, {"sender": "a@b:c"}],
+    ids=["two dots", "no host", "a port"],
+)
+def test_an_address_that_is_none_is_not_tried_again(fields):
+    server, error = mail(**fields)
+    assert (error.reason, error.final) == ("AddressInvalid", True)
+    assert "name@host" in error.message
+    assert server.commands == []
 
 
 def test_it_logs_in_if_it_is_told_how():
