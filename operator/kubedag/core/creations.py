@@ -7,9 +7,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from kubedag.core import refusals, words
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 TOLD_TRIES_MIN: Final = 3
 """A server that fails for a moment is nobody's concern."""
@@ -41,7 +44,12 @@ class Creations:
 
     trouble: Trouble | None = None
     taken: dict[str, str] = field(default_factory=dict)
-    """The names that something else has, and what has them."""
+    """The names that something else had when we asked, and what."""
+
+    def as_it_is(self, has_name: Callable[[str], bool]) -> Creations:
+        """Without the names that nothing has any more."""
+        left = {name: what for name, what in self.taken.items() if has_name(name)}
+        return Creations(self.trouble, left)
 
 
 def after(

@@ -108,8 +108,9 @@ class BackfillActor:
             log.info("%s: %s", "/".join(entry.key), error)
             await asyncio.sleep(PAUSE_SECONDS)
             return
+        entry.taken.pop(action.name, None)
         if action.name in entry.creations.taken:
-            entry.taken.add((action.start_time, action.end_time))
+            entry.taken[action.name] = (action.start_time, action.end_time)
 
     def _created(self, entry: BackfillEntry, run: str) -> None:
         entry.creating.pop(run, None)

@@ -36,7 +36,9 @@ def of(store: Store, entry: BackfillEntry) -> backfill_facts.BackfillSnapshot:
             *(dag.creating.values() if dag is not None else ()),
         ),
         requesting=store.backfills.requesting(namespace, dag_name),
-        taken=frozenset(entry.taken),
+        taken=frozenset(
+            span for run, span in entry.taken.items() if (namespace, run) in store.runs
+        ),
         trouble=entry.creations.trouble,
     )
 

@@ -54,8 +54,8 @@ class BackfillEntry:
     """Whom somebody is about to tell of what."""
     deliveries: dict[audience.ID, audience.Delivery] = field(default_factory=dict)
     creations: creations.Creations = field(default_factory=creations.Creations)
-    taken: set[Name] = field(default_factory=set)
-    """Starts and ends of the runs whose names belong to something else."""
+    taken: dict[str, Name] = field(default_factory=dict)
+    """Starts and ends of the runs whose names belonged to something else, by these names."""
     writing: bool = False
     written_at: float | None = None
     write_failures: int = 0

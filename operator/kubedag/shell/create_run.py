@@ -58,7 +58,7 @@ class RunCreator:
             return
         known.trouble = None
         raw = nesting.loads(answer)
-        if runspec.is_of(raw, action, dag_name):
-            self._put_run(raw)
-        else:
+        known.taken.pop(action.name, None)
+        if not runspec.is_of(raw, action, dag_name):
             known.taken[action.name] = runspec.described(raw)
+        self._put_run(raw)  # whatever it is: its name is taken as long as it is there

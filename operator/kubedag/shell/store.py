@@ -374,7 +374,7 @@ class Store:
             coming=self.backfills.creating(*name),
             promised={run.newest.revision for run in siblings.reruns.values()},
             trial_results=entry.trial_results,
-            creations=entry.creations,
+            creations=entry.creations.as_it_is(lambda run: (entry.namespace, run) in self.runs),
         )
 
     def siblings(self, namespace: str, dag: str) -> Siblings:

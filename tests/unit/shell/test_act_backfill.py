@@ -75,7 +75,7 @@ def test_a_run_is_created_once_and_known_at_once():
 
 def test_an_interval_whose_name_belongs_to_something_else_is_known_to_be_lost():
     done = Done(AnsweringApi(ApiError(409, "AlreadyExists"), created(dagName="other")), CREATE)
-    assert done.entry.taken == {(START, END)}
+    assert done.entry.taken == {"new": (START, END)}
 
 
 def test_a_refusal_is_remembered_and_waited_with():

@@ -239,7 +239,7 @@ def test_a_run_that_is_there_already_is_taken_in(found):
 )
 def test_a_name_that_something_else_has_is_known_as_taken(found, words):
     done = Done(AnsweringApi(EXISTS, found), CREATE)
-    assert (done.taken_in, done.entry.creations.taken) == ([], {CREATE.name: words})
+    assert (done.taken_in, done.entry.creations.taken) == ([found], {CREATE.name: words})
 
 
 @pytest.mark.parametrize(

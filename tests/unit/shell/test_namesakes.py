@@ -10,13 +10,14 @@ import pytest
 from kubedag.core import actions, decide_dag, rows
 from kubedag.shell import act_backfill, backfill_view
 from kubedag.shell import writer as writers
+from kubedag.shell.act_dag import DAGActor
 from kubedag.shell.errors import ApiError
 from kubedag.shell.queue import KeyedQueue
 from kubedag.shell.recorder import Recorder
 from kubedag.shell.store import Store
 from kubedag.shell.tasks import Tasks
 from support import virtual_loop
-from support.answering_api import AnsweringApi, LoopClock
+from support.answering_api import AnsweringApi, Known, LoopClock
 from support.builders import a_finished_status, a_ready_status, a_row, as_stored, stamp
 from support.objects import a_backfill, a_dag, a_run, a_task
 
@@ -227,3 +228,35 @@ def test_that_a_run_has_gone_says_nothing_of_a_namesake_that_the_watch_has_broug
         return [call.method for call in api.calls][1:], store.runs["ns", "run"].facts.uid
 
     assert virtual_loop.run(story()) == (["GET"], "other")
+
+
+# --- Names that something else has ------------------------------------------------------------
+
+FOREIGN = as_other(a_run(CREATE.name, dag="other"))
+
+
+def test_a_name_is_taken_only_as_long_as_something_else_has_it():
+    async def story():
+        api, tasks = AnsweringApi(ApiError(409, "AlreadyExists"), FOREIGN), Tasks()
+        store = Store(lambda _key: None)
+        store.put_dag(as_stored(A_DAG))
+        store.backfills.put(as_stored(a_backfill(), 3))
+        dag, backfill = store.dags["ns", "pipeline"], store.backfills.entries["ns", "bf"]
+        wake = [].append
+        act_backfill.BackfillActor(api, wake, store, LoopClock(), tasks).start(backfill, [CREATE])
+        await asyncio.sleep(1)
+        api.answers[:] = [ApiError(409, "AlreadyExists"), FOREIGN]
+        DAGActor(api, Known(), wake, store, LoopClock(), tasks).start(dag, [CREATE])
+        await asyncio.sleep(1)
+
+        def taken():
+            told = store.dag_snapshot(dag).creations.taken
+            return set(told), backfill_view.of(store, backfill).taken
+
+        before = taken()
+        store.drop_run("ns", CREATE.name, "other")
+        return before, taken()
+
+    held, free = virtual_loop.run(story())
+    assert held == ({CREATE.name}, {(CREATE.start_time, CREATE.end_time)})
+    assert free == (set(), frozenset())
