@@ -69,9 +69,8 @@ class Rule:
 def matching(pattern: str, must: str) -> Rule:
     """A rule for strings: CEL instead of a schema's `pattern`, which would explain nothing."""
     quoted = pattern.replace("\\", "\\\\")
-    whole = re.sub(
-        r"\$$", r"\\Z", pattern
-    )  # Python's $ holds before a last line break, too; CEL's not
+    # Python's $ holds before a last line break, too; that of CEL does not.
+    whole = re.sub(r"\$$", r"\\Z", pattern)
     return Rule(must, f"self.matches('{quoted}')", re.compile(whole, re.ASCII).match)  # type: ignore[arg-type]
 
 
