@@ -6,6 +6,8 @@ count only as far as the name follows from them.
 
 from __future__ import annotations
 
+from typing import Any
+
 import msgspec
 
 from kubedag.core import attempts, logs, masks, naming, pods, rows, states
@@ -86,10 +88,8 @@ class PodIndex:
     def _hold(self, run_uid: str, pod: pods.Pod) -> None:
         if pods.is_held(pod):
             self._held.setdefault(run_uid, {})[pod.metadata.uid] = pod
-        elif held := self._held.get(run_uid):
-            held.pop(pod.metadata.uid, None)
-            if not held:
-                del self._held[run_uid]
+        else:
+            _drop(self._held, run_uid, pod)
 
     def mask(self, run_uid: str, masked: masks.Masks) -> None:
         """Have nothing told of what a DAG's patterns match; only the DAG tells what those are."""
@@ -109,7 +109,8 @@ class PodIndex:
         """A Pod that is gone with nothing left to record, or that is no longer one of this run."""
         self._hold(run_uid, msgspec.structs.replace(pod, gone=True))
         tasks = self._by_run.get(run_uid, {})
-        self._observed.get(run_uid, {}).pop(pod.metadata.uid, None)
+        _drop(self._observed, run_uid, pod)
+        _drop(self._unmasked, run_uid, pod)
         task = pod.label(pods.LABEL_TASK)
         left = tuple(one for one in tasks.get(task, ()) if one.metadata.uid != pod.metadata.uid)
         if left:
@@ -161,6 +162,14 @@ class PodIndex:
             for pod in seen:
                 return pod.label(pods.LABEL_REVISION)
         return ""
+
+
+def _drop(index: dict[str, dict[str, Any]], run_uid: str, pod: pods.Pod) -> None:
+    """Forget a Pod, and with the last one that there was one of its run: that may be gone, too."""
+    if (known := index.get(run_uid)) is not None:
+        known.pop(pod.metadata.uid, None)
+        if not known:
+            del index[run_uid]
 
 
 def _is_recorded(row: rows.TaskRow, pod: pods.Pod) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from kubedag.core import naming, pods
+from kubedag.core import masks, naming, pods
 from kubedag.shell import pod_index
 from kubedag.shell.store import Store
 from support.builders import (
@@ -247,3 +247,20 @@ def test_a_pod_that_ended_with_its_finished_run_is_still_held(store):
     store.put_run(as_stored(a_run("run"), 2, status=a_finished_status(a_row())))
     store.pod_changed(None, held(a_pod(phase="Succeeded")))
     assert len(store.run_snapshot(store.runs["ns", "run"]).held) == 1
+
+
+@pytest.mark.parametrize(
+    "known", [True, False], ids=["of a finished run", "of a run that is gone"]
+)
+def test_nothing_of_a_pod_that_has_gone_stays_in_memory(store, known):
+    if known:
+        store.put_run(as_stored(a_run("run"), 2, status=a_finished_status(a_row())))
+    else:
+        store.drop_run("ns", "run")
+    pod = a_pod(phase="Failed", exit_code=1, message="it says why")
+    assert masks.has_words(pod)
+    store.pod_changed(None, pod)
+    store.pod_changed(pod, msgspec.structs.replace(pod, gone=True))
+    index = store.pods
+    kept = (index._by_run, index._observed, index._unmasked, index._held, index._gone)
+    assert kept == ({}, {}, {}, {}, {})
