@@ -232,7 +232,8 @@ def test_a_pod_that_has_lost_its_owner_names_its_run_by_its_labels():
             {"owner_references": (), "labels": {pods.LABEL_RUN: "a_b"}}, id="by its label"
         ),
         pytest.param(
-            {"owner_references": (pods.OwnerReference(kind="DAGRun", name="../a"),)}, id="by its owner"
+            {"owner_references": (pods.OwnerReference(kind="DAGRun", name="../a"),)},
+            id="by its owner",
         ),
     ],
 )
