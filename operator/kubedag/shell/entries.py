@@ -114,7 +114,7 @@ class RunEntry:
             self.status, self.decided = msgspec.structs.replace(status, tasks=()), None
             self.slices = stored_slices.KnownSlices()
             self.logs, self.refusals, self.refusal_tries = {}, {}, {}
-            self.warnings = {}
+            self.warnings, self.deliveries = {}, {}
             self.archived = True
 
     @property

@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from kubedag.core import rows, snapshot
+from kubedag.core import audience, rows, snapshot
 from kubedag.shell.entries import DAGEntry, RunEntry
 from kubedag.shell.pod_index import PodIndex
 from support.builders import (
@@ -238,3 +238,11 @@ def test_a_pod_that_is_there_is_never_dropped():
 def test_records_of_pods_are_small():
     """A hundred thousand of them are in memory at once."""
     assert len(msgspec.msgpack.encode(a_pod(phase="Succeeded"))) < 1500
+
+
+def test_of_a_run_that_is_over_nothing_is_kept_that_was_under_way():
+    over = msgspec.structs.replace(a_finished_status(), observed_generation=1)
+    entry = an_entry(over)
+    entry.deliveries["ops", "RunSucceeded/0"] = audience.Delivery(1, stamp(1), delivered=True)
+    entry.archive()
+    assert (entry.archived, entry.deliveries) == (True, {})
