@@ -10,7 +10,18 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from . import daemon, engine, existing, images, kindcluster, paths, processes, sweep, tools
+from . import (
+    claims,
+    daemon,
+    engine,
+    existing,
+    images,
+    kindcluster,
+    paths,
+    processes,
+    sweep,
+    tools,
+)
 from .problem import Problem
 from .progress import say
 
@@ -108,7 +119,7 @@ def _down(_options: argparse.Namespace) -> int:
     left = everything_left()
     for line in left:
         say(f"left: {line}")
-    if not left:
+    if not _say_who_goes_on() and not left:
         say("nothing is left")
     return 1 if left else 0
 
@@ -119,6 +130,8 @@ def _status(_options: argparse.Namespace) -> int:
     print(f"engine of our own: {own}")
     for name, clone in engine.users().items():
         print(f"  used by {name} of {clone}")
+    for name, clone in claims.lapsed().items():
+        print(f"  not used any more by {name} of {clone}, which is gone (make cluster-down)")
     if not cluster:
         print("cluster: none (make cluster)")
         return 1
@@ -151,10 +164,21 @@ def _leftovers(_options: argparse.Namespace) -> int:
     left = everything_left()
     for line in left:
         print(line)
+    _say_who_goes_on()
     return 1 if left else 0
+
+
+def _say_who_goes_on() -> bool:
+    """Tell for whom else the shared engine runs, so that nobody wonders why it does."""
+    users = engine.users().items() if daemon.recorded() else ()
+    others = [(name, clone) for name, clone in users if clone != str(paths.CLONE)]
+    for name, clone in others:
+        say(f"the engine goes on: used by {name} of {clone}")
+    return bool(others)
 
 
 def everything_left() -> list[str]:
     """List what is left; while another clone uses the shared engine, only what is not its."""
-    left = sweep.leftovers() + kindcluster.leftovers()
+    gone = [f"claim of {n} of {clone}, which is gone" for n, clone in claims.lapsed().items()]
+    left = sweep.leftovers() + kindcluster.leftovers() + gone
     return left if engine.users() else left + daemon.leftovers()

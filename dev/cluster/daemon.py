@@ -230,6 +230,18 @@ def in_containers() -> list[processes.Process]:
     return [p for p in map(processes.Process.of, pids) if p]
 
 
+def runs_containers_of(cluster: str) -> bool:
+    """Tell whether a container of a kind cluster runs, or might, as no engine can be asked."""
+    if not running():
+        return bool(in_containers())
+    chosen = f"label=io.x-k8s.kind.cluster={cluster}"
+    docker = home() / "bin" / "docker"
+    try:
+        return bool(run(docker, "ps", "--quiet", "--filter", chosen, env=client(), timeout=15))
+    except Problem:
+        return True
+
+
 def thaw() -> None:
     """Wake what a killed runc has left frozen in our containers: it cannot even be killed."""
     for state in Path("/sys/fs/cgroup/freezer").glob(f"{cgroup()}/**/freezer.state"):

@@ -1,24 +1,22 @@
 """The Docker engine that kind works with: the one that answers, or one of our own.
 
 Where no engine answers, a private dockerd is started from Debian's packages. All clones on a
-machine share it, and its images stay in the cache. Each cluster that needs it has a file in
-``users``; whoever takes the last one away stops the daemon and undoes what it did to the machine.
+machine share it, and its images stay in the cache. Each cluster that needs it has a claim on it;
+whoever takes the last one away stops the daemon and undoes what it did to the machine.
 """
 
 from __future__ import annotations
 
-import contextlib
-import json
 import os
 import shutil
 import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from . import daemon, paths, processes
+from . import claims, daemon
 from .locks import lock
 from .problem import Problem
-from .progress import step
+from .progress import say, step
 from .run import run, succeeds
 
 if TYPE_CHECKING:
@@ -73,7 +71,7 @@ def obtain_own(user: str) -> Engine:
     with lock("dockerd"):
         if not daemon.running():
             _can_run()
-        processes.write_json(daemon.home() / "users" / user, {"clone": str(paths.CLONE)})
+        claims.make(user)
         if not daemon.running():
             with step("start a private Docker engine"):
                 daemon.start()
@@ -83,7 +81,10 @@ def obtain_own(user: str) -> Engine:
 def release(user: str) -> None:
     """Take a cluster's claim on our engine back; the last one to leave stops it."""
     with lock("dockerd"):
-        (daemon.home() / "users" / user).unlink(missing_ok=True)
+        claims.drop(user)
+        for name, clone in claims.lapsed().items():
+            say(f"the claim of {name} has lapsed: {clone} is gone, and nothing of it runs")
+            claims.drop(name)
         if users() or not daemon.recorded():
             return
         with step("stop the private Docker engine, and undo what it did to the network"):
@@ -92,10 +93,7 @@ def release(user: str) -> None:
 
 def users() -> dict[str, str]:
     """List the clusters that need our engine, each with its clone."""
-    with contextlib.suppress(FileNotFoundError):
-        files = list((daemon.home() / "users").iterdir())
-        return {f.name: json.loads(f.read_text())["clone"] for f in files if f.name[0] != "."}
-    return {}
+    return claims.living()
 
 
 def private() -> Engine | None:

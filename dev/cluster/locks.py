@@ -36,3 +36,14 @@ def lock(name: str) -> Iterator[None]:
         file.write(f"process {os.getpid()} of {paths.CLONE}")
         file.flush()
         yield
+
+
+def held(pattern: str) -> bool:
+    """Tell whether somebody has one of the locks that a pattern names; none is taken, or written to."""
+    for path in (paths.cache() / "locks").glob(f"{pattern}.lock"):
+        with path.open() as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)  # ends with the file
+            except BlockingIOError:
+                return True
+    return False

@@ -176,12 +176,12 @@ def test_claims_on_the_engine_are_counted(monkeypatch, tmp_path):
     monkeypatch.setenv("KUBEDAG_CACHE", str(tmp_path))
     (tmp_path / "docker" / "users").mkdir(parents=True)
     for name in ("a", "b"):
-        (tmp_path / "docker" / "users" / name).write_text('{"clone": "/c"}')
+        (tmp_path / "docker" / "users" / name).write_text(json.dumps({"clone": str(tmp_path)}))
     stopped = []
     monkeypatch.setattr(daemon, "recorded", lambda: True)
     monkeypatch.setattr(daemon, "stop", lambda: stopped.append(1))
     engine.release("a")
-    assert (stopped, engine.users()) == ([], {"b": "/c"})
+    assert (stopped, engine.users()) == ([], {"b": str(tmp_path)})
     engine.release("b")
     assert (stopped, engine.users()) == ([1], {})
 
