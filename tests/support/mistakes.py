@@ -166,7 +166,7 @@ MISTAKES = (
         "triggerRule",
         "must be 'AllSucceeded', 'AllFailed', 'AllDone', 'AllDoneMinOneSucceeded', 'AllSkipped',"
         " 'OneFailed', 'OneSucceeded', 'OneDone', 'NoneFailed', 'NoneFailedMinOneSucceeded',"
-        " 'NoneSkipped' or 'Always'; it is \"all_success\"",
+        " 'NoneSkipped' or 'Always'; it is \"all_success\" (did you mean 'AllSucceeded'?)",
         'supported values: "AllSucceeded"',
         triggerRule="all_success",
     ),

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 M = TypeVar("M", bound=BaseModel)
 
 _WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_CHOICE = re.compile(r"'([^']*)'")
 _INPUT_SHOWN_MAX: Final = 60
 
 # By pydantic's name for the mistake: our name for it, and the message with its context filled in.
@@ -84,12 +85,26 @@ def _problem(detail: ErrorDetails, model: type[BaseModel], at: str) -> Problem:
     if detail["type"] not in _MESSAGES:
         return Problem(where, "Invalid", f"must be valid: {detail['msg']}")
     reason, message = _MESSAGES[detail["type"]]
-    return Problem(where, reason, message.format_map(context) + _found(reason, detail["input"]))
+    said = message.format_map(context) + _found(reason, detail["input"])
+    return Problem(where, reason, said + _meant(reason, detail["input"], context))
 
 
 def _similar(name: str, known: Sequence[str]) -> str:
     near = difflib.get_close_matches(name, known, n=1)
     return f" (did you mean {near[0]!r}?)" if near else ""
+
+
+def _meant(reason: str, value: object, context: Mapping[str, Any]) -> str:
+    """Which of the words of a choice is like this one; others write `all_done` for `AllDone`."""
+    if reason != "NotSupported" or not isinstance(value, str) or len(value) > _INPUT_SHOWN_MAX:
+        return ""
+    plain = {_letters(word): word for word in _CHOICE.findall(str(context.get("expected", "")))}
+    near = difflib.get_close_matches(_letters(value), plain, n=1) if len(plain) > 1 else []
+    return f" (did you mean {plain[near[0]]!r}?)" if near else ""
+
+
+def _letters(word: str) -> str:
+    return word.replace("_", "").replace("-", "").casefold()
 
 
 def _fields_at(model: type[BaseModel], parts: Sequence[str | int]) -> list[str]:

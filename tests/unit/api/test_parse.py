@@ -67,6 +67,28 @@ def test_a_field_that_there_is_not_leads_to_the_one_that_was_meant(document, pro
     assert [str(found) for found in parse.parse(DAG, document)] == [problem]
 
 
+@pytest.mark.parametrize(
+    ("document", "path", "end"),
+    [
+        (a_dag(a_task(triggerRule="all_done")), "spec.tasks[0].triggerRule",
+         "it is \"all_done\" (did you mean 'AllDone'?)"),
+        (a_dag(notifications=[{"events": ["RunFail"], "receiver": "x"}]),
+         "spec.notifications[0].events[0]", "it is \"RunFail\" (did you mean 'RunFailed'?)"),
+        (a_dag(concurrencyPolicy="replace"), "spec.concurrencyPolicy",
+         "it is \"replace\" (did you mean 'Replace'?)"),
+        (a_dag(concurrencyPolicy="Wait"), "spec.concurrencyPolicy", 'it is "Wait"'),
+        (a_dag(concurrencyPolicy=3), "spec.concurrencyPolicy", "it is 3"),
+        (a_dag(concurrencyPolicy="replace" * 100), "spec.concurrencyPolicy", "'Replace'"),
+        (a_dag() | {"kind": "Dag"}, "kind", 'it is "Dag"'),
+    ],
+    ids=["Airflow's spelling", "cut short", "its letters", "like none", "no word", "a book",
+         "the only one there is"],
+)  # fmt: skip
+def test_a_word_that_there_is_not_leads_to_the_one_that_was_meant(document, path, end):
+    (found,) = [one for one in parse.parse(DAG, document) if one.path == path]
+    assert found.message.endswith(end)
+
+
 def test_all_mistakes_are_told_at_once():
     document = a_dag(a_task("A"), a_task("b", timeoutSeconds=0), maxActiveRuns=0)
     assert [path for path, _ in judged(document)] == [
