@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import re
 from typing import TYPE_CHECKING, Final
 
 import orjson
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
     from kubedag.shell.receivers import Receivers
 
 VALUE_BYTES_MAX: Final = 8 * 1024
+_ACCOUNT: Final = re.compile(
+    r'User "(system:serviceaccount:[-a-z0-9]{1,63}:[-.a-z0-9]{1,253})"', re.ASCII
+)
 
 
 class Addresses:
@@ -96,7 +100,9 @@ def _unreadable(name: str, error: ApiError) -> Undeliverable:
     if error.not_found:
         return Undeliverable("SecretNotFound", f"there is no Secret {name!r}")
     if error.status == 403:
-        return Undeliverable("SecretForbidden", f"the operator may not get Secret {name!r}")
+        account = _ACCOUNT.search(error.message)  # who has to be granted it, as the answer says
+        said = f"the operator may not get Secret {name!r}"
+        return Undeliverable("SecretForbidden", f"{said} as {account[1]}" if account else said)
     said = f"Secret {name!r}: the API server answered {error.status}"
     return Undeliverable("SecretUnreadable", said)
 

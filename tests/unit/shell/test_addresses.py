@@ -93,6 +93,30 @@ def test_a_secret_that_cannot_be_used_is_told_of(answer, reason, said):
     assert not error.final  # somebody may mend it
 
 
+ACCOUNT = "system:serviceaccount:kubedag-system:kubedag"
+
+
+def forbidden_to(account):
+    """What the API server answers to an account that lacks the right."""
+    said = f'secrets "chat" is forbidden: User "{account}" cannot get resource "secrets"'
+    return ApiError(403, "Forbidden", f'{said} in API group "" in the namespace "ns"')
+
+
+@pytest.mark.parametrize(
+    ("answer", "more"),
+    [
+        (forbidden_to(ACCOUNT), f" as {ACCOUNT}"),
+        (forbidden_to("system:serviceaccount:ns:" + "a" * 254), ""),
+        (forbidden_to("me"), ""),
+        (ApiError(403, "Forbidden", "x" * 9999), ""),
+    ],
+    ids=["an account", "no name of one", "a person", "a proxy"],
+)
+def test_who_lacks_the_right_is_named_if_a_role_can_be_bound_to_it(answer, more):
+    error, _ = look_up(answer, slack={"urlFrom": SECRET})
+    assert error.message == f"the operator may not get Secret 'chat'{more}"
+
+
 def test_a_receiver_is_looked_up_by_its_name():
     error, asked = look_up(receiver="chat")
     assert (error.reason, asked) == ("ReceiverNotFound", [])
