@@ -220,6 +220,27 @@ def test_a_run_is_replaced_by_newer_ones(policy, most, peers, name):
     assert admission.replaced_by(RUN, peers, plan) == name
 
 
+OLDER = older(**STARTED)
+REPLACES, TURN = (
+    "waits for 1 older runs to end, which it replaces",
+    "waits for its turn: the DAG allows 1 active run",
+)
+
+
+@pytest.mark.parametrize(
+    ("peers", "message"),
+    [
+        pytest.param((OLDER,), REPLACES, id="none of a Backfill"),
+        pytest.param((OLDER, older("b", **BACKFILL)), REPLACES, id="one of a Backfill waits"),
+        pytest.param((OLDER, older("b", **BACKFILL, **ENDED)), REPLACES, id="it has ended"),
+        pytest.param((OLDER, older("b", **BACKFILL, **STARTED)), TURN, id="it runs"),
+    ],
+)
+def test_it_is_not_said_to_replace_a_run_of_a_backfill(peers, message):
+    found = admission.admit(RUN, peers, a_plan(concurrencyPolicy="Replace"))
+    assert (found.reason, found.message) == ("Queued", message)
+
+
 # --- Runs that run again ---------------------------------------------------------------------
 
 

@@ -37,6 +37,19 @@ def numbers(row):
     return [attempt.number for attempt in row.attempts]
 
 
+def unschedulable(message):
+    said = a_condition("PodScheduled", "False", "Unschedulable", message)
+    return a_pod(conditions=(said,))
+
+
+def test_other_words_for_the_same_reason_are_told():
+    before = fold(unschedulable("0/1 nodes are available"))
+    assert before.reason == "Unschedulable"
+    after = fold(unschedulable("0/2 nodes are available"), row=before)
+    assert "0/2 nodes" in after.message
+    assert after.attempts[-1].message == after.message
+
+
 # --- What is read of a Pod --------------------------------------------------------------------
 
 
@@ -247,6 +260,12 @@ def test_the_wait_counts_from_the_end_of_the_attempt_not_from_when_we_saw_it():
     pod, retry = a_pod(**PROGRAM_FAILED), {"limit": 1, "backoffSeconds": 5}
     found = {fold(pod, retry=retry, now=stamp(now)).next_attempt_time for now in (20, 40, 1000)}
     assert found == {stamp(15)}
+
+
+def test_tasks_of_many_runs_that_failed_at_once_are_not_all_tried_again_at_once():
+    failed = [a_pod(**PROGRAM_FAILED, run=f"run-{number}") for number in range(20)]
+    retry = {"limit": 1, "backoffSeconds": 500}
+    assert len({fold(pod, retry=retry).next_attempt_time for pod in failed}) > 10
 
 
 @pytest.mark.parametrize("reason", ["RunTimedOut", "RunReplaced"])

@@ -142,13 +142,20 @@ def test_it_never_wakes_at_a_moment_that_has_passed(runs, moment, expected):
     assert decide(a_backfill(a_wish(9), *over), moment).wake_at == expected
 
 
-def test_an_estimate_that_is_not_far_off_stays_as_it_is():
+@pytest.mark.parametrize(
+    ("minutes", "expected"),
+    [(11, 48), (47, 48), (48, 50)],
+    ids=["long before", "just before it", "when it has come"],
+)
+def test_an_estimate_that_is_not_far_off_stays_as_it_is(minutes, expected):
     wish = a_wish(10)
     told = instants.text(NOW + timedelta(minutes=48))
     stored = BackfillStatus(
         revision=REVISION, start_time=instants.text(NOW), estimated_completion_time=told
     )
     runs = [at_minutes(0, 5), at_minutes(1, 10)]
-    later = NOW + timedelta(minutes=11)
-    status = decide(a_backfill(wish, *runs, status=stored), later).status
-    assert status.estimated_completion_time == told
+    later = NOW + timedelta(minutes=minutes)
+    found = decide(a_backfill(wish, *runs, status=stored), later)
+    end = NOW + timedelta(minutes=expected)
+    assert found.status.estimated_completion_time == instants.text(end)
+    assert found.wake_at == end

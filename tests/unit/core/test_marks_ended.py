@@ -83,6 +83,36 @@ def test_a_rule_that_judges_otherwise_now_does_so_at_once():
     assert row_of(found, "report").reason == "TriggerRule"
 
 
+BY_HAND = rows.Mark("0", "Skipped", "bob", "", stamp(90))
+SKIPPED = {
+    "by its rule": (a_row("fallback", "Skipped", reason="TriggerRule"), "Failed", "Queued"),
+    "as the run failed fast": (
+        a_row("fallback", "Skipped", reason="RunFailedFast"), "Failed", "Queued",
+    ),
+    "for want of an answer": (
+        a_row("fallback", "Skipped", reason="ApprovalTimedOut"), "Failed", "Skipped",
+    ),
+    "by hand": (a_row("fallback", "Skipped", reason="Marked", mark=BY_HAND), "Failed", "Skipped"),
+    "by a rule of its retry": (
+        ended("fallback", "Skipped", reason="RetryRule"), "Failed", "Skipped",
+    ),
+    "and there was no room to say why": (a_row("fallback", "Skipped"), "Failed", "Queued"),
+    "by hand, without a word": (a_row("fallback", "Skipped", mark=BY_HAND), "Failed", "Skipped"),
+    "after it had run, without a word": (ended("fallback", "Skipped"), "Failed", "Skipped"),
+    "without a word, when time was up": (a_row("fallback", "Skipped"), "TimedOut", "Skipped"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("row", "reason", "expected"), SKIPPED.values(), ids=SKIPPED)
+def test_only_what_a_rule_had_skipped_is_judged_anew(row, reason, expected):
+    before = a_finished_status(
+        ended("extract", "Succeeded"), ended("load", "Succeeded"), ended("report", "Failed"),
+        ended("mail", "Succeeded"), row, succeeded=False, reason=reason,
+    )  # fmt: skip
+    found = decide(before, marks={"load": mark("Failed")}).status
+    assert states(found)["fallback"] == expected
+
+
 def test_what_is_blocked_by_something_else_as_well_stays():
     plan = a_plan(a_task("a"), a_task("b"), a_task("c", dependsOn=["a", "b"]))
     status = a_finished_status(

@@ -57,6 +57,7 @@ def test_it_is_sent_once_it_is_stored_and_tried_again():
     first = told(a_status(), a_status("Succeeded")).status
     second = told(first, msgspec.structs.replace(first, notifications=()))
     (sent,) = second.notify
+    assert sent.try_number == 1
     assert sent.letter.summary == "DAG pipeline: Backfill bf is over (Succeeded)"
     assert sent.letter.look == "kubectl -n ns describe backfill bf"
     assert sent.letter.id == f"{UID}/team/BackfillDone"
@@ -64,6 +65,8 @@ def test_it_is_sent_once_it_is_stored_and_tried_again():
     busy = audience.Delivery(1, STAMP, reason="ReceiverBusy", message="it answered 500")
     third = told(second.status, first, replace(WHO, deliveries={sent.id: busy}))
     assert (third.notify, third.wake_at) == ((), NOW + timedelta(seconds=5))
+    due = told(third.status, first, replace(WHO, deliveries={sent.id: busy}), third.wake_at)
+    assert [one.try_number for one in due.notify] == [2]
     done = audience.Delivery(2, STAMP, delivered=True)
     last = told(third.status, first, replace(WHO, deliveries={sent.id: done}))
     assert [one.state for one in last.status.notifications] == ["Delivered"]

@@ -133,6 +133,17 @@ def test_a_dry_run_waits_for_nobody():
     assert said(decision.status)[1] == "DryRun"
 
 
+def test_a_dry_run_of_a_task_that_there_is_not_says_so():
+    found = decide(FAILED, wish("Downstream", "nothing", dry_run=True)).status
+    assert said(found)[1] == "TaskNotFound"
+
+
+def test_a_dry_run_by_a_revision_that_is_gone_says_so():
+    run = run_facts(uid=RUN_UID, rerun=wish(dry_run=True))
+    gone = a_snapshot(None, status=FAILED, run=run, plan_revision="gone")
+    assert said(decide_run.decide(gone, NOW).status)[1] == "RevisionNotFound"
+
+
 def test_a_dry_run_of_many_tasks_does_not_name_them_all():
     plan = a_plan(*(a_task(f"t{number}") for number in range(30)))
     status = a_finished_status(*(a_row(task.name, "Succeeded") for task in plan.tasks))

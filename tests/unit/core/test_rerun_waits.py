@@ -16,7 +16,7 @@ from support.builders import (
     stamp,
 )
 from support.objects import a_task
-from support.reruns import FAILED, NOW, PLAN, READY, decide, ended, snap_of, wish
+from support.reruns import DONE, FAILED, NOW, PLAN, READY, decide, ended, snap_of, wish
 
 
 def a_peer(name, order=0, **fields):
@@ -133,6 +133,13 @@ def test_nothing_of_this_holds_it(given, type_):
     assert not decide(FAILED, run={"run_type": type_}, **given).status.finished
 
 
+def test_a_wish_by_which_nothing_runs_again_is_fulfilled_at_once():
+    """Else it would take its turn from others, only to say that it is done."""
+    status = decide(DONE, peers=[ACTIVE_OLDER]).status
+    assert (status.finished, status.rerun.id, status.rerun.tasks) == (True, "1", 0)
+    assert status.condition("RerunPending") is None
+
+
 def test_a_run_that_waits_to_run_again_replaces_none():
     plan = a_plan(a_task("a"), concurrencyPolicy="Replace")
     snap = a_snapshot(plan, peers=[a_peer("newer", 10, reruns=True)])
@@ -160,10 +167,17 @@ def test_a_run_that_is_being_deleted_does_not_run_again():
     assert (decision.status, decision.actions) == (FAILED, ())
 
 
-def test_while_it_waits_its_pods_are_tidied_up_as_ever():
+@pytest.mark.parametrize(
+    ("before", "times"),
+    [(None, 0), (rows.Rerun("0", 2, stamp(60), 1), 2)],
+    ids=["never run again", "run again twice"],
+)
+def test_while_it_waits_its_pods_are_tidied_up_as_ever(before, times):
     plan = a_plan(a_task("a"), retention={"keepPods": "None", "podTtlSecondsAfterFinished": 60})
-    status = a_finished_status(ended("a", "Failed"), succeeded=False)
+    status = msgspec.structs.replace(
+        a_finished_status(ended("a", "Failed"), succeeded=False), rerun=before
+    )
     pod = a_pod("a", 1, "Failed", exit_code=1)
     decision = decide(status, None, plan, pod, peers=[ACTIVE_OLDER])
-    assert decision.actions == (actions.DeletePods(RUN_UID, "Failed", 0),)
+    assert decision.actions == (actions.DeletePods(RUN_UID, "Failed", times),)
     assert decision.status.condition("RerunPending").reason == "Queued"

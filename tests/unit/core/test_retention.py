@@ -35,6 +35,11 @@ def failed(name, completed):
             id="failed runs have their own count",
         ),
         pytest.param(
+            (failed("a", 1), failed("c", 3), a_summary("b", 2), a_summary("d", 4),
+             a_summary("e", 5)), ["a", "b"],
+            id="whether they succeeded or failed",
+        ),
+        pytest.param(
             (a_summary("a", 1), a_summary("b", 2), a_summary("c", 3, deleting=True)), [],
             id="one that goes already does not count",
         ),

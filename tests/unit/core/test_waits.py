@@ -56,10 +56,9 @@ def test_another_reason_begins_another_wait():
     assert (row.reason, row.wait_time) == ("WaitingForQuota", stamp(45))
 
 
-def test_an_api_that_does_not_answer_is_no_news_of_what_is_missing():
-    assert step(50, refused=refusal(45, "APIUnreachable"), status=waits()).tasks == list(
-        waits().tasks
-    )
+@pytest.mark.parametrize("reason", ["APIUnreachable", "APIOverloaded", "APIRefused", "Conflict"])
+def test_an_api_that_does_not_answer_is_no_news_of_what_is_missing(reason):
+    assert step(50, refused=refusal(45, reason), status=waits()).tasks == list(waits().tasks)
 
 
 def test_a_restart_does_not_forget_what_is_waited_for():

@@ -251,6 +251,7 @@ def test_a_run_that_waits_no_more_lets_the_next_one_go():
     bench.woken.clear()
     assert bench.decide("r1") == "Suspended"
     assert ROOM in bench.woken
+    assert bench.decide("r1") == "Suspended"
     assert bench.make_room() == ["r2"]
     bench.store.drop_run("ns", "r2")
     assert bench.limits._lines == {}

@@ -127,6 +127,17 @@ def test_a_burst_of_progress_costs_one_write_for_each_window():
     assert [call.at for call in on_bench(story).puts] == [0.5, 1.0, 1.5, 2.0]
 
 
+def test_progress_after_which_nothing_happens_is_written_when_its_time_has_come():
+    async def story(bench):
+        bench.decide(progress(1))
+        key = await bench.queue.get()
+        assert (key, asyncio.get_running_loop().time()) == (bench.run.key, 0.5)
+        bench.writer.run_decided(bench.run, urgent=False)
+        await asyncio.sleep(1)
+
+    assert [call.at for call in on_bench(story).puts] == [0.5]
+
+
 def test_a_large_status_is_written_less_often():
     async def story(bench):
         await keep_deciding(bench, [progress(number, 400) for number in range(25)])
