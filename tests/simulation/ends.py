@@ -170,7 +170,9 @@ def _unstarted(facts: Facts, run: RunFacts, reason: str) -> Iterator[str]:
     if reason == "Replaced" and "Replace" not in said:
         yield f"{run.name} was replaced by {said}"
     if reason in ("DAGNotFound", "DAGNotReady") and not (
-        facts.world.faults.clock_jumps or any(act.what == "delete-dag" for act in facts.world.acts)
+        facts.world.faults.clock_jumps
+        or facts.world.replaced
+        or any(act.what == "delete-dag" for act in facts.world.acts)
     ):
         yield f"{run.name} ended with {reason}"
 

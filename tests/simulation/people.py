@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from kubedag.core import naming
 from kubedag.core import pods as labels
 from kubedag.shell.errors import ApiError
-from simulation import backfills, control, pools, reruns
+from simulation import backfills, control, namesakes, pools, reruns
 from simulation import world as worlds
 from simulation.kubelet import GATE
 
@@ -45,6 +45,7 @@ class People:
         self._released = False
         self._askers = reruns.Askers(net, facts, tell)
         self._meddlers = control.Meddlers(net, facts, tell)
+        self._replacers = namesakes.Replacers(net.cluster, self._world, tell, self._later)
         self._cluster.admit = self._admit
         self._cluster.taken = self._taken
         self._cluster.observers.append(self._observe)
@@ -88,6 +89,7 @@ class People:
     def release(self) -> None:
         """No run stays suspended but those that are to stay so."""
         self._released = True
+        self._replacers.stop()
         pools.release(self._cluster, self._world)
         for (_, name), run in list(self._cluster.objects["dagruns"].items()):
             uid = run["metadata"]["uid"]
@@ -124,6 +126,7 @@ class People:
         reaction = self._reactions.get((change.plural, change.type))
         if reaction is not None:
             reaction(change)
+        self._replacers.changed(change)
 
     def _soon(self) -> float:
         return self._chance.choice([0.001, 0.05, 1.0, self._chance.uniform(0, 30)])

@@ -15,6 +15,7 @@ BACKFILLED = int(os.environ.get("BACKFILLED", "100"))
 SCHEDULED = int(os.environ.get("SCHEDULED", "100"))
 CONTROLLED = int(os.environ.get("CONTROLLED", "60"))
 BOUNDED = int(os.environ.get("BOUNDED", "50"))
+REPLACED = int(os.environ.get("REPLACED", "50"))
 LINES_TOLD_MAX = 200
 
 
@@ -228,6 +229,14 @@ def test_every_law_holds_in_worlds_that_are_bounded_and_avoid_nodes_from(first: 
     for seed in map(str, range(FIRST + first, FIRST + min(first + CHUNK, BOUNDED))):
         drawn = faults.draw(random.Random(f"{seed}/faults"))
         verdict = simulation.simulate(world.draw(seed, drawn, bounded=True))
+        assert (seed, verdict.broken) == (seed, [])
+
+
+@pytest.mark.parametrize("first", range(0, REPLACED, CHUNK))
+def test_every_law_holds_in_worlds_of_namesakes_from(first: int) -> None:
+    for seed in map(str, range(FIRST + first, FIRST + min(first + CHUNK, REPLACED))):
+        drawn = faults.draw(random.Random(f"{seed}/faults"))
+        verdict = simulation.simulate(world.draw(seed, drawn, replaced=True))
         assert (seed, verdict.broken) == (seed, [])
 
 

@@ -72,6 +72,8 @@ class World:
     """Tasks that often run out of memory."""
     may_starve: set[str] = field(default_factory=set)
     """Tasks for which there may be no node left."""
+    replaced: bool = False
+    """People delete objects and make them anew at once."""
     busy_seconds: float = 0.0
     """A bound on how long all attempts of all runs could take in a row."""
 
@@ -149,17 +151,21 @@ def draw(
     scheduled: bool = False,
     controlled: bool = False,
     bounded: bool = False,
+    replaced: bool = False,
 ) -> World:
     """The world of a seed; the faults may be given instead of drawn."""
     chance = random.Random(f"{seed}/world")
     drawn = knobs.draw(random.Random(f"{seed}/faults")) if faults is None else faults
-    world = World(seed, drawn)
+    world = World(seed, drawn, replaced=replaced)
     world.undisturbed = not any(getattr(drawn, knob) for knob in knobs.DISTURBING)
     spec = _spec(world, chance)
     world.acts.append(Act(0.0 if chance.random() < 0.8 else 3.0, "apply", DAG, spec))
     for number in range(chance.choice([1, 1, 2, 2, 3])):
         _add_run(world, chance, number, spec)
     _add_edits(world, chance, spec)
+    if replaced:
+        kind = random.Random(f"{seed}/replaced").choice(["", "backfilled", "scheduled"])
+        backfilled, scheduled = kind == "backfilled", kind == "scheduled"
     chance = random.Random(f"{seed}/backfills")
     if controlled or bounded:
         pools.add(world, random.Random(f"{seed}/pools"))
