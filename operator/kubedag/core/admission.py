@@ -5,6 +5,9 @@ The policies are those of `batch/v1` CronJob, and `Queue`, the one that pipeline
 
 The limit holds for all runs together, but a run of a Backfill gives way: it gets a place after all
 others, and under `Forbid` and `Replace` it neither ends nor skips others, nor do they that to it.
+
+Runs are created side by side, so a later one may be there first. One that is being created has its
+place in the queue already, until it is there or is known not to come.
 """
 
 from __future__ import annotations
@@ -136,8 +139,8 @@ def _waits(peer: snapshot.Peer) -> bool:
 
 
 def _takes_the_place(peer: snapshot.Peer, run: snapshot.RunFacts) -> bool:
-    """Is it one of the newer runs that replace this one?"""
-    out_of_it = peer.finished or peer.suspended or peer.reruns or peer.of_backfill
+    """Is it one of the newer runs that replace this one? None does before it is there."""
+    out_of_it = peer.coming or peer.finished or peer.suspended or peer.reruns or peer.of_backfill
     return not out_of_it and not peer.waits_for_past and peer.order > run.order
 
 

@@ -6,8 +6,9 @@ The shell builds a snapshot from what it last saw; whatever is not here does not
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
+from kubedag.api.enums import RunType
 from kubedag.core import audience as audiences
 from kubedag.core.history import OF_SCHEDULE, is_of_backfill
 
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from collections.abc import Set as AbstractSet
 
-    from kubedag.core import limits, pods, rows
+    from kubedag.core import actions, limits, pods, rows
     from kubedag.core import plan as plans
 
 
@@ -123,6 +124,23 @@ class Peer(NamedTuple):
     waits_for_past: bool = False
     """It waits for one before it to succeed, and for no place, so nobody is to wait for it."""
     of_backfill: bool = False
+    coming: bool = False
+    """It is being created, and may never be there: others let it go first, and none ends for it."""
+
+
+_NOT_YET: Final = "9999-12-31T23:59:59Z"
+"""When a run was created that is not: after all that are."""
+
+
+def coming(create: actions.CreateRun, *, dag_suspended: bool = False) -> Peer:
+    """A run that is being created, as the others see it."""
+    return Peer(
+        create.name,
+        (create.start_time, _NOT_YET, create.name),
+        suspended=dag_suspended and create.run_type in OF_SCHEDULE,
+        of_backfill=create.run_type == RunType.BACKFILL.value,
+        coming=True,
+    )
 
 
 class Source(NamedTuple):

@@ -113,7 +113,8 @@ class BackfillActor:
             entry.taken[action.name] = (action.start_time, action.end_time)
 
     def _created(self, entry: BackfillEntry, run: str) -> None:
-        entry.creating.pop(run, None)
+        made = entry.creating.pop(run)
+        self._store.creation_over(entry.namespace, entry.wish.dag_name, made)
         self._look_again(entry)
 
     def _look_again(self, entry: BackfillEntry) -> None:

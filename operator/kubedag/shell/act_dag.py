@@ -52,6 +52,10 @@ class KnownRuns(Protocol):
         """A run that is gone."""
         ...
 
+    def creation_over(self, namespace: str, dag: str, made: actions.CreateRun) -> None:
+        """A run is not being created any more, whatever came of it."""
+        ...
+
 
 class DAGActor:
     """Executes the actions of DAGs beside the decisions."""
@@ -141,7 +145,9 @@ class DAGActor:
 
     def _over(self, entry: DAGEntry, what: str) -> None:
         entry.busy.discard(what)
-        entry.creating.pop(what, None)
+        made = entry.creating.pop(what, None)
+        if made is not None:
+            self._store.creation_over(entry.namespace, entry.name, made)
         self._wake(entry.key)
 
     async def _try_pod(self, entry: DAGEntry, action: actions.TryPod) -> None:

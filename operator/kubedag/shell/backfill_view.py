@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from kubedag.core import backfill_facts
+from kubedag.shell import run_view
 
 if TYPE_CHECKING:
     from kubedag.core.history import RunSummary
@@ -31,10 +32,7 @@ def of(store: Store, entry: BackfillEntry) -> backfill_facts.BackfillSnapshot:
         sketch=entry.sketch,
         runs=[summary(store, run) for run in siblings.active.values()],
         ended=siblings.history,
-        creating=(
-            *store.backfills.creating(namespace, dag_name),
-            *(dag.creating.values() if dag is not None else ()),
-        ),
+        creating=run_view.coming(store, namespace, dag_name),
         requesting=store.backfills.requesting(namespace, dag_name),
         taken=frozenset(
             span for run, span in entry.taken.items() if (namespace, run) in store.runs

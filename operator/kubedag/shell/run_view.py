@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from kubedag.core import snapshot
 
 if TYPE_CHECKING:
-    from kubedag.core import plan
+    from kubedag.core import actions, plan
     from kubedag.shell.entries import DAGEntry, RunEntry
     from kubedag.shell.store import Store
 
@@ -35,7 +35,32 @@ def peers(store: Store, entry: RunEntry, known: plan.Plan | None) -> tuple[snaps
     dag = store.dags.get((facts.namespace, facts.dag_name))
     suspended = dag is not None and dag.definition is not None and dag.definition.suspend
     siblings = store.siblings(facts.namespace, facts.dag_name)
-    return tuple(siblings.peers(entry, known, dag_suspended=suspended))
+    return (
+        *siblings.peers(entry, known, dag_suspended=suspended),
+        *(
+            snapshot.coming(create, dag_suspended=suspended)
+            for create in coming(store, facts.namespace, facts.dag_name)
+            if (facts.namespace, create.name) not in store.runs
+        ),
+    )
+
+
+def coming(store: Store, namespace: str, dag_name: str) -> tuple[actions.CreateRun, ...]:
+    """The runs of a DAG that are being created, for its schedule and for Backfills."""
+    dag = store.dags.get((namespace, dag_name))
+    of_schedule = dag.creating.values() if dag is not None else ()
+    return (*store.backfills.creating(namespace, dag_name), *of_schedule)
+
+
+def has_come(store: Store, namespace: str, dag_name: str, made: actions.CreateRun) -> bool:
+    """Is a run there as it was to be? Then those that come after it wait for it as they did."""
+    run = store.runs.get((namespace, made.name))
+    if run is None or run.newest.finished:
+        return False
+    facts = run.facts
+    found = (facts.dag_name, facts.run_type, facts.logical_time)
+    as_wanted = found == (dag_name, made.run_type, made.start_time)
+    return as_wanted and not (facts.suspend or facts.deleting)
 
 
 def recall(store: Store) -> None:

@@ -24,6 +24,8 @@ from kubedag.shell.siblings import Siblings
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from kubedag.core import actions
+
 log: Final = logging.getLogger(__name__)
 
 Key = tuple[str, str, str]
@@ -304,6 +306,11 @@ class Store:
         waits = run.facts.backfill_uid and not (newest.start_time or newest.finished)
         if waits or run.is_to_rerun:
             self._wake(("abandoned", run.facts.namespace, run.facts.name))
+
+    def creation_over(self, namespace: str, dag: str, made: actions.CreateRun) -> None:
+        """Those that let a run go first which does not come, or not as it was to, do so no more."""
+        if not run_view.has_come(self, namespace, dag, made):
+            self.wake_waiting(namespace, dag)
 
     # --- Snapshots ----------------------------------------------------------------------------
 

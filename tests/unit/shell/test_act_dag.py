@@ -83,6 +83,9 @@ class Done:
     def drop_run(self, *name):
         self.forgotten.append(name)
 
+    def creation_over(self, *_made):
+        """Nobody waits for it here."""
+
     def _wake(self, key):
         self.woken.append((key, asyncio.get_running_loop().time()))
 
