@@ -6,13 +6,14 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from kubedag.core import audience as audiences
+from kubedag.core import snapshot
 from kubedag.core.history import RunSummary
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
     from collections.abc import Set as AbstractSet
 
-    from kubedag.core import actions, backfill_plan, backfill_rows, creations, snapshot
+    from kubedag.core import actions, backfill_plan, backfill_rows, creations
     from kubedag.core import plan as plans
 
 OLDEST_FIRST: Final = "OldestFirst"
@@ -111,7 +112,7 @@ def _coming(create: actions.CreateRun) -> RunSummary:
     return RunSummary(
         name=create.name,
         uid="",
-        order=(create.start_time, create.start_time, create.name),
+        order=snapshot.coming(create).order,
         run_type=create.run_type,
         interval_start=create.start_time,
         interval_end=create.end_time,

@@ -69,8 +69,7 @@ class Picture:
 def picture(snap: BackfillSnapshot, plan: backfill_plan.Plan) -> Picture:
     """Look at all runs once."""
     made = Picture(plan)
-    mine, theirs, over, going = _sorted_out(snap, made)
-    made.covers = backfill_plan.cover(plan, (mine, theirs, over, going))
+    made.covers = backfill_plan.cover(plan, map(_ranked, _sorted_out(snap, made)))
     made.standings = [CANCELLED if snap.wish.cancel else PLANNED] * plan.total
     _judge(snap.wish, made)
     for start, end in snap.taken:
@@ -81,11 +80,10 @@ def picture(snap: BackfillSnapshot, plan: backfill_plan.Plan) -> Picture:
 
 
 def _sorted_out(snap: BackfillSnapshot, made: Picture) -> tuple[list[RunSummary], ...]:
-    """Of several runs for an interval: ours, then one that goes on, then the last to end."""
+    """Of several runs for an interval: ours that goes on, ours, another, and one that is going."""
     wish = snap.wish
     mine: list[RunSummary] = []
     theirs: list[RunSummary] = []
-    over: list[RunSummary] = []
     going: list[RunSummary] = []
     for run in snap.unfinished():
         ours = wish.owns(run) or wish.awaits(run)
@@ -100,16 +98,21 @@ def _sorted_out(snap: BackfillSnapshot, made: Picture) -> tuple[list[RunSummary]
             going.append(run)
         elif wish.owns(run):
             done.append(run)
-        elif run.is_to_rerun:
-            theirs.append(run)
         else:
-            over.append(run)
+            theirs.append(run)
         if run.is_to_rerun and not (run.deleting or wish.awaits(run)):
             made.others.append(run)  # whosever it was, it waits for a place
     made.ended = sorted(done, key=_ended, reverse=True)
-    mine += made.ended
-    over.sort(key=_ended, reverse=True)
-    return mine, theirs, over, going
+    return mine, done, theirs, going
+
+
+def _ranked(runs: list[RunSummary]) -> list[RunSummary]:
+    """One made by hand counts where there is no other, and of those that are left the newest.
+
+    Whether they go on or how they ended is nothing to it, so that an interval stays with its run.
+    """
+    newest = sorted(runs, key=lambda run: (run.order[1], run.name), reverse=True)
+    return sorted(newest, key=lambda run: run.run_type == RunType.MANUAL.value)
 
 
 def _ended(run: RunSummary) -> tuple[str, str]:

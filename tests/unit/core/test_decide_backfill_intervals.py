@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from kubedag.core import actions, instants
+from kubedag.core import actions
 from support.backfills import (
     ID,
-    NOW,
     a_backfill,
     a_run_of,
     a_wish,
@@ -55,14 +54,6 @@ WANTS["Completed"] = a_wish(1, reprocess="Completed")
 def test_an_interval_stands_as_its_run_does(runs, reprocess, state, reason, todo):
     found = decide(a_backfill(WANTS[reprocess], *runs))
     assert (states(found.status), starts(found.actions)) == ([(state, reason, 1)], todo)
-
-
-def test_a_run_of_two_stands_for_the_interval_that_ended_last():
-    late = a_run_of(0, "Failed", name="late", completion_time=instants.text(NOW))
-    early = a_run_of(0, name="early", completion_time=day(9))
-    for both in ((late, early), (early, late)):
-        found = decide(a_backfill(WANTS["Failed"], *both))
-        assert starts(found.actions) == [("again", "late")]
 
 
 @pytest.mark.parametrize(
