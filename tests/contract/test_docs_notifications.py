@@ -12,7 +12,8 @@ from kubedag.api import dag, notification, parse
 from kubedag.api.enums import NotificationEvent
 from kubedag.cli import main
 from kubedag.core import letters, notices, outbox
-from kubedag.shell import notifier, receivers, senders
+from kubedag.shell import addresses, notifier, receivers, senders
+from kubedag.shell.errors import ApiError
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "notifications.md").read_text(encoding="utf-8")
@@ -54,6 +55,13 @@ def test_its_role_is_for_exactly_one_secret():
     assert binding["roleRef"]["name"] == role["metadata"]["name"]
     named = DAG[0]["spec"]["notifications"][0]["slack"]["urlFrom"]["secretKeyRef"]["name"]
     assert named in role["rules"][0]["resourceNames"]
+
+
+def test_its_role_is_bound_to_the_account_that_the_run_names():
+    (subject,) = ROLE[1]["subjects"]
+    account = f"system:serviceaccount:{subject['namespace']}:{subject['name']}"
+    no = ApiError(403, "Forbidden", f'secrets "sales-chat" is forbidden: User "{account}" cannot')
+    assert addresses.unreadable("sales-chat", no).message in PAGE.splitlines()
 
 
 def test_its_file_of_receivers_can_be_read():

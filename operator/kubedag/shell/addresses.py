@@ -85,7 +85,7 @@ class Addresses:
         try:
             found = orjson.loads(await self._api.request("GET", path))
         except ApiError as error:
-            raise _unreadable(ref.name, error) from None
+            raise unreadable(ref.name, error) from None
         except ClusterError as error:
             said = f"Secret {ref.name!r}: the API server did not answer"
             raise Undeliverable("SecretUnreadable", said) from error
@@ -96,7 +96,8 @@ class Addresses:
         return value
 
 
-def _unreadable(name: str, error: ApiError) -> Undeliverable:
+def unreadable(name: str, error: ApiError) -> Undeliverable:
+    """Why a Secret could not be read, and who would have to be let read it."""
     if error.not_found:
         return Undeliverable("SecretNotFound", f"there is no Secret {name!r}")
     if error.status == 403:
