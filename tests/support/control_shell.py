@@ -21,6 +21,9 @@ CHAIN = a_dag(
     a_task("c", image="x", dependsOn=["b"]),
 )
 
+STORED = {"metadata": {"name": builders.REVISION}, "data": CHAIN["spec"]}
+"""The revision that runs go by which have begun."""
+
 
 def row(name: str, state: str, **fields: Any) -> Any:
     return msgspec.to_builtins(builders.a_row(name, state, attempt=1, **fields))
@@ -43,6 +46,7 @@ class Shell:
 
     def __init__(self, *objects: dict[str, Any]) -> None:
         self.server = PatchingServer(*objects)
+        self.server.put(STORED, "controllerrevisions")
         self.api = AnsweringApi(self.server)
         self.said = self.complained = ""
 

@@ -20,14 +20,17 @@ from kubedag.shell.errors import ApiError
 from kubedag.shell.http_api import HttpApi
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import AsyncIterator, Awaitable, Callable
 
     from kubedag.cli.flags import Target
     from kubedag.shell.access import Access
 
     Object = dict[str, Any]
+    Decided = Callable[[Object], Awaitable[wishes.Wish]]
+    """What is to become of an object; it reads rows only where these decide: they may be many."""
 
 TRIES_MAX: Final = 5
+FORBIDDEN: Final = 403
 PAGE_RUNS: Final = 50
 PAGES_MAX: Final = 2000
 
@@ -115,22 +118,12 @@ class Cluster:
         name: str = orjson.loads(answer)["status"]["userInfo"]["username"]
         return name
 
-    async def change(
-        self,
-        target: Target,
-        wanted: Callable[[Object, list[Object]], wishes.Wish],
-        *,
-        by_rows: bool = False,
-    ) -> tuple[wishes.Wish, Object]:
-        """Change an object as it is wanted; what was wanted, and the object as it is now.
-
-        Rows are read only where that is decided by them: those of a large run are many objects.
-        """
+    async def change(self, target: Target, wanted: Decided) -> tuple[wishes.Wish, Object]:
+        """Change an object as it is wanted; what was wanted, and the object as it is now."""
         path = _RESOURCES[target.plural].path(self.namespace, target.name)
         for _ in range(TRIES_MAX):
             found = await self._get(path)
-            rows = await self.rows(found) if by_rows else []
-            wish = wanted(found, rows)
+            wish = await wanted(found)
             if not isinstance(wish, wishes.Change):
                 return wish, found
             version = found["metadata"]["resourceVersion"]

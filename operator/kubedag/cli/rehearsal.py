@@ -1,83 +1,76 @@
-"""Which tasks a rerun would run again, found out without asking for it.
+"""Which tasks a rerun would run again, and why none would, found out without asking for it.
 
 The same code that the operator goes by tells it from the same objects, so the operator need not run,
-and nobody has to be allowed to write.
+and nobody has to be allowed to write. What is asked for in earnest is refused by it, too: a wish that
+nothing comes of would only wait in the run, where few look.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from kubedag.api import dag as api
-from kubedag.api import parse
-from kubedag.api.enums import RerunRevision
-from kubedag.cli import wishes
-from kubedag.cli.flags import Target
-from kubedag.core import plan as plans
+from kubedag.api.enums import RerunScope
+from kubedag.cli import revisions, wishes
 from kubedag.core import rerun, restrict, rows, snapshot, words
 from kubedag.shell import definitions
-from kubedag.shell.errors import ApiError
 
 if TYPE_CHECKING:
     from kubedag.cli.cluster import Cluster, Object
+    from kubedag.core import plan as plans
+
+NOTHING_FAILED: Final = "nothing of it failed; --scope All runs it whole"
 
 
-async def would_run(
-    cluster: Cluster, run: Object, wish: wishes.Rerun
-) -> tuple[str, ...] | wishes.No:
-    """The tasks that would run again, in the order of the DAG. Raises `ClusterError`."""
-    hindrance = wishes.not_again(run)
-    if hindrance is not None:
-        return hindrance
-    plan = await _plan(cluster, run, wish.revision)
-    if isinstance(plan, wishes.No):
-        return plan
-    limited = definitions.run_facts(run).tasks
-    for field, names in (("spec.tasks", limited), ("--task", wish.tasks)):
-        if missing := restrict.unknown(plan, names):
-            return wishes.No(words.no_such_tasks(field, missing))
-    status = definitions.status_of(run, rows.RunStatus)
-    known = msgspec.convert(await cluster.rows(run), tuple[rows.TaskRow, ...])
-    status = msgspec.structs.replace(status, tasks=known)
-    request = snapshot.RerunRequest(
-        wish.id, str(wish.scope), wish.tasks, str(wish.revision), str(wish.include)
-    )
-    left = restrict.restricted(plan, limited)
-    again = rerun.chosen(left, status, request)
-    return tuple(task.name for task in left.tasks if task.index in again)
+class Rehearsal:
+    """One wish, for any number of runs. Everything here raises `ClusterError`."""
 
+    def __init__(self, cluster: Cluster, wish: wishes.Rerun) -> None:
+        self._cluster = cluster
+        self._wish = wish
+        self._plans = revisions.Plans(cluster, ": use --newest")
 
-async def _plan(cluster: Cluster, run: Object, revision: RerunRevision) -> plans.Plan | wishes.No:
-    name = run["spec"]["dagName"]
-    if revision == RerunRevision.NEWEST:
-        return await _newest(cluster, name)
-    wanted = run["status"].get("revision", "")
-    if not wanted:
-        return await _newest(cluster, name)
-    try:
-        found = await cluster.revision(wanted)
-    except ApiError as error:
-        if not error.not_found:
-            raise
-        return wishes.No(f"the ControllerRevision {wanted!r} of the run is gone: use --newest")
-    return _compiled(name, found.get("data") or {}, f"the ControllerRevision {wanted!r}")
+    async def refusal(self, run: Object) -> wishes.No | None:
+        """Why the run cannot run again as it is wished; without its rows, if they do not matter."""
+        plan = await self._plan(run)
+        if isinstance(plan, wishes.No):
+            return plan
+        if self._wish.scope != RerunScope.FAILED:
+            return None
+        found = await self._chosen(run, plan)
+        return found if isinstance(found, wishes.No) else None
 
+    async def would_run(self, run: Object) -> tuple[str, ...] | wishes.No:
+        """The tasks that would run again, in the order of the DAG."""
+        plan = await self._plan(run)
+        return plan if isinstance(plan, wishes.No) else await self._chosen(run, plan)
 
-async def _newest(cluster: Cluster, name: str) -> plans.Plan | wishes.No:
-    try:
-        found = await cluster.get(Target("dags", name))
-    except ApiError as error:
-        if not error.not_found:
-            raise
-        return wishes.No(f"there is no DAG {name!r} in namespace {cluster.namespace!r}")
-    return _compiled(name, found["spec"], f"DAG {name!r}")
+    async def _plan(self, run: Object) -> plans.Plan | wishes.No:
+        """What is left of the plan for a run that is limited to some tasks."""
+        hindrance = wishes.not_again(run)
+        if hindrance is not None:
+            return hindrance
+        plan = await self._plans.of(run, self._wish.revision)
+        if isinstance(plan, wishes.No):
+            return plan
+        limited = definitions.run_facts(run).tasks
+        if missing := restrict.unknown(plan, limited):
+            return wishes.No(words.no_such_tasks("spec.tasks", missing))
+        left = restrict.restricted(plan, limited)
+        return wishes.unknown(tuple(left.index), self._wish.tasks) or left
 
-
-def _compiled(name: str, raw: dict[str, Any], what: str) -> plans.Plan | wishes.No:
-    spec = parse.parse(api.DAGSpec, raw, "spec")
-    problems = spec if isinstance(spec, tuple) else plans.validate(spec)
-    if isinstance(spec, tuple) or problems:
-        return wishes.No(f"{what} is not ready: {problems[0]}")
-    return plans.compile_plan(name, spec)
+    async def _chosen(self, run: Object, plan: plans.Plan) -> tuple[str, ...] | wishes.No:
+        wish = self._wish
+        known = msgspec.convert(await self._cluster.rows(run), tuple[rows.TaskRow, ...])
+        status = definitions.status_of(run, rows.RunStatus)
+        status = msgspec.structs.replace(status, tasks=known)
+        request = snapshot.RerunRequest(
+            wish.id, str(wish.scope), wish.tasks, str(wish.revision), str(wish.include)
+        )
+        again = rerun.chosen(plan, status, request)
+        # A task that the newest DAG has no more leaves the run, which may have failed of it alone.
+        leaves = any(row.name not in plan.index for row in known)
+        if not again and not leaves and wish.scope == RerunScope.FAILED:
+            return wishes.No(NOTHING_FAILED)
+        return tuple(task.name for task in plan.tasks if task.index in again)

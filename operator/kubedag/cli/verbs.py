@@ -151,7 +151,8 @@ def _rerun(commands: Commands) -> argparse.ArgumentParser:
         help="run a finished run, or a part of it, again",
         description="Asks that runs that have finished run again, where they failed or where you"
         " say. What has succeeded before that is kept. A spec.shutdown of a run is taken out. The"
-        " runs are those that are named, or those of a DAG, the oldest first.",
+        " runs are those that are named, or those of a DAG, the oldest first. What --dry-run would"
+        " refuse is refused, and nothing is written.",
     )
     _add_runs(parser, "*")
     _add_runs_of_dag(parser)
@@ -264,8 +265,9 @@ def _approve(commands: Commands) -> argparse.ArgumentParser:
     parser = commands.add_parser(
         "approve",
         help="answer a task that asks for approval with yes",
-        description="Answers a task that asks for approval; it succeeds then. You need the verb"
-        " approve on the DAG.",
+        description="Answers a task that asks for approval; it succeeds then. An answer may come"
+        " before the question, and counts as soon as that is asked. You need the verb approve on"
+        " the DAG.",
     )
     _add_run(parser)
     parser.add_argument("task", metavar="TASK", help="the task that asks")
@@ -277,8 +279,9 @@ def _reject(commands: Commands) -> argparse.ArgumentParser:
     parser = commands.add_parser(
         "reject",
         help="answer a task that asks for approval with no",
-        description="Answers a task that asks for approval; it fails then, and is not retried. You"
-        " need the verb approve on the DAG.",
+        description="Answers a task that asks for approval; it fails then, and is not retried. An"
+        " answer may come before the question, and counts as soon as that is asked. You need the"
+        " verb approve on the DAG.",
     )
     _add_run(parser)
     parser.add_argument("task", metavar="TASK", help="the task that asks")
@@ -300,7 +303,9 @@ def _clone(commands: Commands) -> argparse.ArgumentParser:
 
 def _trigger(commands: Commands) -> argparse.ArgumentParser:
     parser = commands.add_parser(
-        "trigger", help="create a run of a DAG", description="Creates a run of a DAG."
+        "trigger",
+        help="create a run of a DAG",
+        description="Creates a run of a DAG.",
     )
     parser.add_argument("dag", metavar="DAG", type=flags.dag, help="a DAG, as NAME or as dag/NAME")
     for end, dest in (("start", "start"), ("end", "end")):

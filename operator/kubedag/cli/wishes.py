@@ -79,13 +79,20 @@ def condition(run: Object, type_: str) -> Object:
     return next((one for one in found if one.get("type") == type_), {})
 
 
-def rerun(run: Object, rows: Sequence[Object], wish: Rerun) -> Wish:
+def state(run: Object) -> str:
+    """How far a run is, or how it has ended; of one that somebody has marked, as what."""
+    told = condition(run, "Succeeded")
+    reason = str(told.get("reason") or "Pending")
+    if reason != "Marked":
+        return reason
+    return "Succeeded (marked)" if told.get("status") == "True" else "Failed (marked)"
+
+
+def rerun(run: Object, wish: Rerun) -> Wish:
     """The run is to run again."""
     hindrance = not_again(run)
     if hindrance is not None:
         return hindrance
-    if wish.revision == RerunRevision.SAME and (no := _unknown(rows, wish.tasks)):
-        return no
     spec: dict[str, Any] = {"rerun": wish.spec}
     if _spec(run).get("shutdown"):
         spec["shutdown"] = None
@@ -109,7 +116,7 @@ def mark_run(mark: Object) -> Wish:
 
 def mark_tasks(run: Object, rows: Sequence[Object], tasks: Sequence[str], mark: Object) -> Wish:
     """Tasks have ended as somebody says; earlier marks of others stay."""
-    if no := _unknown(rows, tasks):
+    if no := unknown(_named(rows), tasks):
         return no
     kept = [one for one in _spec(run).get("marks") or () if one.get("task") not in tasks]
     made = [{"task": task, **mark} for task in dict.fromkeys(tasks)]
@@ -126,7 +133,7 @@ def shutdown(run: Object, how: Shutdown) -> Wish:
     asked = _spec(run).get("shutdown")
     if is_finished(run):
         reason = condition(run, "Finished").get("reason")
-        said = f"has finished already: {reason}"
+        said = f"has finished already: {state(run)}"
         is_so = asked in (how, Shutdown.TERMINATE) or reason in _ENDS[how]
         return Already(said) if is_so else No(f"it {said}")
     if asked in (how, Shutdown.TERMINATE):
@@ -144,12 +151,23 @@ def suspend(found: Object, *, wanted: bool) -> Wish:
     return Change({"suspend": wanted}, said)
 
 
+_BEFORE_ASKING: Final = (TaskState.WAITING, TaskState.QUEUED)
+
+
+def has_still_to_ask(run: Object, rows: Sequence[Object], task: str) -> bool:
+    """Has the turn of a task not come yet? Then its row cannot tell whether it asks."""
+    if not rows:
+        return not is_finished(run) and not _status(run).get("slices")
+    return any(row.get("name") == task and row.get("state") in _BEFORE_ASKING for row in rows)
+
+
 def answer(run: Object, rows: Sequence[Object], task: str, said: Object) -> Wish:
-    """A task that asks for approval gets its answer; each time of asking has one."""
+    """A task that asks for approval gets its answer, or will; each time of asking has one."""
     row = next((one for one in rows if one.get("name") == task), None)
-    if row is None:
-        return _unknown(rows, [task]) or No("it has not begun")
-    asked = (row.get("approval") or {}).get("attempt") or row.get("attempt") or 1
+    early = has_still_to_ask(run, rows, task)
+    if row is None and not early:
+        return unknown(_named(rows), [task]) or No(_NO_ROWS if not is_finished(run) else _OVER)
+    asked = _number(row or {}, early=early)
     given = list(_spec(run).get("approvals") or ())
     for one in given:
         if one.get("task") == task and one.get("attempt", 1) == asked:
@@ -157,11 +175,24 @@ def answer(run: Object, rows: Sequence[Object], task: str, said: Object) -> Wish
             if one.get("decision") == said["decision"]:
                 return Already(f"{task} was {_DECIDED[said['decision']]}{by} already")
             return No(f"{task} was {_DECIDED[one['decision']]}{by}, which is final")
-    if row.get("state") != TaskState.AWAITING_APPROVAL:
+    if row is not None and not early and row.get("state") != TaskState.AWAITING_APPROVAL:
         return No(f"{task} does not ask for approval now: it is {row.get('state')}")
     made = {"task": task, "attempt": asked, **said}
-    return Change({"approvals": [*given, made]}, f"{_DECIDED[said['decision']]}: {task}")
+    later = ", which does not ask yet: the answer counts as soon as it does" if early else ""
+    return Change({"approvals": [*given, made]}, f"{_DECIDED[said['decision']]}: {task}{later}")
 
+
+def _number(row: Object, *, early: bool) -> int:
+    """Which time of asking an answer is for: this one, or the next."""
+    begun: int = row.get("attempt") or 0
+    if early:
+        return begun + 1
+    asked: int = (row.get("approval") or {}).get("attempt") or begun or 1
+    return asked
+
+
+_NO_ROWS: Final = "its tasks cannot be read just now; try once more"
+_OVER: Final = "it has ended without any task"
 
 _DECIDED: Final[Mapping[str, str]] = {
     Decision.APPROVED: "approved",
@@ -169,9 +200,18 @@ _DECIDED: Final[Mapping[str, str]] = {
 }
 
 
-def _unknown(rows: Sequence[Object], tasks: Iterable[str]) -> No | None:
-    """Which of the tasks the run does not have; before it has begun, nobody can tell."""
-    known = [str(row.get("name")) for row in rows]
+def tasks_of(dag: Object) -> list[str]:
+    """The names of the tasks of a DAG, with those of `finally`."""
+    spec = _spec(dag)
+    return _named([*(spec.get("tasks") or ()), *(spec.get("finally") or ())])
+
+
+def _named(found: Iterable[Object]) -> list[str]:
+    return [str(one.get("name")) for one in found]
+
+
+def unknown(known: Sequence[str], tasks: Iterable[str]) -> No | None:
+    """Which of the tasks is not among those that are known; where none is, nobody can tell."""
     if not known:
         return None
     for task in tasks:

@@ -14,7 +14,7 @@ from kubedag.core import naming
 from kubedag.shell.errors import ApiError, Unreachable
 from support import builders
 from support.control_shell import CHAIN, Shell, a_finished_run, an_active_run, row, without_id
-from support.objects import a_backfill, a_run, an_interval
+from support.objects import a_backfill, an_interval
 from support.patching_server import USER, path_of
 
 # --- Marks, ends, and what is held -----------------------------------------------------------
@@ -150,6 +150,17 @@ def test_a_run_that_has_ended_as_asked_or_before_it_could_has_nothing_against_it
     assert shell.verbs == ["GET"]
 
 
+@pytest.mark.parametrize("state", ["Succeeded", "Failed"])
+def test_a_run_that_was_marked_is_told_with_what_it_was_marked_as(state):
+    run = a_finished_run()
+    told = {"status": "True" if state == "Succeeded" else "False", "reason": "Marked"}
+    ended = [one | (told if one["type"] == "Succeeded" else {"reason": "Marked"})
+             for one in run["status"]["conditions"]]  # fmt: skip
+    shell = Shell(run | {"status": run["status"] | {"conditions": ended}})
+    assert shell("stop", "run") == 1
+    assert shell.complained.endswith(f"it has finished already: {state} (marked)\n")
+
+
 # --- What cannot be --------------------------------------------------------------------------
 
 
@@ -166,14 +177,14 @@ def test_a_run_that_has_ended_as_asked_or_before_it_could_has_nothing_against_it
         ("suspend run", "run: it has finished already"),
         ("approve active a", "active: a does not ask for approval now: it is Running"),
         ("approve active z", "active: it has no task 'z'"),
-        ("approve waiting a", "waiting: it has not begun"),
+        ("approve run a", "run: a does not ask for approval now: it is Succeeded"),
         ("clone none", "none: there is none in namespace 'ns'"),
     ],
 )
 def test_what_cannot_be_is_told_with_the_code_1(argv, why):
     deleted = a_finished_run("deleted")
     deleted["metadata"]["deletionTimestamp"] = builders.stamp(0)
-    shell = Shell(a_finished_run(), an_active_run("active"), a_run("waiting"), deleted)
+    shell = Shell(a_finished_run(), an_active_run("active"), deleted)
     before = json.dumps(shell.server.objects)
     assert shell(*argv.split()) == 1
     assert shell.complained == f"kubedag {argv.split()[0]}: dagrun.kubedag.dev/{why}\n"
@@ -321,7 +332,7 @@ def test_names_can_be_given_to_the_next_command():
     ("argv", "hint"),
     [
         ("rerun", "name runs, or a --dag"),
-        ("rerun a --dag b", "name runs, or a --dag"),
+        ("rerun a --dag b", "name runs, or a --dag; not both"),
         ("rerun a --from 2026-01-01", "choose runs of a --dag"),
         ("rerun a --failed", "choose runs of a --dag"),
         ("rerun a --scope tasks", "name each --task for scope tasks"),
