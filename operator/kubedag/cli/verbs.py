@@ -305,7 +305,9 @@ def _trigger(commands: Commands) -> argparse.ArgumentParser:
     parser = commands.add_parser(
         "trigger",
         help="create a run of a DAG",
-        description="Creates a run of a DAG.",
+        description="Creates a run of a DAG. If there is a run of the same interval already, the"
+        " answer is no, and says how that runs again. A parameter that no task names, where tasks"
+        " name others, is told and created all the same.",
     )
     parser.add_argument("dag", metavar="DAG", type=flags.dag, help="a DAG, as NAME or as dag/NAME")
     for end, dest in (("start", "start"), ("end", "end")):
@@ -323,6 +325,11 @@ def _trigger(commands: Commands) -> argparse.ArgumentParser:
         action="append",
         default=[],
         help="only this task and those that depend on it; can be repeated",
+    )
+    parser.add_argument(
+        "--again",
+        action="store_true",
+        help="create the run even if there is one of the same interval already",
     )
     _add_params(parser)
     return parser
