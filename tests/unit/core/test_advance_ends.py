@@ -162,6 +162,13 @@ def test_a_recorded_failure_whose_log_is_missing_is_looked_at_again():
     ]
 
 
+def test_a_pod_that_came_too_late_changes_nothing_while_a_log_is_missing():
+    row = a_row(state="Failed", attempt=1, attempts=(an_attempt(1, "Failed"),))
+    late = a_pod(attempt=2, phase="Running")
+    found = step(a_plan(a_task("a")), FAILED, late, status=a_status(row))
+    assert found.tasks == [row]
+
+
 @pytest.mark.parametrize(
     ("row", "expected"),
     [

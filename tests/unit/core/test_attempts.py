@@ -42,12 +42,21 @@ def unschedulable(message):
     return a_pod(conditions=(said,))
 
 
-def test_other_words_for_the_same_reason_are_told():
-    before = fold(unschedulable("0/1 nodes are available"))
-    assert before.reason == "Unschedulable"
-    after = fold(unschedulable("0/2 nodes are available"), row=before)
-    assert "0/2 nodes" in after.message
-    assert after.attempts[-1].message == after.message
+NEWS = {
+    "other words for the same reason": (
+        unschedulable("0/1 nodes"), unschedulable("0/2 nodes"), "message",
+    ),
+    "a node": (a_pod(), a_pod(node="node-1"), "node_name"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("before", "after", "field"), NEWS.values(), ids=NEWS)
+def test_whatever_is_new_of_an_attempt_is_recorded(before, after, field):
+    first = fold(before)
+    (old,), (new,), (expected,) = (
+        row.attempts for row in (first, fold(after, row=first), fold(after))
+    )
+    assert getattr(new, field) == getattr(expected, field) != getattr(old, field)
 
 
 # --- What is read of a Pod --------------------------------------------------------------------
@@ -234,45 +243,6 @@ def test_the_budget_is_what_is_left_of_it_however_many_pods_are_kept():
         row = fold(*failed_pods(count), row=row, retry={**RETRIED, "limit": 19})
         assert row.user_failures == count
     assert row.state == "Failed"
-
-
-# --- Retrying ---------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("pod", "retry", "state"),
-    [
-        pytest.param(a_pod(**PROGRAM_FAILED), {"limit": 1}, "AwaitingRetry", id="within limit"),
-        pytest.param(a_pod(**PROGRAM_FAILED), {"limit": 0}, "Failed", id="over the limit"),
-        pytest.param(a_pod(phase="Running", gone=True), {}, "AwaitingRetry", id="infraLimit"),
-        pytest.param(
-            a_pod(phase="Running", gone=True), {"infraLimit": 0}, "Failed",
-            id="over the infraLimit",
-        ),
-    ],
-)  # fmt: skip
-def test_a_failed_attempt_is_followed_by_another_within_its_budget(pod, retry, state):
-    row = fold(pod, retry={**retry, "backoffSeconds": 1})
-    assert (row.state, row.next_attempt_time is not None) == (state, state == "AwaitingRetry")
-
-
-def test_the_wait_counts_from_the_end_of_the_attempt_not_from_when_we_saw_it():
-    pod, retry = a_pod(**PROGRAM_FAILED), {"limit": 1, "backoffSeconds": 5}
-    found = {fold(pod, retry=retry, now=stamp(now)).next_attempt_time for now in (20, 40, 1000)}
-    assert found == {stamp(15)}
-
-
-def test_tasks_of_many_runs_that_failed_at_once_are_not_all_tried_again_at_once():
-    failed = [a_pod(**PROGRAM_FAILED, run=f"run-{number}") for number in range(20)]
-    retry = {"limit": 1, "backoffSeconds": 500}
-    assert len({fold(pod, retry=retry).next_attempt_time for pod in failed}) > 10
-
-
-@pytest.mark.parametrize("reason", ["RunTimedOut", "RunReplaced"])
-def test_a_run_that_ends_retries_nothing(reason):
-    recorded = an_attempt(1, "Terminating", reason=reason)
-    row = fold(row=a_row(state="Terminating", attempts=(recorded,)), retry=RETRIED)
-    assert (row.state, row.reason) == ("Failed", reason)
 
 
 # --- Refusals ---------------------------------------------------------------------------------

@@ -300,3 +300,14 @@ def condition(status, generation):
 )
 def test_what_is_known_of_a_generation(status, is_ready, is_checked):
     assert (decide_dag.ready(status, 2), decide_dag.checked(status, 2)) == (is_ready, is_checked)
+
+
+@pytest.mark.parametrize(
+    ("results", "expected"),
+    [(FINE, (REVISION, 1)), (said(INVALID), ("older", 0))],
+    ids=["accepted", "refused"],
+)
+def test_a_generation_that_is_refused_leaves_the_revision_that_runs_start_with(results, expected):
+    before = rows.DAGStatus(revision="older", revision_generation=0)
+    found = decide(snap(status=before, revisions=(STORED,), trial_results=results)).status
+    assert (found.revision, found.revision_generation) == expected

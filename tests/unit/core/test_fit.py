@@ -72,6 +72,20 @@ def test_a_tail_that_was_dropped_is_dropped_once():
     assert sum(len(tail) for tail, _ in tails(once)) <= rows.LOG_TAILS_OF_RUN_BYTES_MAX
 
 
+@pytest.mark.parametrize(
+    ("row", "expected"),
+    [
+        (a_success("a"), 0),
+        (a_failure("a", 1), 1),
+        (a_row("a", states.AWAITING_RETRY, attempts=a_failure("a", 1).attempts), 1),
+        (a_row("a", states.SUCCEEDED, reason="Marked"), 0),
+    ],
+    ids=["has succeeded", "has failed", "is tried again", "is marked"],
+)
+def test_for_want_of_room_only_what_has_succeeded_forgets_its_attempts(row, expected):
+    assert len(fit._success_in_brief(row).attempts) == expected
+
+
 # --- Rows ------------------------------------------------------------------------------------
 
 MANY = {

@@ -176,9 +176,10 @@ def test_a_run_that_is_being_deleted_keeps_nothing():
         (a_status(a_row(attempts=(an_attempt(1, "Running"),))), False),
         (a_status(a_row(attempts=(an_attempt(1, "Succeeded"),))), True),
         (a_status(a_row()), False),
+        (a_status(a_row(attempts=(an_attempt(2, "Succeeded"),))), False),
         (a_finished_status(a_row()), True),
     ],
-    ids=["goes on", "has ended", "unknown", "finished"],
+    ids=["goes on", "has ended", "unknown", "another has ended", "finished"],
 )
 def test_a_pod_whose_labels_were_changed_is_known_by_its_name(status, expected):
     assert ending.may_go(status, ENDED) is expected

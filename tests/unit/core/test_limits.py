@@ -43,6 +43,17 @@ def started(*waiters, now=60, used=None, **pools):
     return [one.run for one in limits.Line(book, lines(*waiters)).pass_before()]
 
 
+@pytest.mark.parametrize(
+    ("now", "most"),
+    [(a_task("a", maxActiveAcrossRuns=3), 3), (a_task("b"), 1)],
+    ids=["by now", "gone by now"],
+)
+def test_the_limit_of_a_task_is_the_one_that_its_dag_has_by_now(now, most):
+    task = a_plan(a_task("a", maxActiveAcrossRuns=1)).tasks[0]
+    (want,) = limits.wants(task, run_facts(), a_view(a_plan(now)))
+    assert (want.key[0], want.size) == (limits.TASK, most)
+
+
 # --- The order --------------------------------------------------------------------------------
 
 

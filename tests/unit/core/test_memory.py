@@ -6,6 +6,8 @@ import pytest
 
 from kubedag.core import memory
 from kubedag.core.plan import RetryPolicy
+from support.builders import a_plan
+from support.objects import a_task
 
 
 @pytest.mark.parametrize(
@@ -34,6 +36,7 @@ from kubedag.core.plan import RetryPolicy
         pytest.param("64Mi", "2", 1, "32Mi", "64Mi", id="never less than it was"),
         pytest.param("64Mi", "1", 9, "", "64Mi", id="once as much"),
         pytest.param("0", "2", 1, "", "0", id="nothing stays nothing"),
+        pytest.param("1", "2", 1, "", "2", id="a single byte"),
         pytest.param("7Ei", "2", 1, "", "9223372036854775807", id="as much as can be written"),
         pytest.param("a lot", "2", 1, "", "a lot", id="what is no amount stays"),
         pytest.param("64Mi", "", 1, "", "64Mi", id="without a factor"),
@@ -57,3 +60,19 @@ def test_request_and_limit_grow_and_nothing_else_does():
         "claims": [{"name": "c"}],
     }
     assert str(resources) == before
+
+
+@pytest.mark.parametrize(
+    ("resources", "expected"),
+    [
+        ({"requests": {"memory": "32Mi"}, "limits": {"memory": "64Mi"}}, "128Mi"),
+        ({"requests": {"memory": "32Mi"}, "limits": None}, "64Mi"),
+        ({"requests": {"memory": "32Mi"}, "limits": {"cpu": 1}}, "64Mi"),
+    ],
+    ids=["a limit", "no limit is null", "another limit"],
+)
+def test_an_attempt_has_what_its_limit_says_or_else_its_request(resources, expected):
+    main = {"name": "main", "image": "i", "resources": resources}
+    template = {"spec": {"containers": [main]}}
+    plan = a_plan(a_task("a", retry={"memoryFactor": "2"}, podTemplate=template))
+    assert memory.of_attempt(plan, plan.tasks[0], 1) == expected

@@ -52,6 +52,7 @@ def is_late(status):
 
 RUNNING = a_status(a_row("a", "Running", attempt=1))
 AGAIN = rows.Rerun("1", 2, stamp(1), 1, "Failed")
+UNKNOWN = replace(AGAIN, after="")
 
 
 @pytest.mark.parametrize(
@@ -65,6 +66,12 @@ AGAIN = rows.Rerun("1", 2, stamp(1), 1, "Failed")
             ended(a_row("a", "Succeeded"), state="Succeeded", rerun=AGAIN),
             False,
             ["RunRecovered/2"],
+        ),
+        (
+            replace(RUNNING, rerun=UNKNOWN),
+            ended(a_row("a", "Succeeded"), state="Succeeded", rerun=UNKNOWN),
+            False,
+            ["RunSucceeded/2"],
         ),
         (RUNNING, ended(failed()), False, ["TaskFailed/a/1", "RunFailed/0"]),
         (a_status(failed()), ended(failed()), False, ["RunFailed/0"]),
@@ -93,7 +100,8 @@ AGAIN = rows.Rerun("1", 2, stamp(1), 1, "Failed")
         ),
     ],
     ids=[
-        "nothing", "success", "success after a failure", "success of a rerun", "failure",
+        "nothing", "success", "success after a failure", "success of a rerun",
+        "success of a rerun after who knows what", "failure",
         "failure whose task was told", "told before", "replaced", "stopped", "marked", "ended with its run",
         "marked task", "timed out",
         "never started", "late", "late already", "failed without a Pod", "asks", "asks still",
@@ -102,6 +110,13 @@ AGAIN = rows.Rerun("1", 2, stamp(1), 1, "Failed")
 def test_what_has_happened_is_told(old, new, failed_before, expected):
     who = an_audience(failed_before=failed_before)
     assert [one.key for one in notices.news(old, new, who, stamp(60))] == expected
+
+
+@pytest.mark.parametrize("urgent", [False, True])
+def test_what_is_urgent_stays_so_where_there_is_nothing_to_tell(urgent):
+    snap = a_snapshot(status=RUNNING, audience=an_audience())
+    decision = actions.RunDecision(RUNNING, urgent=urgent)
+    assert notices.told(decision, snap, at(60)).urgent is urgent
 
 
 @pytest.mark.parametrize(

@@ -113,6 +113,11 @@ OWN_FAULTS = [
         id="10 an init container failed",
     ),
     pytest.param(
+        a_pod(status("Failed", init=[ended(0, name="prepare"), ended(1, name="fetch")])),
+        user("InitContainerFailed", "init container fetch: exit code 1"),
+        id="10 the second of two init containers failed",
+    ),
+    pytest.param(
         a_pod(status("Failed", init=[ended(137, "OOMKilled", name="fetch")]),
               initContainers=[container("fetch", "64Mi")]),
         user("InitContainerFailed",

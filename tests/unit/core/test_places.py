@@ -91,6 +91,8 @@ MAIN_ENV = "spec.containers[0].env"
         ),
         ("spec.containers.ports.containerPort", f"{TEMPLATE}.containers"),
         ("spec.serviceAccountName", f"{TASK}.serviceAccountName"),
+        ("spec.containers[1].args[0]", f"{TEMPLATE}.containers[0].args"),
+        ("spec.containers[1].env[0].name", f"{TEMPLATE}.containers[0].env"),
         ("spec.containers[7].image", None),
         ("spec.volumes[9].name", None),
         ("spec.hostNetwork", None),

@@ -134,6 +134,10 @@ def test_the_same_wish_in_another_order_is_the_same():
     assert told(found) is None
 
 
+def test_what_was_asked_is_known_again_by_the_digest_that_earlier_versions_have_stored():
+    assert rerun_memory.content(EARLY) == "b23c509461fe289b"
+
+
 def test_a_run_that_goes_on_tells_of_it_too():
     begun = decided(DONE, EARLY)
     assert told(decided(begun, EARLY)) is None

@@ -179,11 +179,14 @@ def test_a_teardown_alone_has_nothing_that_it_depends_on():
     assert become(found)["outer-down"] == "Queued"
 
 
-def test_a_condition_is_told_in_words_that_name_no_more_than_three():
-    names = [f"s{number}" for number in range(5)]
+@pytest.mark.parametrize(
+    ("setups", "named"), [(2, "s0, s1"), (3, "s0, s1, s2"), (5, "s0, s1, s2 and 2 more")]
+)
+def test_a_condition_is_told_in_words_that_name_no_more_than_three(setups, named):
+    names = [f"s{number}" for number in range(setups)]
     plan = a_plan(
         *(a_task(name) for name in names), a_task("down", dependsOn=names, teardownOf=names)
     )
     tasks: list[rows.TaskRow] = [a_row(name, "Failed") for name in names]
     found = step(plan, *tasks, a_row("down")).tasks[-1]
-    assert found.message == "nothing to take down: s0, s1, s2 and 2 more did not succeed"
+    assert found.message == f"nothing to take down: {named} did not succeed"

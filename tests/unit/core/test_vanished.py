@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from kubedag.core import actions, advance, pods
+from kubedag.core import actions, advance, decide_run, pods
 from support.builders import (
     a_condition,
     a_plan,
@@ -15,6 +15,7 @@ from support.builders import (
     a_status,
     an_attempt,
     at,
+    stamp,
 )
 from support.objects import a_task
 
@@ -142,3 +143,11 @@ def test_a_pod_that_is_deleted_before_it_has_a_node_has_ended():
 )
 def test_when_nothing_of_a_pod_will_ever_run_again(pod, expected):
     assert pods.has_ended(pod) is expected
+
+
+def test_a_run_goes_on_whose_first_pod_nobody_has_seen():
+    """It was deleted by hand before its run had been looked at."""
+    second = a_pod(attempt=2, phase="Running", created=7)
+    status = decide_run.decide(a_snapshot(PLAN, second), at(20)).status
+    (attempt,) = status.tasks[0].attempts
+    assert (attempt.number, attempt.deps_met_time) == (2, stamp(7))

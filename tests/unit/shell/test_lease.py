@@ -171,6 +171,23 @@ def test_a_lease_held_for_longer_by_another_version_is_respected():
     assert 60 <= virtual_loop.run(scenario()) <= 62.5
 
 
+def test_a_lease_that_does_not_say_for_how_long_is_taken_over_after_the_usual_time():
+    async def scenario() -> float:
+        server = LeaseServer()
+        first, second = candidate(server, "a"), candidate(server, "b")
+        task = asyncio.create_task(first.run())
+        await first.term()
+        task.get_coro().close()
+        assert server.lease is not None
+        del server.lease["spec"]["leaseDurationSeconds"]
+        began = now()
+        _other = [asyncio.create_task(second.run())]
+        await second.term()
+        return now() - began
+
+    assert 15 <= virtual_loop.run(scenario()) <= 17.5
+
+
 def test_what_others_put_into_the_lease_stays():
     async def scenario() -> dict[str, object]:
         server = LeaseServer()

@@ -199,3 +199,14 @@ def test_the_figures_tell_depth_and_latency():
         )
 
     assert virtual_loop.run(scenario()) == (1, 2, 1, 2, 1, 1, 3.0, 3.0)
+
+
+def test_a_closed_queue_waits_for_nothing_any_more():
+    async def scenario() -> tuple[int, int]:
+        queue = KeyedQueue[str]()
+        queue.close()
+        queue.add_after("a", 60)
+        queue.retry("b")
+        return queue.delayed, queue.depth
+
+    assert virtual_loop.run(scenario()) == (0, 0)

@@ -332,7 +332,9 @@ def test_runs_without_such_limits_are_given_no_view():
 
 def test_the_status_of_a_pool_tells_who_has_its_slots_and_who_waits():
     bench = Bench("r1", "r2", "r3")
-    for run in ("r1", "r3", "r2"):
+    bench.decide("r1", now=7)
+    bench.woken.clear()
+    for run in ("r3", "r2"):
         bench.decide(run, now=7)
     entry = bench.limits.pools.entries["ns", "warehouse"]
     assert entry.key in bench.woken
@@ -356,6 +358,8 @@ def test_a_pod_that_only_the_status_tells_of_takes_its_slots_until_it_is_known_t
     status, pod = bench.entry("r1").newest, bench.pod("r1").metadata.name
     after = Bench("r2")
     after.store.put_run(as_stored(a_run("r1"), 5, status=status))
+    after.limits.recall(after.entry("r1"), None)
+    assert after.used() == 0
     after.limits.recall(after.entry("r1"), after.store.dags["ns", "pipeline"].plan())
     assert after.decide("r2") == "PoolFull"
     after.entry("r1").gone.add(pod)
