@@ -123,6 +123,14 @@ def list_keys_are_required(path: str, node: dict[str, Any]) -> bool:
     return set(keys) <= set(node.get("items", {}).get("required", keys))
 
 
+def lists_name_their_values(path: str, node: dict[str, Any]) -> bool:
+    """`kubectl explain` shows what one value may be, but of a list only its description."""
+    del path
+    values = node.get("items", {}).get("enum", ()) if node.get("type") == "array" else ()
+    said = re.findall(r"\w+", node.get("description", ""))
+    return set(values) <= set(said)
+
+
 def maps_are_lists(path: str, node: dict[str, Any]) -> bool:
     """A list keyed by a name can be ordered, and says what the key is."""
     del path
@@ -215,6 +223,7 @@ RULES: tuple[Callable[[str, dict[str, Any]], bool], ...] = (
     lists_are_bounded,
     lists_say_how_they_merge,
     list_keys_are_required,
+    lists_name_their_values,
     maps_are_lists,
     maps_are_bounded,
     types_are_said,
@@ -270,6 +279,11 @@ def test_all_fields_keep_to_the_convention(rule):
             list_keys_are_required,
             "spec.x",
             {"x-kubernetes-list-map-keys": ["a"], "items": {"required": ["b"]}},
+        ),
+        (
+            lists_name_their_values,
+            "spec.x",
+            {"type": "array", "items": {"enum": ["A"]}, "description": "x is All."},
         ),
         (maps_are_lists, "spec.x", {"additionalProperties": {}}),
         (maps_are_bounded, "spec.x", {"additionalProperties": {}}),

@@ -244,7 +244,8 @@ class Notification(Ruled, Spec):
     """name of it, unique within the DAG."""
     # Not `on`: that is a boolean in the YAML 1.1 that kubectl reads, and would arrive as `true`.
     events: Annotated[tuple[NotificationEvent, ...], *atomic_list(least=1, most=10)]
-    """events are what is told."""
+    """events are what is told: RunFailed, RunRecovered, RunSucceeded, TaskFailed, RunLate,
+    ApprovalWanted or BackfillDone."""
     receiver: DNSLabel | None = None
     """receiver is the name of one that the operator's administrator has set up."""
     webhook: Webhook | None = None

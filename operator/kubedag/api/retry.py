@@ -34,7 +34,7 @@ class RetryRule(Spec):
     """reasons lists reasons of attempts, such as OOMKilled, one of which it must have. All are in
     docs/reference/reasons.md."""
     classes: Annotated[tuple[FailureClass, ...], *atomic_list(most=3)] = ()
-    """classes lists classes of failures, one of which it must be of."""
+    """classes lists classes of failures, of User, Infra and Config, one of which it must be of."""
     message_pattern: Annotated[str, StringConstraints(min_length=1, max_length=256)] | None = None
     """messagePattern is a regular expression, as RE2 knows them, that must match some part of the
     attempt's message or of the end of its log."""
