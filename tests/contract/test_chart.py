@@ -155,6 +155,28 @@ def test_the_settings_reach_the_operator(case, expected):
     assert settings.from_env(env, hostname="unused", process_id=1) == expected
 
 
+@pytest.mark.parametrize(
+    ("said", "expected"), [("0.5", 0.5), ("2", 2.0), ("0", 0.0), ("0.00001", 0.00001)]
+)
+def test_a_fraction_can_be_given_on_the_command_line(said, expected):
+    """`helm --set` takes whole numbers for numbers, and fractions for strings."""
+    done = chart.helm(
+        *(
+            "template",
+            "prod",
+            str(chart.FOLDER),
+            "--show-only",
+            "templates/operator/deployment.yaml",
+        ),
+        *("--set", f"tuning.statusWindowSeconds={said}"),
+    )
+    assert done.returncode == 0, done.stderr
+    (container,) = yaml.safe_load(done.stdout)["spec"]["template"]["spec"]["containers"]
+    env = {one["name"]: one["value"] for one in container["env"] if "value" in one}
+    read = settings.from_env(env, hostname="unused", process_id=1)
+    assert read.status_window_seconds == expected
+
+
 def test_the_receivers_of_notifications_are_mounted_where_the_operator_looks_for_them():
     spec = chart.deployment("everything")["spec"]["template"]["spec"]
     mounts = {one["name"]: one["mountPath"] for one in spec["containers"][0]["volumeMounts"]}
@@ -239,6 +261,12 @@ def test_pipelines_outlive_the_release_unless_told_otherwise(case, annotations):
         pytest.param({"log": {"level": "loud"}}, "log.level", id="not-a-choice"),
         pytest.param({"image": {"digest": "sha256:abc"}}, "image.digest", id="half-a-digest"),
         pytest.param({"watchNamespaces": ["Team A"]}, "watchNamespaces.0", id="not-a-namespace"),
+        pytest.param(
+            {"tuning": {"statusWindowSeconds": "0,5"}}, "statusWindowSeconds", id="not-a-number"
+        ),
+        pytest.param(
+            {"tuning": {"statusWindowSeconds": "-1"}}, "statusWindowSeconds", id="a-negative-one"
+        ),
         pytest.param(
             {"replicas": 2, "leaderElection": {"enabled": False}},
             "replicas above 1 need leaderElection.enabled=true",
