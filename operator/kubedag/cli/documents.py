@@ -123,6 +123,34 @@ def _integer(digits: str, match: re.Match[str]) -> int:
     return -value if sign == "-" else value
 
 
+def write(value: Any) -> str:
+    """An object as YAML that says the same to kubectl: what it would take for no string is quoted."""
+    said: str = yaml.dump(value, Dumper=_Dumper, sort_keys=False, allow_unicode=True)
+    return said
+
+
+class _Dumper(yaml.SafeDumper):
+    """Words without quotes only where kubectl reads them as they are; no aliases."""
+
+    def ignore_aliases(self, data: Any) -> bool:
+        """What is there twice is written twice."""
+        del data
+        return True
+
+    def represent_word(self, text: str) -> yaml.Node:
+        """A string, quoted if it is another value without."""
+        try:
+            is_plain = plain(text) == text
+        except ValueError:
+            is_plain = False
+        return self.represent_scalar(
+            "tag:yaml.org,2002:str", text, style=None if is_plain else "'"
+        )
+
+
+_Dumper.add_representer(str, _Dumper.represent_word)
+
+
 class _Loader(yaml.SafeLoader):
     """The grammar of PyYAML, the words of kubectl."""
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, TextIO
 
 import orjson
 
-from kubedag.cli import cluster, wishes
+from kubedag.cli import cluster, documents, wishes
 from kubedag.core import instants
 from kubedag.shell.errors import ApiError
 
@@ -31,7 +31,7 @@ def _json(found: Any) -> str:
     return orjson.dumps(found, option=orjson.OPT_INDENT_2).decode()
 
 
-WHOLE: Final[Mapping[str, Callable[[Any], str]]] = {"json": _json}
+WHOLE: Final[Mapping[str, Callable[[Any], str]]] = {"json": _json, "yaml": documents.write}
 """The forms in which objects are written as they are, and all at once."""
 
 

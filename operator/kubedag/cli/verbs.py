@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     Commands = argparse._SubParsersAction[argparse.ArgumentParser]  # noqa: SLF001
 
 CLUSTER_FLAGS: Final = "cluster and output"
-OUTPUTS: Final = ("text", "name", "json")
+OUTPUTS: Final = ("text", "name", "json", "yaml")
 _DEFAULTS: Final = {
     "namespace": None,
     "context": "",

@@ -9,7 +9,7 @@ import json
 import orjson
 import pytest
 
-from kubedag.cli import cluster, control, main
+from kubedag.cli import cluster, control, documents, main
 from kubedag.core import naming
 from kubedag.shell.errors import ApiError, Unreachable
 from support import builders
@@ -317,6 +317,15 @@ def test_several_objects_are_a_list_and_one_is_itself():
         "List",
         ["one", "two"],
     )
+
+
+def test_objects_are_written_as_yaml_as_well():
+    shell = Shell(an_active_run("one"), an_active_run("two"))
+    assert shell("stop", "one", "-o", "yaml") == 0
+    assert documents.read(shell.said) == [shell.server.run("one")]
+    assert shell("stop", "one", "two", "-o", "yaml") == 0
+    (found,) = documents.read(shell.said)
+    assert [one["metadata"]["name"] for one in found["items"]] == ["one", "two"]
 
 
 def test_names_can_be_given_to_the_next_command():

@@ -100,6 +100,21 @@ def test_what_cannot_be_judged_is_told(text, where, must):
     assert (found.path, found.message[: len(must)]) == (where, must)
 
 
+@pytest.mark.parametrize("word", [*WORDS, "", "- a", "a: b", "#", "two\nlines\n", "é", ".inf"])
+def test_a_string_is_written_so_that_kubectl_reads_that_string(word):
+    same = {"k": word}
+    found = {"metadata": same, "a": [word, same, same, None, True, 1, 0.5], word: {}}
+    written = documents.write(found)
+    assert documents.read(written) == [found]
+    assert "&" not in written
+
+
+def test_what_needs_no_quotes_has_none():
+    assert (
+        documents.write({"kind": "DAG", "a": {"b": ["x y"]}}) == "kind: DAG\na:\n  b:\n  - x y\n"
+    )
+
+
 def test_json_is_yaml_and_so_is_what_only_begins_like_it():
     assert documents.read(' {"a": [1.0, "on"]}') == [{"a": [1.0, "on"]}]
     assert documents.read("{a: on}") == [{"a": True}]
