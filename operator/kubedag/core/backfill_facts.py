@@ -100,7 +100,10 @@ class BackfillSnapshot:
         """The runs that have ended, also those that are to run again."""
         for run in self.ended:
             wanted = self.requesting.get(run.name)
-            yield run if wanted is None else run._replace(rerun_wanted=wanted)
+            if wanted is None:
+                yield run
+            else:
+                yield run._replace(rerun_wanted=wanted, refused=False)
 
 
 def rerun_id(uid: str) -> str:

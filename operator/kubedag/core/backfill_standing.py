@@ -37,6 +37,7 @@ OTHERS_QUEUED: Final = Standing(IntervalState.QUEUED.value, "Existing")
 OTHERS_ACTIVE: Final = Standing(IntervalState.ACTIVE.value, "Existing")
 SUCCEEDED: Final = Standing(IntervalState.SUCCEEDED.value)
 FAILED: Final = Standing(IntervalState.FAILED.value)
+REFUSED: Final = Standing(IntervalState.FAILED.value, "RerunRefused")
 RUN_EXISTS: Final = Standing(IntervalState.SKIPPED.value, "RunExists")
 ALREADY_SUCCEEDED: Final = Standing(IntervalState.SKIPPED.value, "AlreadySucceeded")
 NAME_TAKEN: Final = Standing(IntervalState.SKIPPED.value, "NameTaken")
@@ -93,14 +94,15 @@ def _sorted_out(snap: BackfillSnapshot, made: Picture) -> tuple[list[RunSummary]
     for run in snap.finished():
         if wish.awaits(run):
             mine.append(run)
-            made.own.append(run)
+            if wish.cancel or not run.refused:
+                made.own.append(run)
         elif run.deleting:
             going.append(run)
         elif wish.owns(run):
             done.append(run)
         else:
             theirs.append(run)
-        if run.is_to_rerun and not (run.deleting or wish.awaits(run)):
+        if run.waits_to_rerun and not (run.deleting or wish.awaits(run)):
             made.others.append(run)  # whosever it was, it waits for a place
     made.ended = sorted(done, key=_ended, reverse=True)
     return mine, done, theirs, going
@@ -139,12 +141,12 @@ def standing(run: RunSummary, wish: Wish) -> Standing:
     if not run.finished:
         return _of_one_that_goes_on(run, wish)
     if wish.awaits(run):
-        return QUEUED
+        return REFUSED if run.refused and not wish.cancel else QUEUED
     if run.deleting:
         return CANCELLED if wish.cancel else GOING
     if wish.owns(run):
         return SUCCEEDED if run.succeeded else FAILED
-    if run.is_to_rerun:
+    if run.waits_to_rerun:
         return RUN_EXISTS if wish.cancel else OTHERS_QUEUED
     return _of_one_that_exists(run, wish)
 

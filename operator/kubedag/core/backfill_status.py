@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from kubedag.api import backfill as api
 from kubedag.api.enums import IntervalState
 from kubedag.core import backfill_rows, instants, rows
+from kubedag.core import backfill_standing as standings
 from kubedag.core.backfill_standing import Standing
 
 if TYPE_CHECKING:
@@ -111,12 +112,17 @@ def failures(made: Picture) -> tuple[backfill_rows.BackfillFailure, ...]:
             found.setdefault(
                 run.name,
                 backfill_rows.BackfillFailure(
-                    run.name, run.interval_start, rows.clip(run.message, FAILURE_CHARS_MAX)
+                    run.name, run.interval_start, rows.clip(_why(standing, run), FAILURE_CHARS_MAX)
                 ),
             )
             if len(found) == api.FAILURES_MAX:
                 break
     return tuple(found.values())
+
+
+def _why(standing: Standing, run: RunSummary) -> str:
+    """What the end of a run says, but of one that may not run again what is in its way."""
+    return run.held if standing is standings.REFUSED else run.message
 
 
 def _measured(made: Picture, planned: str) -> tuple[datetime, int]:

@@ -67,11 +67,18 @@ class RunSummary(NamedTuple):
     """Of one that has failed: why, at most `MESSAGE_CHARS_MAX`."""
     held: str = ""
     """Of one that waits to start, or to run again: for what, at most `MESSAGE_CHARS_MAX`."""
+    refused: bool = False
+    """It cannot run again as is asked for, and will not until somebody asks for something else."""
 
     @property
     def is_to_rerun(self) -> bool:
         """Is it to run again, and has not begun to?"""
         return self.has_wish or self.marks_wanted
+
+    @property
+    def waits_to_rerun(self) -> bool:
+        """Is it to run again, and may be in time? What is refused for good waits for nothing."""
+        return self.is_to_rerun and not self.refused
 
     @property
     def has_wish(self) -> bool:
@@ -148,7 +155,7 @@ class History:
         self._runs[run.name] = run
         insort(self._orders, run.order)
         self._revisions[run.revision] += 1
-        if run.is_to_rerun and not run.deleting:
+        if run.waits_to_rerun and not run.deleting:
             self._to_rerun.add(run.name)
         for intervals in self._lists_of(run):
             insort(intervals, (run.interval_end, run.interval_start, run.name))
@@ -176,7 +183,7 @@ class History:
 
     @property
     def to_rerun(self) -> int:
-        """How many are to run again, and have not begun to."""
+        """How many wait to run again."""
         return len(self._to_rerun)
 
     def count(self, *, succeeded: bool) -> int:

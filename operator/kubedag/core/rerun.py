@@ -165,17 +165,26 @@ def no_revision(snap: snapshot.RunSnapshot) -> Wait:
     return Wait(reasons_elsewhere.REVISION_NOT_FOUND.name, message)
 
 
+def is_refused(run: snapshot.RunFacts, status: rows.RunStatus) -> bool:
+    """Is it known that the wish, as it is now, cannot be fulfilled? Then it waits for nothing."""
+    told = status.condition(rows.RERUN_PENDING)
+    return (
+        told is not None and told.reason in _REFUSED and told.observed_generation == run.generation
+    )
+
+
 def is_stuck(status: rows.RunStatus) -> bool:
     """Does a wish wait for something else than its turn? Then it is in nobody's way."""
     told = status.condition(rows.RERUN_PENDING)
     return told is not None and told.reason in _STUCK
 
 
-_STUCK: Final = frozenset(
+_REFUSED: Final = frozenset(
+    {reasons_elsewhere.TASK_NOT_FOUND.name, reasons_elsewhere.REVISION_NOT_FOUND.name}
+)
+_STUCK: Final = _REFUSED | frozenset(
     reason.name
     for reason in (
-        reasons_elsewhere.TASK_NOT_FOUND,
-        reasons_elsewhere.REVISION_NOT_FOUND,
         reasons_elsewhere.DAG_NOT_FOUND,
         reasons_elsewhere.DAG_NOT_READY,
         reasons_elsewhere.PODS_ENDING,

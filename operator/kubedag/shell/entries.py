@@ -215,12 +215,19 @@ class RunEntry:
             if condition and condition.status == rows.FALSE
             else "",
             held=held_by(newest),
+            refused=newest.finished and rerun.is_refused(self.facts, newest),
         )
 
 
 def _is_to_go_on(facts: snapshot.RunFacts, status: rows.RunStatus) -> bool:
     """Is a run that has ended so to run again, by a wish or because of marks?"""
     return rerun.is_wanted(facts, status) or marks.awaits(facts, status)
+
+
+def waits_by(status: rows.RunStatus) -> tuple[str, int]:
+    """What a run says that it waits for, and which generation of its spec that is about."""
+    told = status.condition(rows.RERUN_PENDING)
+    return held_by(status), told.observed_generation if told is not None else 0
 
 
 def held_by(status: rows.RunStatus) -> str:

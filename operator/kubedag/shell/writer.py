@@ -19,7 +19,7 @@ from kubedag.api import group
 from kubedag.core import backfill_rows, notes, notes_backfill, pool_rows, rows, slices
 from kubedag.shell import client, nesting, wire
 from kubedag.shell.backfills import BackfillEntry
-from kubedag.shell.entries import DAGEntry, RunEntry, held_by
+from kubedag.shell.entries import DAGEntry, RunEntry, waits_by
 from kubedag.shell.errors import ApiError, ClusterError
 from kubedag.shell.pools import PoolEntry
 from kubedag.shell.slices import Slices
@@ -196,7 +196,7 @@ class StatusWriter:
                     entry.status = slices.main(entry.status)  # nobody asks for these rows again
                     entry.slices.stored.clear()
                 self._store.wake_around(entry)
-            elif entry.is_to_rerun and held_by(old) != held_by(status):
+            elif entry.is_to_rerun and waits_by(old) != waits_by(status):
                 self._store.wake_around(entry)  # whoever waits for it says what it waits for
             entry.archive()
             self._queue.add(entry.key)
