@@ -141,7 +141,7 @@ def _status(_options: argparse.Namespace) -> int:
 
 
 def _env(_options: argparse.Namespace) -> None:
-    for name, value in _cluster().environment().items():
+    for name, value in _cluster().environment("helm").items():
         print(f"export {name}={shlex.quote(value)}")
 
 

@@ -39,9 +39,9 @@ class Cluster:
     docker: str = ""  # the address of our own engine; otherwise the user's settings stand
     ours: bool = True  # whether `down` deletes it: not a cluster that was named with a context
 
-    def environment(self) -> dict[str, str]:
-        """Return what makes kubectl, docker and kind in a shell mean this cluster."""
-        programs = [tools.ensure("kind")["kind"], self.kubectl_path()]
+    def environment(self, *more: str) -> dict[str, str]:
+        """Return what makes kubectl, docker, kind and more tools in a shell mean this cluster."""
+        programs = [*tools.ensure("kind", *more).values(), self.kubectl_path()]
         base = Engine(self.docker).environment()
         known = base.get("PATH", os.environ.get("PATH", "")).split(os.pathsep)
         folders = dict.fromkeys(str(p.parent) for p in programs)

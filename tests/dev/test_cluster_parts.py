@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 import tarfile
 from pathlib import Path
 
@@ -253,3 +254,28 @@ def test_what_is_no_verb_of_the_readme_is_misuse(argv):
     with pytest.raises(SystemExit) as exit_:
         cli._parser().parse_args(argv.split())
     assert exit_.value.code == 2
+
+
+def test_a_shell_that_means_the_cluster_finds_the_programs_of_all_pages(
+    monkeypatch, tmp_path, capsys
+):
+    monkeypatch.setattr(paths, "CLONE", tmp_path)
+    for name in ("kind", "helm"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / name).touch(mode=0o755)
+    monkeypatch.setattr(
+        tools, "ensure", lambda *names: {name: tmp_path / name / name for name in names}
+    )
+    made = kindcluster.Cluster("mine", "kind-mine", tmp_path / "kubeconfig")
+    kindcluster.remember(made, current=True)
+    own = kindcluster.folder("mine") / "bin" / "kubectl"  # the one out of the node
+    own.parent.mkdir()
+    own.touch(mode=0o755)
+
+    cli._parser().parse_args(["env"]).verb(None)
+
+    exported = dict(re.findall(r"^export (\w+)=(.*)$", capsys.readouterr().out, re.MULTILINE))
+    assert exported["KUBECONFIG"] == str(tmp_path / "kubeconfig")
+    for name in ("kind", "helm"):
+        assert shutil.which(name, path=exported["PATH"]) == str(tmp_path / name / name)
+    assert shutil.which("kubectl", path=exported["PATH"]) == str(own)
