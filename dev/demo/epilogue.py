@@ -19,10 +19,15 @@ if TYPE_CHECKING:
 EVENT_COLUMNS = "custom-columns=TYPE:.type,REASON:.reason,MESSAGE:.message"
 
 
-def objects(kubectl: Kubectl) -> Iterator[str]:
-    """What a user sees who asks for everything."""
-    yield "\n$ kubectl get dags,dagruns"
-    yield from _indented(kubectl("get", "dags,dagruns"))
+def objects(kubectl: Kubectl, run: str) -> Iterator[str]:
+    """What a user sees who asks for everything, once the DAG tells of the run's end.
+
+    Its status is written a little later than that of the run.
+    """
+    yield ""
+    told = f"--for=jsonpath={{.status.lastRun.name}}={run}"
+    yield from _typed(kubectl, "wait", "dag/umbrellas", told, "--timeout=60s")
+    yield from _typed(kubectl, "get", "dags,dagruns")
 
 
 def failure(picture: Picture) -> Iterator[str]:
@@ -38,8 +43,8 @@ def events(kubectl: Kubectl, run: str) -> Iterator[str]:
     """The Events of the run, oldest first."""
     chosen = f"involvedObject.kind=DAGRun,involvedObject.name={run}"
     words = ("--field-selector", chosen, "--sort-by", ".metadata.creationTimestamp")
-    yield f"\n$ kubectl get events --field-selector {chosen}"
-    yield from _indented(kubectl("get", "events", *words, "-o", EVENT_COLUMNS))
+    yield ""
+    yield from _typed(kubectl, "get", "events", *words, "-o", EVENT_COLUMNS)
 
 
 def times(picture: Picture, steps: Steps) -> Iterator[str]:
@@ -85,8 +90,10 @@ End it, and everything in it:
   make cluster-down"""
 
 
-def _indented(text: str) -> Iterator[str]:
-    return (f"  {line}".rstrip() for line in text.splitlines())
+def _typed(kubectl: Kubectl, *words: str) -> Iterator[str]:
+    """A command as a person would type it, and what it says."""
+    yield f"$ {kubectl.shown(*words)}"
+    yield from (f"  {line}".rstrip() for line in kubectl(*words).splitlines())
 
 
 def _between(attempt: dict[str, Any], first: str, last: str) -> str:

@@ -44,11 +44,16 @@ def image(where: Cluster) -> None:
     images.build_and_load(where, IMAGE, None, ROOT)
 
 
-def helm(where: Cluster) -> str:
-    """Install the chart or upgrade it, and wait until the operator is ready."""
+def helm_words(where: Cluster) -> tuple[str, ...]:
+    """What Helm is told."""
     # The tag stays while its image changes; the annotation tells Kubernetes that it has.
     identity = Engine(where.docker).docker("image", "inspect", "--format", "{{.Id}}", IMAGE)
-    words = (*HELM_WORDS, "--set-string", f"podAnnotations.image={identity.strip()}")
+    return (*HELM_WORDS, "--set-string", f"podAnnotations.image={identity.strip()}")
+
+
+def helm(where: Cluster) -> str:
+    """Install the chart or upgrade it, and wait until the operator is ready."""
+    words = helm_words(where)
     program = tools.ensure("helm")["helm"]
     try:
         return run(program, *words, env={**os.environ, **where.environment()}, cwd=ROOT)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import json
 import queue
+import shlex
 import subprocess
 import threading
 import time
@@ -48,6 +49,10 @@ class Kubectl:
         """The command line, with the cluster and the namespace it is meant for."""
         where = ("--kubeconfig", str(self.kubeconfig), "--namespace", self.namespace)
         return [str(self.program), *where, *args]
+
+    def shown(self, *args: str) -> str:
+        """The same command as a person types it, who has the cluster's kubeconfig exported."""
+        return shlex.join(["kubectl", "-n", self.namespace, *args])
 
     def get(self, *args: str) -> dict[str, Any]:
         """Get an object, or a list of them."""

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import contextlib
 import queue
+import shlex
 import sys
 import time
-from pathlib import Path
 
 from dev.cluster import processes
 from dev.cluster.problem import Problem
@@ -24,7 +24,13 @@ from .table import Screen
 
 NAMESPACE = "demo"
 HERE = "dev/demo"
-FILES = Path(__file__).resolve().parent
+APPLY = (
+    ("apply", "-f", f"{HERE}/pipeline.yaml"),
+    ("wait", "dag/umbrellas", "--for=condition=Ready", "--timeout=60s"),
+)
+RUN = ("create", "-f", f"{HERE}/run.yaml", "-o", "name")
+NAMESPACE_WORDS = ("create", "namespace", NAMESPACE)
+USE = 'eval "$(python3 -m dev.cluster env)"'  # whoever types the commands below needs it
 RUN_SECONDS_MAX = 300.0
 
 
@@ -52,25 +58,28 @@ def show() -> int:
     say("kubedag: a pipeline on a throw-away Kubernetes. Nothing outside of it is touched.")
     steps = Steps(total=5, say=say)
     kubectl = prepare(steps)
-    with steps.step("Apply the pipeline", f"kubectl apply -f {HERE}/pipeline.yaml"):
-        kubectl("apply", "-f", str(FILES / "pipeline.yaml"))
-        kubectl("wait", "dag/umbrellas", "--for=condition=Ready", "--timeout=60s")
-    with steps.step("Run it", f"kubectl create -f {HERE}/run.yaml"):
+    with steps.step("Apply the pipeline", *(kubectl.shown(*words) for words in APPLY)):
+        for words in APPLY:
+            kubectl(*words)
+    with steps.step("Run it", kubectl.shown(*RUN)):
         picture = follow(kubectl)
     return tell(kubectl, steps, picture)
 
 
 def prepare(steps: Steps) -> Kubectl:
     """A cluster with kubedag in it, and a namespace."""
-    with steps.step("Start the cluster, or use it if it runs", "make cluster"):
+    with steps.step("Start the cluster, or use it if it runs", "make cluster", USE):
         cluster = install.cluster()
-    with steps.step("Build the image and load it", f"docker build --tag {install.IMAGE} ."):
+    with steps.step(
+        "Build the image and load it", f"python3 -m dev.cluster image {install.IMAGE}"
+    ):
         install.image(cluster)
     kubectl = install.connect(cluster, NAMESPACE)
-    with steps.step("Install the chart", f"helm {' '.join(install.HELM_WORDS)}"):
+    helm = shlex.join(["helm", *install.helm_words(cluster)])
+    with steps.step("Install the chart", helm, kubectl.shown(*NAMESPACE_WORDS)):
         install.helm(cluster)
         with contextlib.suppress(Problem):  # it exists from the last time
-            kubectl("create", "namespace", NAMESPACE)
+            kubectl(*NAMESPACE_WORDS)
     return kubectl
 
 
@@ -78,7 +87,7 @@ def follow(kubectl: Kubectl) -> Picture:
     """Create a run and show it until it is over; raises Problem if that takes too long."""
     picture = Picture.of(kubectl.get("dag", "umbrellas"), time.monotonic())
     screen = Screen(sys.stdout)
-    run = kubectl("create", "-f", str(FILES / "run.yaml"), "-o", "name").strip().partition("/")[2]
+    run = kubectl(*RUN).strip().partition("/")[2]
     say(f"      {run}\n")
     pods = path(NAMESPACE, "pods", selector=f"kubedag.dev/run={run}")
     runs = path(NAMESPACE, "dagruns", field=f"metadata.name={run}")
@@ -103,7 +112,7 @@ def tell(kubectl: Kubectl, steps: Steps, picture: Picture) -> int:
     run = picture.run["metadata"]["name"]
     promised = promises.check(picture)
     for part in (
-        epilogue.objects(kubectl),
+        epilogue.objects(kubectl, run),
         epilogue.failure(picture),
         epilogue.events(kubectl, run),
         epilogue.times(picture, steps),

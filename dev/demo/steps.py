@@ -27,11 +27,12 @@ class Steps:
     took: list[tuple[str, float]] = field(default_factory=list)
 
     @contextlib.contextmanager
-    def step(self, what: str, how: str) -> Iterator[None]:
-        """Announce a step with the command it comes down to, and report its time."""
+    def step(self, what: str, *how: str) -> Iterator[None]:
+        """Announce a step with the commands it comes down to, and report its time."""
         number = f"[{len(self.took) + 1}/{self.total}]"
         self.say(f"\n{number} {what}")
-        self.say(f"      $ {how}")
+        for command in how:
+            self.say(f"      $ {command}")
         began = time.monotonic()
         outcome = "failed after"
         try:

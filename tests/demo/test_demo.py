@@ -50,14 +50,14 @@ def test_each_change_is_a_line_with_its_time_and_no_escape_sequences(told):
 
 
 def test_the_failed_task_is_explained_from_the_status(told):
-    explained = told.partition("Why train failed")[2].partition("$ kubectl get events")[0]
+    explained = told.partition("Why train failed")[2].partition("$ kubectl -n demo get events")[0]
 
     assert "exit code 1" in explained
     assert "| ValueError: -11 days are not enough to train on" in explained
 
 
 def test_the_objects_and_the_events_are_shown(told):
-    assert re.search(r"^  dag.kubedag.dev/umbrellas +True", told, re.MULTILINE)
+    assert re.search(r"^  dag.kubedag.dev/umbrellas +True +0 +\d+s +Failed ", told, re.MULTILINE)
     assert re.search(
         r"^  dagrun.kubedag.dev/umbrellas-\w+ +umbrellas +Failed +5/8", told, re.MULTILINE
     )
