@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Self
 
 import aiohttp
 
+from kubedag.shell import kubeconfig as contexts
+
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from pathlib import Path
@@ -69,6 +71,7 @@ class Subject:
         self._port = _free_port()
         environment = os.environ | {
             "KUBECONFIG": str(kubeconfig),
+            "KUBEDAG_CONTEXT": contexts.choose((kubeconfig,)).context,
             "KUBEDAG_HEALTH_PORT": str(self._port),
             "KUBEDAG_LOG_LEVEL": "WARNING",
         }

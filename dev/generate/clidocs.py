@@ -102,7 +102,7 @@ def _command(
 def _usage(argument: argparse.Action) -> str:
     words = argument.metavar if isinstance(argument.metavar, str) else ""
     if not argument.option_strings:
-        forms = {"+": f"{words}…", "*": f"[{words}…]"}
+        forms = {"+": f"{words}…", "*": f"[{words}…]", "?": f"[{words}]"}
         return forms.get(str(argument.nargs), words)
     flag = f"{argument.option_strings[-1]} {words}".strip()
     return flag if argument.required else f"[{flag}]"

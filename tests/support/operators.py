@@ -16,6 +16,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from kubedag.shell import credentials, handlers
+from kubedag.shell import kubeconfig as kubeconfig_of
 from kubedag.shell.engine import Engine
 from kubedag.shell.http_api import HttpApi
 from kubedag.shell.kopf_login import KopfLogin
@@ -88,6 +89,11 @@ async def acting(kubeconfig: Path, namespace: str) -> AsyncIterator[Acting]:
             await asyncio.gather(kopf, *parts, return_exceptions=True)
 
 
+def where(config: Path) -> dict[str, str]:
+    """What has a process act on a cluster from outside: it wants the context by its name."""
+    return {"KUBECONFIG": str(config), "KUBEDAG_CONTEXT": kubeconfig_of.choose((config,)).context}
+
+
 @contextlib.contextmanager
 def process(kubeconfig: Path, log: Path, **env: str) -> Iterator[subprocess.Popen[bytes]]:
     """`kubedag operator`, as its image runs it."""
@@ -96,7 +102,7 @@ def process(kubeconfig: Path, log: Path, **env: str) -> Iterator[subprocess.Pope
     with log.open("ab") as out:
         running = subprocess.Popen(
             [sys.executable, "-m", "kubedag.cli.main", "operator"],
-            env={**os.environ, "KUBECONFIG": str(kubeconfig), **plain, **said},
+            env={**os.environ, **where(kubeconfig), **plain, **said},
             stdout=out,
             stderr=subprocess.STDOUT,
         )

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -41,15 +42,77 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def parser() -> argparse.ArgumentParser:
-    """All commands, with what they take."""
+    """All commands, with what they take; first what people use, last what the chart does."""
     made = argparse.ArgumentParser(prog="kubedag", description=kubedag.__doc__, allow_abbrev=False)
+    made.add_argument(
+        "--version", action="version", version=kubedag.__version__, help="print the version"
+    )
     verbs.add_cluster_flags(made)
     commands = made.add_subparsers(dest="command", required=True, metavar="COMMAND")
-
-    operator = commands.add_parser("operator", help="run the operator until it is told to stop")
+    _add_validate(commands)
+    verbs.add(commands)
+    _add_help(commands, made)
+    version = commands.add_parser(
+        "version",
+        help="print the version",
+        description="Prints the version, as `kubedag --version` does.",
+    )
+    version.set_defaults(run=_version)
+    _add_crds(commands)
+    _add_release_pods(commands)
+    operator = commands.add_parser(
+        "operator",
+        help="run the operator until it is told to stop, which the chart does in a Pod",
+        description="Runs the operator until it is told to stop. The chart starts this, in a Pod;"
+        " anywhere else it starts only if KUBEDAG_CONTEXT names the context of the kubeconfig that"
+        " it is to act on.",
+    )
     operator.set_defaults(run=_operator)
+    return made
 
-    crds = commands.add_parser("crds", help="print the CRDs, or write them to a folder")
+
+def _add_validate(commands: verbs.Commands) -> None:
+    validate = commands.add_parser(
+        "validate",
+        help="say what is wrong with DAGs, without a cluster",
+        description="Says what is wrong with the DAGs, runs, Backfills and TaskPools of files, as"
+        " the API server and the operator would, without a cluster.",
+    )
+    said = "a YAML or JSON file, a folder of them, or - for standard input"
+    validate.add_argument("paths", metavar="FILE", nargs="*", default=[], help=said)
+    validate.add_argument(
+        "-f",
+        "--filename",
+        metavar="FILE",
+        dest="files",
+        action="extend",
+        nargs="+",
+        default=[],
+        help="the same, as kubectl takes it",
+    )
+    validate.set_defaults(run=partial(_validate, validate))
+
+
+def _add_help(commands: verbs.Commands, whole: argparse.ArgumentParser) -> None:
+    helped = commands.add_parser(
+        "help",
+        help="print what a command takes",
+        description="Prints what a command takes, as --help behind it does; without one, which"
+        " commands there are.",
+    )
+    helped.add_argument(
+        "about", metavar="COMMAND", nargs="?", choices=commands.choices, help="a command"
+    )
+    helped.set_defaults(run=partial(_help, commands, whole))
+
+
+def _add_crds(commands: verbs.Commands) -> None:
+    crds = commands.add_parser(
+        "crds",
+        help="print the CRDs, or write them to a folder",
+        description="Prints the CustomResourceDefinitions of kubedag, or writes them to a folder,"
+        " for who installs them without the chart.",
+    )
     crds.add_argument(
         "--output",
         metavar="DIR",
@@ -58,29 +121,6 @@ def parser() -> argparse.ArgumentParser:
         help="write one file per CRD to this folder",
     )
     crds.set_defaults(run=_crds)
-
-    validate = commands.add_parser(
-        "validate", help="say what is wrong with DAGs, without a cluster"
-    )
-    validate.add_argument(
-        "-f",
-        "--filename",
-        metavar="FILE",
-        dest="files",
-        action="extend",
-        nargs="+",
-        required=True,
-        help="a YAML or JSON file, a folder of them, or - for standard input",
-    )
-    validate.set_defaults(run=_validate)
-
-    _add_release_pods(commands)
-
-    version = commands.add_parser("version", help="print the version")
-    version.set_defaults(run=_version)
-
-    verbs.add(commands)
-    return made
 
 
 def _add_release_pods(commands: verbs.Commands) -> None:
@@ -102,6 +142,13 @@ def _add_release_pods(commands: verbs.Commands) -> None:
 
 
 def _operator(_: argparse.Namespace) -> int:
+    import os  # noqa: PLC0415
+
+    from kubedag.cli import outside  # noqa: PLC0415
+
+    if why := outside.refusal(os.environ):
+        sys.stderr.write(f"kubedag operator: {why}\n")
+        return MISUSED
     from kubedag.shell.main import run  # noqa: PLC0415
 
     return run()
@@ -121,10 +168,20 @@ def _crds(arguments: argparse.Namespace) -> int:
     return OK
 
 
-def _validate(arguments: argparse.Namespace) -> int:
+def _validate(parser: argparse.ArgumentParser, arguments: argparse.Namespace) -> int:
+    names = [*arguments.paths, *arguments.files]
+    if not names:
+        parser.error("name a file, a folder, or - for standard input")
     from kubedag.cli import validate  # noqa: PLC0415
 
-    return validate.run(arguments.files, sys.stdin, sys.stdout)
+    return validate.run(names, sys.stdin, sys.stdout)
+
+
+def _help(
+    commands: verbs.Commands, whole: argparse.ArgumentParser, arguments: argparse.Namespace
+) -> int:
+    (commands.choices[arguments.about] if arguments.about else whole).print_help()
+    return OK
 
 
 def _release_pods(arguments: argparse.Namespace) -> int:

@@ -17,6 +17,28 @@ def test_the_version_is_that_of_the_package(capsys):
     assert capsys.readouterr().out == f"{kubedag.__version__}\n"
 
 
+def test_the_version_is_told_as_a_flag_too(capsys):
+    with pytest.raises(SystemExit) as exit_:
+        main.main(["--version"])
+    assert (exit_.value.code, capsys.readouterr().out) == (0, f"{kubedag.__version__}\n")
+
+
+@pytest.mark.parametrize("argv", [[], ["rerun"], ["operator"], ["help"]], ids=str)
+def test_help_is_a_command_too(argv, capsys):
+    assert main.main(["help", *argv]) == 0
+    told = capsys.readouterr().out
+    with pytest.raises(SystemExit):
+        main.main([*argv, "--help"])
+    assert told == capsys.readouterr().out
+    assert told.startswith(f"usage: {' '.join(['kubedag', *argv])}")
+
+
+def test_every_command_says_what_it_does():
+    (commands,) = (one for one in main.parser()._actions if one.dest == "command")
+    assert [name for name, one in commands.choices.items() if not one.description] == []
+    assert next(iter(commands.choices)) != "operator"
+
+
 def test_the_crds_can_be_piped_into_kubectl(capsys):
     assert main.main(["crds"]) == 0
     printed = list(yaml.safe_load_all(capsys.readouterr().out))
@@ -36,7 +58,8 @@ def test_the_crds_can_be_written_to_a_folder_that_there_is_not_yet(tmp_path, cap
     [
         ([], "required: COMMAND"),
         (["explode"], "invalid choice: 'explode'"),
-        (["validate"], "required: -f/--filename"),
+        (["help", "explode"], "invalid choice: 'explode'"),
+        (["validate"], "name a file, a folder, or - for standard input"),
         (["-n", "ns", "release-pods"], "release-pods takes no flags before its name"),
         (["-o", "json", "crds"], "crds takes no flags before its name"),
         (["--as", "me", "version"], "version takes no flags before its name"),
