@@ -6,7 +6,7 @@ Made for a pre-commit hook and a CI job: one line per problem, and the exit code
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, TextIO
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TextIO
 
 from kubedag.api import backfill, dag, dagrun, group, parse, taskpool
 from kubedag.api.problems import Problem
@@ -27,20 +27,32 @@ _JUDGED_BY_THEMSELVES: Final[dict[str, type[BaseModel]]] = {
 }
 
 
+_EMPTY: Final = f"must have an object of {group.GROUP}, such as a DAG; it is empty"
+_NO_FILE: Final = (
+    "must have a file whose name ends with .json, .yaml or .yml, in it or below; it has none"
+)
+
+
+class _Unreadable(NamedTuple):
+    """What is not there to be judged."""
+
+    must: str
+
+
 def run(names: Sequence[str], stdin: TextIO, out: TextIO) -> int:
-    """Print the problems of all objects of ours in the files: 0 none, 1 some, 2 unreadable."""
+    """Print the problems of all objects of ours: 0 none, 1 some, 2 where there is nothing to read."""
     objects = bad = unreadable = 0
     for name, text in _texts(names, stdin):
-        if isinstance(text, OSError):
+        if isinstance(text, _Unreadable):
             unreadable += 1
-            print(f"{name}: must be readable: {text.strerror}", file=out)
+            print(f"{name}: {text.must}", file=out)
             continue
         for label, problems in _judged(text):
             objects += 1
             bad += bool(problems)
             for problem in problems:
                 print(f"{name}: {label}{problem}", file=out)
-    print(f"{objects} objects, {bad} with problems", file=out)
+    print(f"{objects} object{'' if objects == 1 else 's'}, {bad} with problems", file=out)
     return 2 if unreadable else 1 if bad else 0
 
 
@@ -82,19 +94,33 @@ def _label(document: Any) -> str:
     return f"{document.get('kind', '')}/{name}: "
 
 
-def _texts(names: Sequence[str], stdin: TextIO) -> Iterator[tuple[str, str | OSError]]:
+def _texts(names: Sequence[str], stdin: TextIO) -> Iterator[tuple[str, str | _Unreadable]]:
     for name in names:
+        path = Path(name)
         if name == STDIN:
-            yield "stdin", stdin.read()
-            continue
-        for path in _files(Path(name)):
-            try:
-                yield str(path), path.read_text(encoding="utf-8")
-            except OSError as error:
-                yield str(path), error
+            yield "stdin", _with_content(stdin.read())
+        elif not path.is_dir():
+            found = _text(path)
+            yield name, found if isinstance(found, _Unreadable) else _with_content(found)
+        else:
+            files = sorted(file for file in path.rglob("*") if file.suffix in _SUFFIXES)
+            yield from ((str(file), _text(file)) for file in files)
+            if not files:
+                yield name, _Unreadable(_NO_FILE)
 
 
-def _files(path: Path) -> list[Path]:
-    if not path.is_dir():
-        return [path]
-    return sorted(file for file in path.rglob("*") if file.suffix in _SUFFIXES)
+def _text(path: Path) -> str | _Unreadable:
+    try:
+        return path.read_text(encoding="utf-8")
+    except OSError as error:
+        return _Unreadable(f"must be readable: {error.strerror}")
+    except UnicodeDecodeError:
+        return _Unreadable("must be text in UTF-8")
+
+
+def _with_content(text: str) -> str | _Unreadable:
+    """What was named must have something: a pipe that broke before us would look like success."""
+    is_empty = all(
+        line.startswith("#") or line in ("", "---") for line in map(str.strip, text.splitlines())
+    )
+    return _Unreadable(_EMPTY) if is_empty else text

@@ -41,13 +41,13 @@ def test_every_problem_is_a_line_that_says_where_it_is(judge):
 
 def test_what_is_not_ours_is_not_judged(judge):
     other = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "x"}}
-    assert judge(other, None, a_dag()) == (0, ["1 objects, 0 with problems"])
+    assert judge(other, None, a_dag()) == (0, ["1 object, 0 with problems"])
 
 
 def test_a_kind_that_we_do_not_have_is_a_problem(judge):
     assert judge({**a_dag(), "kind": "Dag"}) == (
         1,
-        ["Dag/pipeline: kind: must be 'DAG'; it is \"Dag\"", "1 objects, 1 with problems"],
+        ["Dag/pipeline: kind: must be 'DAG'; it is \"Dag\"", "1 object, 1 with problems"],
     )
 
 
@@ -78,7 +78,7 @@ def test_a_time_need_not_be_quoted(judge):
     text = f"{json.dumps(a_run())[:-1]}}}".replace(
         '"dagName"', '"logicalTime": 2026-01-01T00:00:00Z, "dagName"'
     )
-    assert judge(text=text) == (0, ["1 objects, 0 with problems"])
+    assert judge(text=text) == (0, ["1 object, 0 with problems"])
 
 
 def test_what_is_not_yaml_is_a_problem_of_a_line(judge):
@@ -92,7 +92,7 @@ def test_what_is_no_object_is_a_problem(judge):
         1,
         [
             "document: must be an object with an apiVersion and a kind",
-            "1 objects, 1 with problems",
+            "1 object, 1 with problems",
         ],
     )
 
@@ -117,12 +117,73 @@ def test_a_folder_is_read_in_order_and_a_missing_file_is_told(tmp_path):
     ]
 
 
+def test_a_file_that_is_named_is_judged_whatever_it_is_called(tmp_path):
+    file = tmp_path / "dag.txt"
+    file.write_text(json.dumps(a_dag()), encoding="utf-8")
+    out = io.StringIO()
+    assert validate.run([str(file)], io.StringIO(), out) == 0
+    assert out.getvalue() == "1 object, 0 with problems\n"
+
+
+EMPTY = "must have an object of kubedag.dev, such as a DAG; it is empty"
+NO_FILE = "must have a file whose name ends with .json, .yaml or .yml, in it or below; it has none"
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "why"),
+    [
+        ("", None, NO_FILE),
+        ("dag.yaml", b"", EMPTY),
+        ("dag.yaml", b"# nothing yet\n---\n", EMPTY),
+        ("dag.yaml", b"\xff\xfe\x00", "must be text in UTF-8"),
+    ],
+    ids=["a folder", "a file", "a comment", "no text"],
+)
+def test_to_have_judged_nothing_is_no_success(tmp_path, name, content, why):
+    file = tmp_path / name
+    if content is not None:
+        file.write_bytes(content)
+    else:
+        (tmp_path / "README.md").write_text("no DAG", encoding="utf-8")
+    out = io.StringIO()
+    assert validate.run([str(file)], io.StringIO(), out) == 2
+    assert out.getvalue() == f"{file}: {why}\n0 objects, 0 with problems\n"
+
+
+def test_a_pipe_that_brings_nothing_is_no_success():
+    out = io.StringIO()
+    assert validate.run(["-"], io.StringIO(" \n"), out) == 2
+    assert out.getvalue() == f"stdin: {EMPTY}\n0 objects, 0 with problems\n"
+
+
+def test_an_empty_file_of_a_folder_is_passed_over_and_so_is_a_file_of_others(tmp_path):
+    (tmp_path / "a.yaml").write_text("# later", encoding="utf-8")
+    (tmp_path / "b.yaml").write_text(json.dumps(a_dag()), encoding="utf-8")
+    other = tmp_path / "c.yaml"
+    other.write_text('{"apiVersion": "v1", "kind": "ConfigMap"}', encoding="utf-8")
+    out = io.StringIO()
+    assert validate.run([str(tmp_path), str(other)], io.StringIO(), out) == 0
+    assert out.getvalue() == "1 object, 0 with problems\n"
+
+
+@pytest.mark.parametrize(
+    "argv", [["{0}"], ["{0}", "{0}"], ["-f", "{0}"], ["{0}", "-f", "{0}"], ["-f", "{0}", "{0}"]]
+)
+def test_files_may_be_named_with_a_flag_and_without(argv, tmp_path, capsys):
+    file = tmp_path / "dag.yaml"
+    file.write_text(json.dumps(a_dag()), encoding="utf-8")
+    assert main.main(["validate", *(word.format(file) for word in argv)]) == 0
+    count = " ".join(argv).count("{0}")
+    said = "1 object" if count == 1 else "2 objects"
+    assert capsys.readouterr().out == f"{said}, 0 with problems\n"
+
+
 def test_a_pipe_can_be_judged(monkeypatch, capsys):
     monkeypatch.setattr("sys.stdin", io.StringIO(json.dumps(a_dag(suspend=1))))
     assert main.main(["validate", "-f", "-"]) == 1
     assert capsys.readouterr().out.splitlines() == [
         "stdin: DAG/pipeline: spec.suspend: must be true or false; it is 1",
-        "1 objects, 1 with problems",
+        "1 object, 1 with problems",
     ]
 
 

@@ -39,7 +39,7 @@ def test_every_object_is_valid(folder):
 
     validate.run([str(folder)], io.StringIO(), said)
 
-    assert re.fullmatch(r"[1-9] objects, 0 with problems\n", said.getvalue())
+    assert re.fullmatch(r"[1-9] objects?, 0 with problems\n", said.getvalue())
 
 
 @each_example("dag.yaml")
