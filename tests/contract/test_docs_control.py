@@ -61,7 +61,7 @@ def test_every_stop_that_a_run_can_come_to_is_in_the_table():
 @pytest.mark.parametrize("row", BECAUSE, ids=lambda row: row[1])
 def test_a_stopped_run_ends_as_the_table_says(row):
     _, stop, end, told = row
-    condition = rows.Condition(rows.SUCCEEDED_CONDITION, rows.UNKNOWN, stops.STOP_REASONS[stop])
+    condition = rows.Condition(rows.SUCCEEDED_CONDITION, rows.UNKNOWN, stops.reason(stop, None))
 
     def decided(last):
         tasks = (builders.a_row("a", "Failed"), builders.a_row("tidy", last))

@@ -286,12 +286,12 @@ def test_a_mark_of_nothing_is_told():
 # --- Marks of runs ---------------------------------------------------------------------------
 
 RUNS = {
-    "has not started": (rows.RunStatus(), (), ("True", "Marked")),
+    "has not started": (rows.RunStatus(), (), ("True", "MarkedSucceeded")),
     "goes on": (
         builders.a_status(a_row("load", "Running"), a_row("report", "Waiting"), a_row("fallback", "Waiting")),
-        (builders.a_pod("load", 1, "Running"),), ("Unknown", "Marked"),
+        (builders.a_pod("load", 1, "Running"),), ("Unknown", "MarkedSucceeded"),
     ),
-    "has ended": (BROKEN, (), ("True", "Marked")),
+    "has ended": (BROKEN, (), ("True", "MarkedSucceeded")),
 }  # fmt: skip
 
 

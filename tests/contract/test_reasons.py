@@ -100,7 +100,7 @@ def test_every_reason_that_is_told_is_on_the_list():
         *FAULTS,
         *asks.ASKS,
         refusals.NAME_CONFLICT,
-        *stops.STOP_REASONS.values(),
+        *stops.STOPS,
     }
     assert {word: LITERALS.get(word) for word in told - NAMES} == {}
 

@@ -215,11 +215,11 @@ def test_a_run_that_is_marked_ends_its_pods_and_is_what_somebody_said(user, oper
         mark = {"id": "1", "state": "Succeeded", "by": "ann"}
         user.client.patch(user.path("dagruns", "run"), {"spec": {"mark": mark}})
         until(user.has_ended)
-        assert user.condition("dagruns", "run", "Succeeded") == ("True", "Marked")
+        assert user.condition("dagruns", "run", "Succeeded") == ("True", "MarkedSucceeded")
         assert [row["state"] for row in user.status()["tasks"]] == ["Failed", "Skipped"]
         mark = {"id": "2", "state": "Failed"}
         user.client.patch(user.path("dagruns", "run"), {"spec": {"mark": mark}})
-        until(lambda: user.condition("dagruns", "run", "Succeeded") == ("False", "Marked"))
+        until(lambda: user.condition("dagruns", "run", "Succeeded") == ("False", "MarkedFailed"))
         until(lambda: {"RunMarked", "RunSucceeded"} <= user.told())
 
 

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from simulation.facts import RunFacts
 
 STOPPED, TERMINATED, FAILED_FAST, MARKED = "Stopped", "Terminated", "FailedFast", "Marked"
+MARKED_RUNS = ("MarkedSucceeded", "MarkedFailed")
 STOPS = ("TimedOut", "Replaced", STOPPED, TERMINATED, FAILED_FAST)
 """Reasons of a run that ends before its tasks have."""
 BY_HAND = (
@@ -194,4 +195,6 @@ def tidies(run: RunFacts, task: str) -> bool:
 
 
 def ended_as(run: RunFacts) -> str:
-    return str(run.condition("Succeeded").get("reason", ""))
+    """The reason of its condition; one that somebody has marked is no more than that."""
+    reason = str(run.condition("Succeeded").get("reason", ""))
+    return MARKED if reason in MARKED_RUNS else reason

@@ -151,7 +151,7 @@ def judged(facts: Facts) -> Iterator[str]:
     for run in facts.runs.values():
         if not run.finished or run.tampered:
             continue
-        reason = run.condition("Succeeded")["reason"]
+        reason = control_facts.ended_as(run)
         if reason in UNSTARTED_ENDS and not run.remembered:
             yield from _unstarted(facts, run, reason)
         elif reason in ("Succeeded", "Failed"):

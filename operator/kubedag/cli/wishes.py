@@ -83,9 +83,10 @@ def state(run: Object) -> str:
     """How far a run is, or how it has ended; of one that somebody has marked, as what."""
     told = condition(run, "Succeeded")
     reason = str(told.get("reason") or "Pending")
-    if reason != "Marked":
-        return reason
-    return "Succeeded (marked)" if told.get("status") == "True" else "Failed (marked)"
+    return _MARKED.get(reason, reason)
+
+
+_MARKED: Final = {"MarkedSucceeded": "Succeeded (marked)", "MarkedFailed": "Failed (marked)"}
 
 
 def rerun(run: Object, wish: Rerun) -> Wish:

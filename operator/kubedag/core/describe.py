@@ -76,7 +76,7 @@ def described(
         return _finished(snap, base, plan, now, stop)
     running = counts.running + counts.pending + counts.terminating
     if stop:
-        reason = stops.STOP_REASONS[stop]
+        reason = stops.reason(stop, base.mark)
         message = _stopped(plan, tasks, stop, running)
     elif snap.run.suspend:
         reason, message = "Suspended", f"spec.suspend is true; {_going_on(running)}"
@@ -139,7 +139,7 @@ def _finished(
         return _marked(snap, base, base.mark, now)
     if stop and stop != stops.RUN_FAILED_FAST:
         message = outcomes.ASKS[stop].message
-        return conclude(snap, base, rows.FALSE, stops.STOP_REASONS[stop], message, now)
+        return conclude(snap, base, rows.FALSE, stops.reason(stop, None), message, now)
     return _judged(snap, base, plan, now, failed_fast=bool(stop))
 
 
@@ -217,7 +217,7 @@ def _marked(
     snap: snapshots.RunSnapshot, base: rows.RunStatus, mark: rows.Mark, now: datetime
 ) -> rows.RunStatus:
     truth = rows.TRUE if mark.state == states.SUCCEEDED else rows.FALSE
-    return conclude(snap, base, truth, reasons.MARKED.name, marks.said(mark), now)
+    return conclude(snap, base, truth, stops.reason(stops.RUN_MARKED, mark), marks.said(mark), now)
 
 
 def count(tasks: Sequence[rows.TaskRow]) -> rows.Counts:

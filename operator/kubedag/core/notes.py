@@ -19,6 +19,7 @@ from kubedag.core import (
     rows,
     schedule_notes,
     states,
+    stops,
     words,
 )
 
@@ -98,7 +99,7 @@ def _run(old: rows.RunStatus, new: rows.RunStatus) -> Iterator[actions.Note]:
     if ended.status == rows.TRUE:
         took = f" in {new.duration}" if new.duration else ""
         yield actions.Note(NORMAL, "RunSucceeded", ended.message + took)
-    elif ended.reason == _MARKED:
+    elif ended.reason in stops.MARKED.values():
         yield actions.Note(WARNING, "RunFailed", ended.message)
     else:
         yield actions.Note(WARNING, f"Run{ended.reason}", ended.message)

@@ -25,7 +25,9 @@ replace = msgspec.structs.replace
 TOLD_ONE_BY_ONE_MAX: Final = 5
 """More tasks that fail at once are told together."""
 TAIL_BYTES_MAX: Final = 1024
-ASKED_FOR: Final = frozenset({"Replaced", "Forbidden", "Stopped", "Terminated", "Marked"})
+ASKED_FOR: Final = frozenset(
+    {"Replaced", "Forbidden", "Stopped", "Terminated", *stops.MARKED.values()}
+)
 """Ends that a person, or the DAG's own concurrencyPolicy, asked for."""
 _FAILED: Final = "Failed"
 """The reason of a run that says no more than that."""

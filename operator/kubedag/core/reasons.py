@@ -107,9 +107,9 @@ RUN_TIMED_OUT: Final = _user(
 RUN_REPLACED: Final = _user(
     "RunReplaced", "a newer run took the place of this one; it is not retried"
 )._replace(said_of=(ENDED, ALIVE, TASK))
-MARKED: Final = _user(
-    "Marked", "somebody said in spec.marks, or of a run in spec.mark, what has become of it"
-)._replace(said_of=(ENDED, ALIVE, TASK, RUN))
+MARKED: Final = _user("Marked", "somebody said in spec.marks what has become of it")._replace(
+    said_of=(ENDED, ALIVE, TASK)
+)
 RUN_MARKED: Final = _user(
     "RunMarked", "somebody said in spec.mark what has become of the run; it is not retried"
 )._replace(said_of=(ENDED, ALIVE, TASK))

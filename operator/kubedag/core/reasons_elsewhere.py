@@ -152,6 +152,10 @@ FORBIDDEN: Final = Reason(
     "start a new run",
     said_of=(RUN, DAG),
 )
+MARKED_SUCCEEDED: Final = _run(
+    "MarkedSucceeded", "somebody said in spec.mark that the run has succeeded"
+)
+MARKED_FAILED: Final = _run("MarkedFailed", "somebody said in spec.mark that the run has failed")
 REVISION_NOT_FOUND: Final = Reason(
     "RevisionNotFound",
     "the ControllerRevision that it had started with is gone",

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from kubedag.core import reasons, rows, states
+from kubedag.core import reasons, reasons_elsewhere, rows, states
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -20,9 +20,16 @@ RUN_TERMINATED: Final = reasons.RUN_TERMINATED.name
 RUN_FAILED_FAST: Final = reasons.RUN_FAILED_FAST.name
 RUN_MARKED: Final = reasons.RUN_MARKED.name
 
+MARKED: Final[Mapping[str, str]] = {
+    states.SUCCEEDED: reasons_elsewhere.MARKED_SUCCEEDED.name,
+    states.FAILED: reasons_elsewhere.MARKED_FAILED.name,
+}
+"""What a run says that is marked, by the state that its mark has."""
+
 STOPS: Final[Mapping[str, str]] = {
     "Terminated": RUN_TERMINATED,
-    reasons.MARKED.name: RUN_MARKED,
+    MARKED[states.SUCCEEDED]: RUN_MARKED,
+    MARKED[states.FAILED]: RUN_MARKED,
     "Stopped": RUN_STOPPED,
     "TimedOut": RUN_TIMED_OUT,
     "Replaced": RUN_REPLACED,
@@ -33,10 +40,17 @@ STOPS: Final[Mapping[str, str]] = {
 SPARES_NOTHING: Final = frozenset({RUN_TERMINATED, RUN_MARKED})
 """After these nothing runs that is else to run at the end of any run."""
 
-STOP_REASONS: Final[Mapping[str, str]] = {stop: reason for reason, stop in STOPS.items()}
+_REASONS: Final[Mapping[str, str]] = {stop: reason for reason, stop in STOPS.items()}
 
 
-_ASKED_FOR: Final = frozenset({"Terminated", reasons.MARKED.name, "Stopped"})
+def reason(stop: str, mark: rows.Mark | None) -> str:
+    """What a run says that is stopped so; one that is marked says as what."""
+    if stop == RUN_MARKED and mark is not None:
+        return MARKED.get(mark.state, _REASONS[stop])
+    return _REASONS[stop]
+
+
+_ASKED_FOR: Final = frozenset({"Terminated", *MARKED.values(), "Stopped"})
 
 
 def is_asked_for(status: rows.RunStatus) -> bool:

@@ -153,8 +153,8 @@ def test_a_run_that_has_ended_as_asked_or_before_it_could_has_nothing_against_it
 @pytest.mark.parametrize("state", ["Succeeded", "Failed"])
 def test_a_run_that_was_marked_is_told_with_what_it_was_marked_as(state):
     run = a_finished_run()
-    told = {"status": "True" if state == "Succeeded" else "False", "reason": "Marked"}
-    ended = [one | (told if one["type"] == "Succeeded" else {"reason": "Marked"})
+    told = {"status": "True" if state == "Succeeded" else "False", "reason": f"Marked{state}"}
+    ended = [one | (told if one["type"] == "Succeeded" else {"reason": f"Marked{state}"})
              for one in run["status"]["conditions"]]  # fmt: skip
     shell = Shell(run | {"status": run["status"] | {"conditions": ended}})
     assert shell("stop", "run") == 1

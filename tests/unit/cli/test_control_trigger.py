@@ -16,7 +16,7 @@ REFUSED = "kubedag trigger: dag.kubedag.dev/pipeline: "
 def a_marked_run(name, state):
     run = a_finished_run(name, succeeded=state == "Succeeded", dataInterval=an_interval())
     for condition in run["status"]["conditions"]:
-        condition["reason"] = "Marked"
+        condition["reason"] = f"Marked{state}"
     return run
 
 

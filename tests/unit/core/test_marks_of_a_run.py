@@ -34,7 +34,7 @@ def test_a_marked_run_ends_its_pods_skips_the_rest_and_is_what_the_mark_says(sta
         "mail": "Skipped", "fallback": "Skipped",
     }  # fmt: skip
     assert {row.reason for row in first.status.tasks[1:]} == {"RunMarked"}
-    assert verdict(first.status) == ("Unknown", "Marked")
+    assert verdict(first.status) == ("Unknown", f"Marked{state}")
     assert first.status.mark == rows.Mark("1", state, "ann", "by hand", stamp(1000))
     assert (first.actions, first.urgent) == ((), True)
     assert kinds(after(snap, first)) == ["DeletePod"]
@@ -43,7 +43,7 @@ def test_a_marked_run_ends_its_pods_skips_the_rest_and_is_what_the_mark_says(sta
     taken_out = dataclasses.replace(snap.run, mark=None)
     last = after(snap, first, pods={"load": (pod,)}, logs=logs, run=taken_out).status
     assert last.finished
-    assert verdict(last) == ("True" if state == "Succeeded" else "False", "Marked")
+    assert verdict(last) == ("True" if state == "Succeeded" else "False", f"Marked{state}")
     assert last.condition("Succeeded").message == f"marked {state} by ann: by hand"
 
 
@@ -70,7 +70,7 @@ NOT_STARTED = {
 def test_a_run_that_has_not_started_ends_at_once(given):
     given = dict(given)
     decision = decide(rows.RunStatus(), mark=mark(), of=given.pop("of", PLAN), **given)
-    assert (decision.actions, verdict(decision.status)) == ((), ("True", "Marked"))
+    assert (decision.actions, verdict(decision.status)) == ((), ("True", "MarkedSucceeded"))
     assert decision.status.mark.id == "1"
     assert decision.status.finished
 
@@ -79,7 +79,7 @@ def test_a_run_that_has_not_started_ends_at_once(given):
 def test_of_a_run_that_has_ended_only_the_conditions_change(state, truth):
     decision = decide(FAILED, mark=mark(state))
     found = decision.status
-    assert (verdict(found), decision.actions, decision.urgent) == ((truth, "Marked"), (), True)
+    assert (verdict(found), decision.actions, decision.urgent) == ((truth, f"Marked{state}"), (), True)
     plain = msgspec.structs.replace(
         found, mark=None, conditions=FAILED.conditions, observed_generation=0
     )
@@ -89,7 +89,7 @@ def test_of_a_run_that_has_ended_only_the_conditions_change(state, truth):
 def test_the_mark_of_a_run_is_the_last_word_also_on_what_marks_of_tasks_would_let_run():
     snap = snap_of(FAILED, marks={"load": mark()}, mark=mark())
     first = decide_run.decide(snap, NOW)
-    assert (first.status.finished, verdict(first.status)) == (True, ("True", "Marked"))
+    assert (first.status.finished, verdict(first.status)) == (True, ("True", "MarkedSucceeded"))
     assert (states(first.status)["load"], states(first.status)["report"]) == (
         "Succeeded", "UpstreamFailed",
     )  # fmt: skip
@@ -113,4 +113,4 @@ def test_a_run_that_comes_to_its_end_while_it_is_marked_is_what_the_mark_says():
     snap = snap_of(over, mark=mark())
     first = decide_run.decide(snap, NOW)
     assert first.status.finished
-    assert verdict(after(snap, first).status) == ("True", "Marked")
+    assert verdict(after(snap, first).status) == ("True", "MarkedSucceeded")

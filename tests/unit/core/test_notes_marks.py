@@ -19,7 +19,7 @@ MARKED = replace(FAILED, mark=MARK)
 GOES_ON = replace(DONE, rerun=rows.Rerun("mark:1", 1, "2026-01-01T00:00:00Z", 1))
 AGAIN = replace(DONE, rerun=rows.Rerun("7", 2, "2026-01-01T00:00:00Z", 1))
 BEFORE = replace(FAILED, rerun=rows.Rerun("7", 1, "2026-01-01T00:00:00Z", 1))
-STOPPED = a_finished_status(a_row("a", "Skipped"), succeeded=False, reason="Marked")
+STOPPED = a_finished_status(a_row("a", "Skipped"), succeeded=False, reason="MarkedFailed")
 
 TOLD = {
     "as soon as it counts": (RUNNING, ENDING, [("TaskMarked", SAID)]),

@@ -192,7 +192,7 @@ def test_failures_in_a_row_are_counted_by_what_was_said(state, failures):
     assert history.failures("") == failures
     assert history.count(succeeded=True) == 1 - failures
     (summary,) = history
-    assert (summary.state, summary.succeeded) == ("Marked", not failures)
+    assert (summary.state, summary.succeeded) == (f"Marked{state}", not failures)
 
 
 @pytest.mark.parametrize(("state", "truth"), [("Succeeded", rows.TRUE), ("Failed", rows.FALSE)])
@@ -205,7 +205,7 @@ def test_others_look_again_when_a_run_that_has_ended_is_stored_as_marked(state, 
         wanting(one)
         told = tuple(
             replace(
-                said, reason="Marked", **({"status": truth} if said.type == "Succeeded" else {})
+                said, reason=f"Marked{state}", **({"status": truth} if said.type == "Succeeded" else {})
             )
             for said in FAILED.conditions
         )
