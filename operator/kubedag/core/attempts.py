@@ -123,6 +123,8 @@ def _says_the_same(old: rows.Attempt, fresh: rows.Attempt) -> bool:
 
 def _remembering(old: rows.Attempt, fresh: rows.Attempt, now: str) -> rows.Attempt:
     """What was recorded and the Pod no longer tells: a status can be lost with its node."""
+    if old.create_time is not None and old.create_time != fresh.create_time:
+        return _of_another(old, fresh)
     ungated = old.ungate_time
     if ungated is None and old.reason == _GATED and fresh.reason != _GATED:
         ungated = min(now, fresh.schedule_time or now)
@@ -133,6 +135,24 @@ def _remembering(old: rows.Attempt, fresh: rows.Attempt, now: str) -> rows.Attem
         schedule_time=fresh.schedule_time or old.schedule_time,
         start_time=fresh.start_time or old.start_time,
         node_name=fresh.node_name or old.node_name,
+    )
+
+
+def _of_another(old: rows.Attempt, fresh: rows.Attempt) -> rows.Attempt:
+    """A second Pod of the name, whose creation had been given up: all times are of one of the two.
+
+    They are of the first as long as it alone has started: that a program has must not be forgotten.
+    """
+    fresh = replace(fresh, deps_met_time=old.deps_met_time)
+    if fresh.start_time is not None or old.start_time is None:
+        return fresh
+    return replace(
+        fresh,
+        create_time=old.create_time,
+        ungate_time=old.ungate_time,
+        schedule_time=old.schedule_time,
+        start_time=old.start_time,
+        node_name=old.node_name,
     )
 
 
