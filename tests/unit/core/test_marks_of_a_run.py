@@ -79,7 +79,11 @@ def test_a_run_that_has_not_started_ends_at_once(given):
 def test_of_a_run_that_has_ended_only_the_conditions_change(state, truth):
     decision = decide(FAILED, mark=mark(state))
     found = decision.status
-    assert (verdict(found), decision.actions, decision.urgent) == ((truth, f"Marked{state}"), (), True)
+    assert (verdict(found), decision.actions, decision.urgent) == (
+        (truth, f"Marked{state}"),
+        (),
+        True,
+    )
     plain = msgspec.structs.replace(
         found, mark=None, conditions=FAILED.conditions, observed_generation=0
     )

@@ -205,7 +205,9 @@ def test_others_look_again_when_a_run_that_has_ended_is_stored_as_marked(state, 
         wanting(one)
         told = tuple(
             replace(
-                said, reason=f"Marked{state}", **({"status": truth} if said.type == "Succeeded" else {})
+                said,
+                reason=f"Marked{state}",
+                **({"status": truth} if said.type == "Succeeded" else {}),
             )
             for said in FAILED.conditions
         )
