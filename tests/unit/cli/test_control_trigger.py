@@ -83,7 +83,7 @@ FINALLY = a_dag(a_task("load", image="x"), **{"finally": [a_task("tidy", image="
     ("tasks", "why"),
     [
         (["nosuch"], "it has no task 'nosuch'"),
-        (["load", "laod"], "it has no task 'laod' (did you mean 'load'?)"),
+        (["load", "loda"], "it has no task 'loda' (did you mean 'load'?)"),
         (["load", "tidy"], ""),
     ],
     ids=["none", "the second", "those that there are"],
@@ -109,13 +109,13 @@ ANY = a_dag(a_task("a", image="x", args=["env | grep KUBEDAG_PARAM_", "$KUBEDAG_
 @pytest.mark.parametrize(
     ("dag", "param", "told"),
     [
-        (IN_ARGS, "regoin=us", "no task names the parameter 'regoin' (did you mean 'region'?)"),
+        (IN_ARGS, "regiom=us", "no task names the parameter 'regiom' (did you mean 'region'?)"),
         (IN_ARGS, "x=1", "no task names the parameter 'x' (they name 'day', 'region')"),
         (IN_DEFAULTS, "Regions=1", "no task names the parameter 'Regions' (did you mean 'region'?)"),
         (IN_ARGS, "region=us", ""),
         (IN_ARGS, "Day=1", ""),
-        (CHAIN, "regoin=us", ""),
-        (ANY, "regoin=us", ""),
+        (CHAIN, "regiom=us", ""),
+        (ANY, "regiom=us", ""),
     ],
     ids=["misspelt", "like none", "of the defaults", "in arguments", "in a script",
          "of a DAG that names none", "of one that takes any"],
