@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from simulation.process import Operator
 
 LABEL = (pods.LABEL_MANAGED_BY, pods.MANAGED_BY)
-REQUESTS_PER_SECOND_MAX = 150
+REQUESTS_PER_SECOND_MAX = 200
 REQUESTS_PER_MINUTE_MAX = 1500
 UNSTARTED_ENDS = ("Forbidden", "Replaced", "DAGNotFound", "DAGNotReady")
 
@@ -135,8 +135,7 @@ def _dag_counts(status: Object, there: list[RunFacts]) -> Iterator[str]:
     active = sum(bool(run.status.get("startTime")) and not run.finished for run in there)
     queued = sum(not run.status.get("startTime") and not run.finished for run in there)
     queued += sum(
-        run.finished and (reruns.wished(run) is not None or control_facts.awaits_marks(run))
-        for run in there
+        run.finished and (reruns.is_due(run) or control_facts.awaits_marks(run)) for run in there
     )
     for said, counted in (("activeRuns", active), ("queuedRuns", queued)):
         if status.get(said, 0) != counted:

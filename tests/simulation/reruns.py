@@ -334,6 +334,12 @@ def may_never(facts: Facts, run: RunFacts, wish: Object, past_is_good: bool) -> 
     return bool(spec.get("dependsOnPast")) and not past_is_good
 
 
+def is_due(run: RunFacts) -> bool:
+    """Is there a wish that its run waits with? One that is refused waits for nothing."""
+    refused = any(told.startswith(("TaskNotFound:", "RevisionNotFound:")) for told in waits(run))
+    return wished(run) is not None and not refused
+
+
 def waits(run: RunFacts) -> Iterator[str]:
     """What a run that has not run again says it waits for."""
     for condition in run.status.get("conditions", ()):
