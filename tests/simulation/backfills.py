@@ -13,6 +13,7 @@ from kubedag.core import backfill_facts
 from kubedag.core import pods as labels
 from simulation import reruns
 from simulation import world as worlds
+from simulation.pod_facts import IN_FLIGHT_SECONDS_MAX
 
 if TYPE_CHECKING:
     import random
@@ -27,8 +28,6 @@ FIRST_YEAR = 2010
 HUMAN = "human"
 GRACE_SECONDS = 700.0
 """An edit whose event was lost is known with the next full list."""
-SLOW_SECONDS = 3.0
-"""A request takes as long, there and back."""
 DONE = ("succeeded", "failed", "skipped", "cancelled")
 
 
@@ -316,7 +315,9 @@ class Laws:
         most = max(spec["maxActiveRuns"] for spec in specs)
         wishes = {None, *(one.wish for one in self.known.values())}
         # A person may let another run go on while the creation is on its way.
-        since = self.facts.cluster.time() - (SLOW_SECONDS if self.facts.world.faults.slow else 0.1)
+        since = self.facts.cluster.time() - (
+            IN_FLIGHT_SECONDS_MAX if self.facts.world.faults.slow else 0.1
+        )
         active = [
             run.name for run in self.facts.runs.values()
             if run.exists and run.status.get("startTime") and not run.finished

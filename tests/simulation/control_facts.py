@@ -28,8 +28,6 @@ BY_HAND = (
     "RunReplaced",
 )
 """Reasons of a task that did not end by itself."""
-IN_FLIGHT_SECONDS_MAX = 3.0
-"""A creation that was on its way already when something else was decided."""
 ACTIONS = {"Fail": "F", "Skip": "K", "Succeed": "S"}
 TERMINAL = tuple(oracle.WORDS)
 

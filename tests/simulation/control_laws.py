@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from simulation import control_facts as truth
 from simulation import oracle, reruns
+from simulation.pod_facts import IN_FLIGHT_SECONDS_MAX
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -76,7 +77,7 @@ class Laws:
         if row.get("state") not in truth.TERMINAL or not truth.is_marked(row):
             return
         at = run.control.marked_at.get((task, row["mark"]["id"]))
-        if at is not None and pod.created_at - at > truth.IN_FLIGHT_SECONDS_MAX:
+        if at is not None and pod.created_at - at > IN_FLIGHT_SECONDS_MAX:
             yield f"a Pod of a task that is marked {row['mark']['state']}"
 
     @staticmethod

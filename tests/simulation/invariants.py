@@ -14,7 +14,7 @@ from simulation import control_facts, oracle, pod_facts, reruns, status_laws
 from simulation.cluster import ENDED
 from simulation.facts import RunFacts, same
 from simulation.kubelet import CONFIG, INFRA, USER
-from simulation.pod_facts import SUCCESS, PodFacts
+from simulation.pod_facts import IN_FLIGHT_SECONDS_MAX, SUCCESS, PodFacts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -27,8 +27,6 @@ GIVEN_UP = ("RevisionNotFound", "DAGNotFound", "DAGNotReady")
 """How a run ends of which nobody knows any more what it was to do."""
 GRACE_AFTER_DELETION_SECONDS = 700.0
 """A run whose DELETED event was lost lives on in the operator until its next full list."""
-IN_FLIGHT_SECONDS_MAX = 3.0
-"""A creation that was on its way already when something else was decided."""
 
 
 class Invariants:

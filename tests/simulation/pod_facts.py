@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from simulation.facts import RunFacts
 
 SUCCESS = "S"
+IN_FLIGHT_SECONDS_MAX = 3.0
+"""A creation that was on its way already when something else was decided, or stored."""
 
 
 @dataclass

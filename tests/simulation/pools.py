@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from kubedag.api import group
 from simulation import world as worlds
+from simulation.pod_facts import IN_FLIGHT_SECONDS_MAX
 
 if TYPE_CHECKING:
     import random
@@ -27,8 +28,6 @@ ELSEWHERE = "other"
 POOLS = ("small", "large", "common")
 KNOWN_SECONDS = 5.0
 """An operator that hears everything knows the size of a pool by then."""
-IN_FLIGHT_SECONDS_MAX = 3.0
-"""A creation that was on its way already when it was stored that its run has started."""
 KNOWN_LATE_SECONDS = 700.0
 """With the next full list, an operator that does not knows it, too."""
 DEAF = (

@@ -182,6 +182,12 @@ def told(seed: str) -> list[str]:
     return [*simulation.described(drawn), *verdict.story, *verdict.broken]
 
 
+def broken(seed: str, **kind: bool) -> list[str]:
+    """What is wrong in a world of that kind, with its faults as they are drawn."""
+    drawn = faults.draw(random.Random(f"{seed}/faults"))
+    return simulation.simulate(world.draw(seed, drawn, **kind)).broken
+
+
 @pytest.mark.parametrize("first", range(FIRST, FIRST + WORLDS, CHUNK))
 def test_every_law_holds_in_the_worlds_from(first: int) -> None:
     for seed in map(str, range(first, min(first + CHUNK, FIRST + WORLDS))):
@@ -205,41 +211,31 @@ def test_a_world_that_was_broken_once_is_whole(seed: str, given: faults.Faults) 
 @pytest.mark.parametrize("first", range(0, BACKFILLED, CHUNK))
 def test_every_law_holds_in_worlds_with_backfills_from(first: int) -> None:
     for seed in map(str, range(FIRST + first, FIRST + min(first + CHUNK, BACKFILLED))):
-        drawn = faults.draw(random.Random(f"{seed}/faults"))
-        verdict = simulation.simulate(world.draw(seed, drawn, backfilled=True))
-        assert (seed, verdict.broken) == (seed, [])
+        assert (seed, broken(seed, backfilled=True)) == (seed, [])
 
 
 @pytest.mark.parametrize("first", range(0, SCHEDULED, CHUNK))
 def test_every_law_holds_in_worlds_with_schedules_from(first: int) -> None:
     for seed in map(str, range(FIRST + first, FIRST + min(first + CHUNK, SCHEDULED))):
-        drawn = faults.draw(random.Random(f"{seed}/faults"))
-        verdict = simulation.simulate(world.draw(seed, drawn, scheduled=True))
-        assert (seed, verdict.broken) == (seed, [])
+        assert (seed, broken(seed, scheduled=True)) == (seed, [])
 
 
 @pytest.mark.parametrize("first", range(0, CONTROLLED, CHUNK))
 def test_every_law_holds_in_worlds_that_people_control_from(first: int) -> None:
     for seed in map(str, range(FIRST + first, FIRST + min(first + CHUNK, CONTROLLED))):
-        drawn = faults.draw(random.Random(f"{seed}/faults"))
-        verdict = simulation.simulate(world.draw(seed, drawn, controlled=True))
-        assert (seed, verdict.broken) == (seed, [])
+        assert (seed, broken(seed, controlled=True)) == (seed, [])
 
 
 @pytest.mark.parametrize("first", range(0, BOUNDED, CHUNK))
 def test_every_law_holds_in_worlds_that_are_bounded_and_avoid_nodes_from(first: int) -> None:
     for seed in map(str, range(FIRST + first, FIRST + min(first + CHUNK, BOUNDED))):
-        drawn = faults.draw(random.Random(f"{seed}/faults"))
-        verdict = simulation.simulate(world.draw(seed, drawn, bounded=True))
-        assert (seed, verdict.broken) == (seed, [])
+        assert (seed, broken(seed, bounded=True)) == (seed, [])
 
 
 @pytest.mark.parametrize("first", range(0, REPLACED, CHUNK))
 def test_every_law_holds_in_worlds_of_namesakes_from(first: int) -> None:
     for seed in map(str, range(FIRST + first, FIRST + min(first + CHUNK, REPLACED))):
-        drawn = faults.draw(random.Random(f"{seed}/faults"))
-        verdict = simulation.simulate(world.draw(seed, drawn, replaced=True))
-        assert (seed, verdict.broken) == (seed, [])
+        assert (seed, broken(seed, replaced=True)) == (seed, [])
 
 
 def test_bounds_are_met_and_attempts_go_elsewhere_and_have_more_memory() -> None:
@@ -252,20 +248,17 @@ def test_bounds_are_met_and_attempts_go_elsewhere_and_have_more_memory() -> None
 
 @pytest.mark.parametrize("seed", BACKFILLED_BROKEN_ONCE)
 def test_a_world_with_backfills_that_was_broken_once_is_whole(seed: str) -> None:
-    drawn = faults.draw(random.Random(f"{seed}/faults"))
-    assert simulation.simulate(world.draw(seed, drawn, backfilled=True)).broken == []
+    assert broken(seed, backfilled=True) == []
 
 
 @pytest.mark.parametrize("seed", CONTROLLED_BROKEN_ONCE)
 def test_a_world_that_people_control_and_that_was_broken_once_is_whole(seed: str) -> None:
-    drawn = faults.draw(random.Random(f"{seed}/faults"))
-    assert simulation.simulate(world.draw(seed, drawn, controlled=True)).broken == []
+    assert broken(seed, controlled=True) == []
 
 
 @pytest.mark.parametrize("seed", BOUNDED_BROKEN_ONCE)
 def test_a_world_that_is_bounded_and_that_was_broken_once_is_whole(seed: str) -> None:
-    drawn = faults.draw(random.Random(f"{seed}/faults"))
-    assert simulation.simulate(world.draw(seed, drawn, bounded=True)).broken == []
+    assert broken(seed, bounded=True) == []
 
 
 def test_one_world(capsys: pytest.CaptureFixture[str]) -> None:
