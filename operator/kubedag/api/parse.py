@@ -6,7 +6,6 @@ not, come from a file on the way to it. Both get the same answer.
 
 from __future__ import annotations
 
-import difflib
 import functools
 import json
 import re
@@ -15,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from kubedag.api import schema
+from kubedag.api.hints import did_you_mean, nearest
 from kubedag.api.problems import PROBLEMS_MAX, Problem
 
 if TYPE_CHECKING:
@@ -90,8 +90,7 @@ def _problem(detail: ErrorDetails, model: type[BaseModel], at: str) -> Problem:
 
 
 def _similar(name: str, known: Sequence[str]) -> str:
-    near = difflib.get_close_matches(name, known, n=1)
-    return f" (did you mean {near[0]!r}?)" if near else ""
+    return did_you_mean(nearest(name, known))
 
 
 def _meant(reason: str, value: object, context: Mapping[str, Any]) -> str:
@@ -99,8 +98,8 @@ def _meant(reason: str, value: object, context: Mapping[str, Any]) -> str:
     if reason != "NotSupported" or not isinstance(value, str) or len(value) > _INPUT_SHOWN_MAX:
         return ""
     plain = {_letters(word): word for word in _CHOICE.findall(str(context.get("expected", "")))}
-    near = difflib.get_close_matches(_letters(value), plain, n=1) if len(plain) > 1 else []
-    return f" (did you mean {plain[near[0]]!r}?)" if near else ""
+    near = nearest(_letters(value), plain) if len(plain) > 1 else None
+    return did_you_mean(plain[near] if near else None)
 
 
 def _letters(word: str) -> str:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from typing import TYPE_CHECKING, Any, Final
 
 import orjson
 
 from kubedag.api.group import API_VERSION, DAG_RUN
+from kubedag.api.hints import nearest
 from kubedag.cli import wishes
 from kubedag.cli.flags import Target
 from kubedag.core import instants, pods
@@ -101,9 +101,8 @@ def unused(dag: Object, params: Iterable[str]) -> list[str]:
 
 
 def _meant(name: str, used: list[str]) -> str:
-    near = difflib.get_close_matches(name, used, 1)
-    if near:
-        return f"did you mean {near[0]!r}?"
+    if near := nearest(name, used):
+        return f"did you mean {near!r}?"
     more = " …" if len(used) > _NAMED_MAX else ""
     return f"they name {', '.join(map(repr, used[:_NAMED_MAX]))}{more}"
 

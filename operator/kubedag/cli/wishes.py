@@ -6,10 +6,10 @@ Pure, so that a verb can be decided about anew when somebody else was faster. A 
 
 from __future__ import annotations
 
-import difflib
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from kubedag.api.enums import Decision, RerunRevision, RerunScope, Shutdown, TaskState
+from kubedag.api.hints import did_you_mean, nearest
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -217,8 +217,7 @@ def unknown(known: Sequence[str], tasks: Iterable[str]) -> No | None:
         return None
     for task in tasks:
         if task not in known:
-            near = difflib.get_close_matches(task, known, 1)
-            hint = f" (did you mean {near[0]!r}?)" if near else ""
+            hint = did_you_mean(nearest(task, known))
             return No(f"it has no task {task!r}{hint}")
     return None
 

@@ -6,9 +6,9 @@ and at `taskDefaults` otherwise, where it is told once however many tasks inheri
 
 from __future__ import annotations
 
-import difflib
 from typing import TYPE_CHECKING, Any, Final
 
+from kubedag.api.hints import did_you_mean, nearest
 from kubedag.api.problems import Problem
 from kubedag.core import levels, podtemplate, quantities, retry_checks
 from kubedag.core.pods import MAIN_CONTAINER
@@ -97,8 +97,7 @@ def _known_volumes(found: Levels, template: Mapping[str, Any]) -> Iterator[Probl
             name = mount.get("name")
             if not isinstance(name, str) or name not in known:
                 path = _mount_path(found, kind, container["name"], mount["mountPath"])
-                near = difflib.get_close_matches(str(name), known, 1)
-                hint = f" (did you mean {near[0]!r}?)" if near else ""
+                hint = did_you_mean(nearest(str(name), known))
                 must = f"must name a volume of the podTemplate; {name!r} is none{hint}"
                 yield Problem(f"{path}.name", "UnknownVolume", must)
 

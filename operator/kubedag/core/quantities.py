@@ -6,12 +6,12 @@ name. It would do so once per attempt and run; here the author of the DAG is tol
 
 from __future__ import annotations
 
-import difflib
 import re
 from decimal import Decimal
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any, Final
 
+from kubedag.api.hints import did_you_mean, nearest
 from kubedag.api.kube import is_quantity
 from kubedag.api.problems import Problem
 
@@ -65,8 +65,7 @@ def problems(path: str, resources: Mapping[str, Any]) -> Iterator[Problem]:
 
 def _amount(path: str, name: str, value: Any) -> Iterator[Problem]:
     if "/" not in name and name not in STANDARD and not name.startswith(_HUGE_PAGES):
-        near = difflib.get_close_matches(name, STANDARD, 1, cutoff=0.7)
-        hint = f" (did you mean {near[0]!r}?)" if near else ""
+        hint = did_you_mean(nearest(name, STANDARD, cutoff=0.7))
         yield Problem(
             path,
             "UnknownResource",

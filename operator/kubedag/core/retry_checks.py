@@ -6,9 +6,9 @@ it was meant for. So both are told when the DAG is written.
 
 from __future__ import annotations
 
-import difflib
 from typing import TYPE_CHECKING, Any, Final
 
+from kubedag.api.hints import did_you_mean, nearest
 from kubedag.api.problems import Problem
 from kubedag.core import levels, masks, memory, podtemplate, quantities, reasons
 
@@ -56,8 +56,7 @@ def problems(spec: DAGSpec) -> Iterator[Problem]:
 def _reasons(path: str, rule: RetryRule) -> Iterator[Problem]:
     for position, name in enumerate(rule.reasons):
         if name not in REASONS:
-            near = difflib.get_close_matches(name, REASONS, 1)
-            hint = f" (did you mean {near[0]!r}?)" if near else ""
+            hint = did_you_mean(nearest(name, REASONS))
             must = f"must be a reason for which attempts fail; {name!r} is none{hint}"
             yield Problem(f"{path}.reasons[{position}]", "NotSupported", must)
 

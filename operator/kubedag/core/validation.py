@@ -7,13 +7,13 @@ It ends after PROBLEMS_MAX: nobody reads more, and a broken template repeats its
 
 from __future__ import annotations
 
-import difflib
 import itertools
 from typing import TYPE_CHECKING, Final
 
 import orjson
 
 from kubedag.api import defaults
+from kubedag.api.hints import did_you_mean, nearest
 from kubedag.api.problems import PROBLEMS_MAX, Problem
 from kubedag.core import (
     approvalchecks,
@@ -134,8 +134,7 @@ def _hint(name: str, task: str, names: list[str]) -> str:
     alike = [
         other for other in names if other != task and abs(len(other) - len(name)) <= len(name) // 3
     ]
-    near = difflib.get_close_matches(name, alike, 1)
-    return f" (did you mean {near[0]!r}?)" if near else ""
+    return did_you_mean(nearest(name, alike))
 
 
 def _cycle(cycle: Sequence[int], tasks: Sequence[Task], body: int) -> Problem:

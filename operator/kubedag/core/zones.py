@@ -8,12 +8,13 @@ A name is looked up in the package's list before it becomes a path, so no name l
 
 from __future__ import annotations
 
-import difflib
 import functools
 import re
 from importlib import resources
 from typing import TYPE_CHECKING, Final
 from zoneinfo import ZoneInfo
+
+from kubedag.api.hints import nearest
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -62,8 +63,8 @@ def _alike(name: str) -> str | None:
         return known[key]
     if len(key) < _HINT_CHARS_MIN or not _WORDS.fullmatch(key):
         return None
-    near = difflib.get_close_matches(key, known, 1, cutoff=_HINT_CUTOFF)
-    return known[near[0]] if near else None
+    near = nearest(key, known, _HINT_CUTOFF)
+    return known[near] if near else None
 
 
 @functools.cache
