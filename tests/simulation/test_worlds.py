@@ -40,6 +40,7 @@ REGRESSIONS = {
     "609309": "The elder of two leaders was killed with a Pod that it had made, and nobody else saw.",
     "610714": "A Backfill's plan was wanted anew in the moment in which it was made.",
     "619624": "A run was called back for a Backfill that went in the meantime, and never again.",
+    "1000186": "A wish that started nothing gave the next one a place that was not free.",
     "800068": "Ten runs in slices, which a new operator took up at once, were called a storm.",
     "800286": "A wish that is refused was to be counted as queued.",
     "617257": "A row had the times of two Pods of one name, of which the later came too late.",

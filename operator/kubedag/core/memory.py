@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 MEMORY: Final = "memory"
 GROWS_TO_MAX: Final = 8
-"""So many times what was asked for, where no memoryMax says otherwise."""
+"""So many times what was asked for, in whole bytes, where no memoryMax says otherwise."""
 SIGKILL_CODE: Final = 137
 _BYTES_MAX: Final = 2**63 - 1
 _DECIMAL: Final = {suffix: 1000**power for power, suffix in enumerate("kMGTPE", 1)}

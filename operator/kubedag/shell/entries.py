@@ -141,8 +141,9 @@ class RunEntry:
 
     @property
     def is_beginning(self) -> bool:
-        """It runs again by what is about to be stored."""
-        return self.is_to_rerun and self.newest.rerun != self.status.rerun
+        """It runs again by what is about to be stored; what starts nothing takes no place."""
+        begins = self.newest.rerun != self.status.rerun and not self.newest.finished
+        return self.is_to_rerun and begins
 
     @property
     def newest(self) -> rows.RunStatus:

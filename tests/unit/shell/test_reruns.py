@@ -154,6 +154,16 @@ def test_once_it_is_decided_that_it_runs_again_it_has_its_place_whoever_comes():
     assert not known.decide(entry).finished
 
 
+def test_a_wish_that_started_nothing_gives_the_next_one_no_place_while_it_is_being_stored():
+    known = Known()
+    succeeded = a_finished_status(a_row("a", "Succeeded"), a_row("b", "Succeeded"))
+    entry = known.put(status=succeeded, wish={"id": "1", "scope": "Failed"}, logicalTime=stamp(20))
+    known.put("other", a_status(a_row("a", "Running"), a_row("b", "Waiting")))
+    assert (known.decide(entry).finished, entry.newest.rerun.id) == (True, "1")
+    known.put(status=succeeded, wish={"id": "2", "scope": "All"}, logicalTime=stamp(20))
+    assert known.waits_for(entry) == "Queued"
+
+
 def test_a_run_that_depends_on_it_sees_it_once():
     known = Known({"dependsOnPast": True})
     known.put(wish="1", logicalTime=stamp(0))
