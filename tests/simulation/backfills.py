@@ -349,7 +349,11 @@ class Laws:
     def _may_delete(self, run: RunFacts) -> bool:
         """Of one that was called off, what has not started."""
         truth = self.known.get(self._made.get(run.uid, ""))
-        return truth is not None and truth.called_off_at is not None and not run.remembered
+        if truth is None or truth.called_off_at is None:
+            return False
+        # Of a run whose creations nobody answered, nobody knows that it has begun.
+        unknown = self.facts.world.faults.applied_late and not run.status.get("startTime")
+        return not run.remembered or bool(unknown)
 
     # --- In the end --------------------------------------------------------------------------------
 

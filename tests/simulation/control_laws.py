@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from simulation.invariants import Invariants
     from simulation.pod_facts import PodFacts
 
+UNDER_WAY = ("Queued", "Pending", "Running", "Terminating", "AwaitingRetry")
+
 # --- What must be ----------------------------------------------------------------------------------
 
 
@@ -289,9 +291,10 @@ def may_stay_unmarked(run: RunFacts) -> bool:
 
 def waits_for_answer(run: RunFacts) -> bool:
     """Does nothing keep it from its end but that a person says something?"""
-    return any(
+    rows = run.status.get("tasks", ())
+    return not any(row["state"] in UNDER_WAY for row in rows) and any(
         row["state"] == "AwaitingApproval" and not (row.get("approval") or {}).get("dueTime")
-        for row in run.status.get("tasks", ())
+        for row in rows
     )
 
 

@@ -234,7 +234,8 @@ def begin_again(run: RunFacts, now: float, *, unaware: bool) -> None:
         told.past.setdefault(task, []).extend(pods)
     told.denied |= run.denied
     told.disturbed |= new.get("revision") != old.get("revision") or any(
-        row.get("reason") in ("RunTimedOut", "RunReplaced") for row in rows.values()
+        one.get("reason") in ("RunTimedOut", "RunReplaced", "TimedOut", "Replaced")
+        for one in (*old.get("tasks", ()), *old.get("conditions", ()))
     )
     run.pods, run.denied, run.stopped_at = {}, set(), None
 

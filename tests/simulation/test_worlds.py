@@ -41,6 +41,8 @@ REGRESSIONS = {
     "610714": "A Backfill's plan was wanted anew in the moment in which it was made.",
     "619624": "A run was called back for a Backfill that went in the meantime, and never again.",
     "1000186": "A wish that started nothing gave the next one a place that was not free.",
+    "1003793": "A run of a Backfill that was cancelled had a Pod whose creation nobody answered.",
+    "1004927": "What came of a run's timeout was judged as if it had ended by itself.",
     "800068": "Ten runs in slices, which a new operator took up at once, were called a storm.",
     "800286": "A wish that is refused was to be counted as queued.",
     "617257": "A row had the times of two Pods of one name, of which the later came too late.",
@@ -155,6 +157,7 @@ BACKFILLED_BROKEN_ONCE = {
 }
 """Worlds with Backfills, and their faults as they are drawn."""
 BOUNDED_BROKEN_ONCE = {
+    "1000055": "A run that waits for a person was judged while it still had work to do.",
     "600063": "Nobody knew that the last tasks had begun, whose Pod had lost its labels.",
     "600079": "What a deleted run had been creating kept its slots: another had its name by then.",
 }
