@@ -33,7 +33,7 @@ class AnsweringApi:
     """
 
     def __init__(self, *answers: Any, seconds: float = 0.0) -> None:
-        self.answers = list(answers) or [{}]
+        self.answers = list(answers) or [DONE]
         self.seconds = seconds
         self.calls: list[Call] = []
 

@@ -51,6 +51,21 @@ def test_waiting_for_what_can_never_come_is_an_error_and_not_a_hang():
         virtual_loop.run(forever())
 
 
+def test_waiting_again_and_again_for_what_is_nearly_due_lets_time_pass(monkeypatch):
+    monkeypatch.setattr(virtual_loop, "STEPS_WITHOUT_TIME_MAX", 100)
+
+    async def patient() -> float:
+        loop, due = asyncio.get_running_loop(), 60 + 1e-14
+        await asyncio.sleep(60)
+        while loop.time() < due:
+            woken = loop.create_future()
+            loop.call_at(due, woken.set_result, None)
+            await asyncio.gather(woken, asyncio.sleep(0))
+        return loop.time()
+
+    assert virtual_loop.run(patient()) == pytest.approx(60)
+
+
 def test_passing_the_last_second_allowed_is_an_error():
     with pytest.raises(virtual_loop.StuckError, match=r"not done within 10 s"):
         virtual_loop.run(asyncio.sleep(11), seconds_max=10)
