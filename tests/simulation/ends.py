@@ -56,7 +56,9 @@ def unended(facts: Facts) -> Iterator[str]:
         if wish and not reruns.may_never(facts, run, wish, _past_is_good(facts, run)):
             yield f"{run.name} has not run again for {wish}: {[*reruns.waits(run)]}"
         seen = (pod for pods in (*run.pods.values(), run.strays) for pod in pods)
-        live = sum(pod.live and (run.exists or not pod.alone) for pod in seen)
+        # Of a Pod without its labels only the status tells, which somebody has overwritten.
+        known = (pod for pod in seen if not (pod.hidden and run.tampered))
+        live = sum(pod.live and (run.exists or not pod.alone) for pod in known)
         if (run.finished or not run.exists) and live:
             yield f"{run.name} is over, and {live} of its Pods live"
 
