@@ -89,7 +89,8 @@ Switch = Annotated[bool, Field(strict=True)]
 Seconds = Annotated[int, Field(strict=True, ge=1, le=31_536_000)]
 """At least one second, at most a year."""
 Attempts = Annotated[int, Field(strict=True, ge=0, le=100)]
-Amount = Annotated[int, Field(strict=True, ge=0, le=1_000_000)]
+AMOUNT_MAX: Final = 1_000_000
+Amount = Annotated[int, Field(strict=True, ge=0, le=AMOUNT_MAX)]
 Generation = Annotated[int, Field(strict=True, ge=0, le=2**53)]
 Markdown = Annotated[str, StringConstraints(max_length=16 * 1024)]
 Word = Annotated[str, StringConstraints(max_length=63)]

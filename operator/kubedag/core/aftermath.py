@@ -17,6 +17,7 @@ from kubedag.core import (
     instants,
     memory,
     outcomes,
+    pods,
     reasons,
     reasons_retry,
     retries,
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from kubedag.core import plan as plans
-    from kubedag.core import pods, snapshot
+    from kubedag.core import snapshot
 
 replace = msgspec.structs.replace
 
@@ -60,7 +61,7 @@ def follow(
     snap: snapshot.RunSnapshot,
 ) -> rows.TaskRow:
     """The row of a task whose last attempt has failed."""
-    if last.reason in _NEVER_RETRIED:
+    if last.reason in _NEVER_RETRIED or last.number >= pods.ATTEMPT_MAX:
         return row
     ruling = retry_rules.ruling(task.retry.on_failure, last)
     if ruling is None:

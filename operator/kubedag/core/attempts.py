@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
+from kubedag.api.common import AMOUNT_MAX
 from kubedag.core import (
     aftermath,
     memory,
@@ -278,9 +279,10 @@ def _summarise(
         reason=last.reason,
         message=last.message,
         attempt=last.number,
-        user_failures=user,
-        infra_failures=infra,
-        out_of_memory=out_of_memory,
+        # Who writes a status by hand may have filled it up: more would never be stored.
+        user_failures=min(user, AMOUNT_MAX),
+        infra_failures=min(infra, AMOUNT_MAX),
+        out_of_memory=min(out_of_memory, AMOUNT_MAX),
         earlier_attempts=row.earlier_attempts,
         mark=row.mark,
         attempts=kept,

@@ -35,6 +35,8 @@ LABEL_QUEUE: Final = "kueue.x-k8s.io/queue-name"
 GATE_OF_QUEUE: Final = "kueue.x-k8s.io/admission"
 MAIN_CONTAINER: Final = "main"
 FINALIZER: Final = "kubedag.dev/record"
+ATTEMPT_MAX: Final = 99_999
+"""The highest number that an attempt may have; only in a status written by hand is it reached."""
 """Keeps a Pod whose task may not run twice until it is stored how it ended (ADR 12)."""
 
 
@@ -169,7 +171,6 @@ def attempt_number(pod: Pod) -> int:
     """The attempt that a Pod is, from its label; 0 if somebody broke the label."""
     text = pod.label(LABEL_ATTEMPT)
     return int(text) if text.isascii() and text.isdigit() and len(text) < 6 else 0
-
 
 def rerun_number(pod: Pod) -> int:
     """How often its run had run again when it was made, from its label; 0 if that is missing."""

@@ -4,8 +4,18 @@ from __future__ import annotations
 
 import pytest
 
-from kubedag.core import attempts
-from support.builders import PROGRAM_FAILED, a_plan, a_pod, a_row, a_snapshot, an_attempt, stamp
+from kubedag.api.common import AMOUNT_MAX
+from kubedag.core import attempts, pods
+from support.builders import (
+    PROGRAM_FAILED,
+    a_plan,
+    a_pod,
+    a_row,
+    a_snapshot,
+    an_attempt,
+    ended,
+    stamp,
+)
 from support.objects import a_task
 
 NOW = stamp(20)
@@ -56,3 +66,19 @@ def test_a_run_that_ends_retries_nothing(reason):
         retry={"limit": 100, "backoffSeconds": 5},
     )
     assert (row.state, row.reason) == ("Failed", reason)
+
+
+@pytest.mark.parametrize(
+    ("filled", "state"),
+    [
+        pytest.param({"user_failures": AMOUNT_MAX}, "Failed", id="failures"),
+        pytest.param({"out_of_memory": AMOUNT_MAX}, "AwaitingRetry", id="failures of one kind"),
+        pytest.param({"attempt": pods.ATTEMPT_MAX - 1}, "Failed", id="attempts"),
+    ],
+)
+def test_a_status_that_somebody_has_filled_up_can_still_be_stored(filled, state):
+    number = filled.get("attempt", 0) + 1
+    pod = a_pod(attempt=number, phase="Failed", main=ended(137, "OOMKilled"))
+    row = fold(pod, row=a_row(**filled), retry={"limit": 100})
+    assert row.state == state
+    assert max(row.attempt, row.user_failures, row.out_of_memory) <= AMOUNT_MAX
