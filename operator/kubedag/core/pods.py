@@ -172,6 +172,7 @@ def attempt_number(pod: Pod) -> int:
     text = pod.label(LABEL_ATTEMPT)
     return int(text) if text.isascii() and text.isdigit() and len(text) < 6 else 0
 
+
 def rerun_number(pod: Pod) -> int:
     """How often its run had run again when it was made, from its label; 0 if that is missing."""
     text = pod.label(LABEL_RERUN)
