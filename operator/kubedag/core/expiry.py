@@ -67,7 +67,8 @@ def expire(step: Step) -> None:
 
 
 def _while_running(step: Step, last: rows.Attempt, task: plans.TaskPlan) -> _Limit | None:
-    began, seconds = last.start_time, task.timeout_seconds
+    # A program that could not even be started has no start; its Pod may go on for others.
+    began, seconds = last.start_time or last.create_time, task.timeout_seconds
     if seconds is None and step.stop_reason and task.index in step.plan.spared:
         seconds = shutdown.TIDYING_SECONDS_MAX
     if began is None or seconds is None:
@@ -131,12 +132,24 @@ def stop(step: Step) -> None:
         elif row.name in step.snap.creating:
             pass
         elif row.state == states.AWAITING_RETRY:
-            step.tasks[index] = replace(
-                row, state=states.FAILED, next_attempt_time=None, wait_time=None
-            )
+            step.tasks[index] = _not_tried_again(row)
         elif row.state == states.AWAITING_APPROVAL:  # it has asked: its number is taken
             step.tasks[index] = replace(
                 row, state=states.SKIPPED, reason=step.stop_reason, message=message
             )
         elif row.state in (states.WAITING, states.QUEUED):
             step.tasks[index] = rows.unbegun(row, states.SKIPPED, step.stop_reason, message)
+
+
+def _not_tried_again(row: rows.TaskRow) -> rows.TaskRow:
+    """It has failed for what ended its last attempt, whatever it waits for by now."""
+    last = row.attempts[-1]
+    known = row.message if row.reason == last.reason else ""
+    return replace(
+        row,
+        state=states.FAILED,
+        reason=last.reason,
+        message=last.message or known,
+        next_attempt_time=None,
+        wait_time=None,
+    )

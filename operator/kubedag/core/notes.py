@@ -137,7 +137,7 @@ def _tasks(old: rows.RunStatus, new: rows.RunStatus) -> Iterator[actions.Note]:
             yield actions.Note(
                 WARNING,
                 "TaskRetryScheduled",
-                _retry(row.name, row.attempt, row.message or row.reason, row.next_attempt_time),
+                _retry(row.name, row.attempt, _why(row), row.next_attempt_time),
             )
         elif _waits(row) and not (was and was.reason == row.reason):
             yield actions.Note(
@@ -154,6 +154,14 @@ def _retries(was: rows.TaskRow | None, row: rows.TaskRow) -> Iterator[actions.No
         if one.state == states.FAILED and one.number not in told:
             said = _retry(row.name, one.number, one.message or one.reason, later.create_time)
             yield actions.Note(WARNING, "TaskRetryScheduled", said)
+
+
+def _why(row: rows.TaskRow) -> str:
+    """Why its last attempt failed: the row may say already what the next one waits for."""
+    last = row.attempts[-1] if row.attempts else None
+    if last is None or last.reason == row.reason:
+        return row.message or row.reason
+    return last.message or last.reason
 
 
 def _retry(task: str, attempt: int, why: str, when: str | None) -> str:

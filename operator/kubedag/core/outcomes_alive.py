@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
-from kubedag.core import asks, pods, reasons, rows, states, words
+from kubedag.core import asks, evidence, pods, reasons, rows, states, words
 from kubedag.core.evidence import Evidence, Outcome
 from kubedag.core.outcomes_ended import disruption_reason
 
@@ -76,8 +76,8 @@ def only_others_run(seen: Evidence) -> Outcome | None:
     names = [status.name for status in _running(_containers(seen))]
     if not names:
         return Outcome(states.RUNNING)
-    said = f"its program ended with {words.exit_code(seen.exit_code)}; waits for"
-    return _says(states.RUNNING, reasons.SIDECAR_RUNNING, f"{said} {_listed(names)} to end")
+    said = f"{_end_of_program(seen)}; waits for {_listed(names)} to end"
+    return _says(states.RUNNING, reasons.SIDECAR_RUNNING, said)
 
 
 def runs(seen: Evidence) -> Outcome | None:
@@ -189,6 +189,13 @@ def _running(containers: Iterable[pods.ContainerStatus]) -> Iterator[pods.Contai
 
 def _listed(names: list[str]) -> str:
     return f"container{'s' if len(names) > 1 else ''} {', '.join(names)}"
+
+
+def _end_of_program(seen: Evidence) -> str:
+    ended = seen.terminated
+    if ended is not None and ended.reason in evidence.NOT_STARTABLE:
+        return words.not_startable(ended.message)
+    return f"its program ended with {words.exit_code(seen.exit_code or 0)}"
 
 
 def _crashing(status: pods.ContainerStatus) -> str:

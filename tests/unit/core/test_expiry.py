@@ -166,6 +166,25 @@ def test_an_attempt_that_only_a_sidecar_kept_alive_says_so():
     )
 
 
+def test_a_program_that_could_not_even_be_started_does_not_wait_for_its_sidecar_for_ever():
+    never = pods.Terminated(
+        128, "StartError", 'exec: "nope": executable file not found in $PATH',
+        started_at="1970-01-01T00:00:00Z", finished_at=stamp(5),
+    )  # fmt: skip
+    pod = a_pod(
+        phase="Running",
+        main=pods.ContainerState(terminated=never),
+        sidecars=(a_container("proxy", running()),),
+    )
+    assert step(TIMED, pod, now=6).wakes == [at(11)]
+    (row,) = step(TIMED, pod, now=11).tasks
+    assert (row.state, row.reason) == ("Terminating", "TaskTimedOut")
+    assert row.message == (
+        "ran longer than its timeoutSeconds of 10; the program cannot be started: "
+        '"nope": executable file not found in $PATH; waits for container proxy to end'
+    )
+
+
 def test_a_task_without_a_timeout_runs_for_as_long_as_it_takes():
     found = step(PATIENT, a_pod(phase="Running"), now=10_000_000)
     assert (advance.wake(found), said(found)) == (None, {"a": ("Running", "")})

@@ -65,6 +65,27 @@ def test_what_is_told_of_a_run(old, new, expected):
     assert told(notes.of_run(old, new)) == expected
 
 
+@pytest.mark.parametrize(
+    ("reason", "message", "said"),
+    [
+        (
+            "ExitCode",
+            "exit code 3; the next attempt has 2Gi",
+            "exit code 3; the next attempt has 2Gi",
+        ),
+        ("MaxActiveTasks", "waits for one of 1 active tasks", "exit code 3"),
+    ],
+    ids=["and what follows from that", "and not what it waits for already"],
+)
+def test_why_a_task_is_tried_again_is_told(reason, message, said):
+    failed = an_attempt(1, "Failed", reason="ExitCode", message="exit code 3")
+    row = a_row(
+        "a", "AwaitingRetry", reason=reason, message=message, attempts=(failed,), attempt=1
+    )
+    (note,) = notes.of_run(RUNNING, a_status(row))
+    assert note.message == f"task a: attempt 1 failed ({said}); another one follows"
+
+
 def test_a_failed_task_is_told_with_its_reason_and_the_end_of_its_log():
     log = rows.LogTail("PodLog", "x" * 1000 + "the end")
     row = a_row(

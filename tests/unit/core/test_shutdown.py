@@ -134,6 +134,33 @@ def test_a_task_between_two_attempts_has_failed():
     assert said(decide(asked("Stop", status=a_status(*tasks))))["work"][0] == "Failed"
 
 
+@pytest.mark.parametrize(
+    ("last", "message"),
+    [
+        ({"message": "exit code 3"}, "exit code 3"),
+        ({"message": ""}, ""),
+    ],
+    ids=["its message is known", "there was no room for it"],
+)
+def test_it_has_failed_for_what_ended_its_last_attempt_and_not_for_what_it_waits_for(
+    last, message
+):
+    attempt = an_attempt(
+        1, "Failed", task="work", reason="ExitCode", finish_time=stamp(5),
+        log=rows.LogTail("None"), **last,
+    )  # fmt: skip
+    tasks = [a_row(task.name) for task in PLAN.tasks]
+    tasks[0] = a_row("up", "Succeeded")
+    tasks[1] = a_row(
+        "work", "AwaitingRetry", reason="MaxActiveTasks", attempt=1, user_failures=1,
+        message="waits for one of 1 active tasks of the run to end", attempts=(attempt,),
+        next_attempt_time=stamp(9), wait_time=stamp(9),
+    )  # fmt: skip
+    row = decide(asked("Stop", status=a_status(*tasks))).status.tasks[1]
+    assert (row.state, row.reason, row.message) == ("Failed", "ExitCode", message)
+    assert (row.next_attempt_time, row.wait_time) == (None, None)
+
+
 def test_what_tidies_up_is_not_ended_and_tries_again():
     pods = [UP, a_pod("work", phase="Succeeded"), a_pod("down", phase="Running")]
     found = decide(asked("Stop", *pods))
