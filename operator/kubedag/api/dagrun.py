@@ -312,6 +312,8 @@ class DAGRunStatus(Status):
     """revision is the ControllerRevision of the DAG that the run keeps to."""
     dag_generation: Generation | None = None
     """dagGeneration is the DAG's metadata.generation that the revision was made of."""
+    wait_time: Time | None = None
+    """waitTime is since when the run waits for its DAG, if that is missing or not ready."""
     start_time: Time | None = None
     """startTime is when the run was admitted."""
     completion_time: Time | None = None

@@ -186,10 +186,18 @@ def _has_no_plan(snap: snapshots.RunSnapshot, now: datetime) -> actions.RunDecis
         message = snap.dag.message or f"DAG {snap.run.dag_name!r} has not been checked yet"
         if not snap.dag.checked:  # which is our own business, and no fault of the run
             return _held(snap, reason, message, now)
-    deadline = instants.after(snap.run.created, DAG_WAIT_SECONDS)
+    since = _waits_since(snap, now)
+    deadline = instants.after(since, DAG_WAIT_SECONDS)
     if now >= deadline:
         return _ended_early(snap, reason, message, now)
-    return _held(snap, reason, message, now, deadline)
+    held = _held(snap, reason, message, now, deadline)
+    return replace_(held, status=replace(held.status, wait_time=since))
+
+
+def _waits_since(snap: snapshots.RunSnapshot, now: datetime) -> str:
+    """Since when it waits for its DAG, which may have been good for as long as others ran."""
+    is_new = snap.status.condition(rows.SUCCEEDED_CONDITION) is None
+    return snap.status.wait_time or (snap.run.created if is_new else instants.text(now))
 
 
 def _lacks_tasks(snap: snapshots.RunSnapshot, now: datetime) -> actions.RunDecision | None:

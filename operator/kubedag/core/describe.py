@@ -184,7 +184,9 @@ def conclude(
     )
     conditions = rows.set_condition(base.conditions, succeeded, stamp)
     conditions = rows.set_condition(conditions, finished, stamp)
-    return replace(base, observed_generation=generation, conditions=conditions)
+    return replace(
+        base, observed_generation=generation, conditions=conditions, wait_time=None
+    )  # what waits for its DAG adds since when
 
 
 def judged_anew(

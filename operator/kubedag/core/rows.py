@@ -207,6 +207,8 @@ class RunStatus(Record, frozen=True):
     conditions: tuple[Condition, ...] = ()
     revision: str = ""
     dag_generation: int = 0
+    wait_time: str | None = None
+    """Since when it waits for a DAG that is missing or not ready."""
     start_time: str | None = None
     completion_time: str | None = None
     duration: str = ""
