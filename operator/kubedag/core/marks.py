@@ -204,7 +204,10 @@ def _let_follow(step: steps.Step, changed: Collection[int]) -> frozenset[int]:
     below = graph.reachable(step.plan.downstream, changed) - frozenset(changed)
     judged = frozenset(index for index in below if _is_judged_by_rule(step, step.tasks[index]))
     for index in judged:
-        step.tasks[index] = rows.unbegun(step.tasks[index], states.WAITING)
+        row = step.tasks[index]
+        if row.attempt > row.earlier_attempts:  # it has asked: its number is taken
+            row = replace(row, earlier_attempts=row.attempt, approval=None)
+        step.tasks[index] = rows.unbegun(row, states.WAITING)
     return judged
 
 

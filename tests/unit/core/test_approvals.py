@@ -243,3 +243,28 @@ def test_a_rerun_of_what_failed_leaves_alone_what_the_deadline_skipped():
     skipped = a_row("ask", "Skipped", reason="ApprovalTimedOut", attempt=1)
     wish = snapshot.RerunRequest("1")
     assert rerun.chosen(SKIPPING, a_finished_status(skipped), wish) == frozenset()
+
+
+def test_a_question_that_a_mark_lets_be_asked_again_has_another_number():
+    """What was answered to the first one, whose run was ended, is no answer to the second."""
+    plan = a_plan(
+        a_task("a"),
+        a_task("b"),
+        a_task(
+            "ask", image=None, dependsOn=["a", "b"], triggerRule="OneSucceeded",
+            approval={"message": "Shall we?"},
+        ),
+        failFast=True,
+    )  # fmt: skip
+    asked = rows.ApprovalRow("Shall we?", attempt=1)
+    ended = a_finished_status(
+        a_row("a", "Succeeded", attempt=1),
+        a_row("b", "Failed", attempt=1, reason="ExitCode"),
+        a_row("ask", "Skipped", reason="RunFailedFast", attempt=1, approval=asked),
+        succeeded=False,
+    )
+    run = run_facts(marks={"b": snapshot.MarkRequest("1", "Succeeded")}, answers={("ask", 1): NO})
+    found = decide_run.decide(a_snapshot(plan, status=ended, run=run), at(200)).status
+    row = found.tasks[2]
+    assert (row.state, row.attempt, row.approval.attempt) == ("AwaitingApproval", 2, 2)
+    assert not found.finished
