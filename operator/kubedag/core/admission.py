@@ -117,7 +117,8 @@ def _replace(
     active = _active(peers)
     if active < plan.max_active_runs:
         return YES
-    message = f"waits for {active} older runs to end, which it replaces"
+    older = "1 older run" if active == 1 else f"{active} older runs"
+    message = f"waits for {older} to end, which it replaces"
     if any(peer.of_backfill and peer.started and not peer.finished for peer in peers):
         return _if(False, plan)
     return Admission(admitted=False, reason=QUEUED, message=message)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from kubedag.core import actions, due, rows, words
+from kubedag.core import actions, due, reasons_elsewhere, rows, words
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -12,9 +12,9 @@ if TYPE_CHECKING:
 NORMAL: Final = "Normal"
 WARNING: Final = "Warning"
 
-_TOLD_ELSEWHERE: Final = frozenset({"NotReady"})
+_TOLD_ELSEWHERE: Final = frozenset({reasons_elsewhere.NOT_READY.name})
 """Why it is not, is an Event of its own."""
-_AS_ASKED_FOR: Final = frozenset({"Suspended", "Ended"})
+_AS_ASKED_FOR: Final = frozenset({reasons_elsewhere.SUSPENDED.name, reasons_elsewhere.ENDED.name})
 
 SKIPPED_BECAUSE: Final[Mapping[str, str]] = {
     "CatchupNone": "missed, and catchup is None",

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from kubedag.core import actions, due, instants, naming, pauses, rows
+from kubedag.core import actions, due, instants, naming, pauses, reasons_elsewhere, rows
 from kubedag.core import schedule as schedules
 
 if TYPE_CHECKING:
@@ -86,7 +86,7 @@ def failures_since(
     told = snap.status.condition(rows.SCHEDULED)
     if (
         told is not None
-        and told.reason == "TooManyFailures"
+        and told.reason == reasons_elsewhere.TOO_MANY_FAILURES.name
         and told.observed_generation != dag.generation
     ):
         return instants.text(now)
@@ -96,7 +96,8 @@ def failures_since(
 def _kept_failures(snap: decide_dag.DAGSnapshot, dag: decide_dag.Definition) -> int:
     """As many as were too many, until a run succeeds: one may be deleted, or run again."""
     told = snap.status.condition(rows.SCHEDULED)
-    if told is None or told.reason != "TooManyFailures" or dag.failures_max is None:
+    too_many = reasons_elsewhere.TOO_MANY_FAILURES.name
+    if told is None or told.reason != too_many or dag.failures_max is None:
         return 0
     if told.observed_generation != dag.generation:
         return 0

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from kubedag.core import limits, naming, reasons_limits
+from kubedag.core import limits, naming, reasons_elsewhere, reasons_limits
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -81,14 +81,16 @@ def is_waiting(row: rows.TaskRow) -> bool:
 
 def keeps_since(row: rows.TaskRow) -> bool:
     """Does its row say since when it waits for limits? Also while it waits for the run's own."""
-    return row.wait_time is not None and (is_waiting(row) or row.reason == "MaxActiveTasks")
+    is_held = is_waiting(row) or row.reason == reasons_elsewhere.MAX_ACTIVE_TASKS.name
+    return row.wait_time is not None and is_held
 
 
 def let_go(row: rows.TaskRow) -> rows.TaskRow:
     """The row of a task that starts: it waits for nothing any more."""
     if not keeps_since(row):
         return row
-    return msgspec.structs.replace(row, reason="CreatingPod", message="", wait_time=None)
+    creating = reasons_elsewhere.CREATING_POD.name
+    return msgspec.structs.replace(row, reason=creating, message="", wait_time=None)
 
 
 def _waiter(step: Step, index: int, view: limits.View) -> limits.Waiter:

@@ -221,8 +221,9 @@ def test_a_run_is_replaced_by_newer_ones(policy, most, peers, name):
 
 
 OLDER = older(**STARTED)
-REPLACES, TURN = (
-    "waits for 1 older runs to end, which it replaces",
+REPLACES, REPLACES_TWO, TURN = (
+    "waits for 1 older run to end, which it replaces",
+    "waits for 2 older runs to end, which it replaces",
     "waits for its turn: the DAG allows 1 active run",
 )
 
@@ -231,6 +232,7 @@ REPLACES, TURN = (
     ("peers", "message"),
     [
         pytest.param((OLDER,), REPLACES, id="none of a Backfill"),
+        pytest.param((OLDER, older("b", **STARTED)), REPLACES_TWO, id="neither of two"),
         pytest.param((OLDER, older("b", **BACKFILL)), REPLACES, id="one of a Backfill waits"),
         pytest.param((OLDER, older("b", **BACKFILL, **ENDED)), REPLACES, id="it has ended"),
         pytest.param((OLDER, older("b", **BACKFILL, **STARTED)), TURN, id="it runs"),
