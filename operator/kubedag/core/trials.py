@@ -1,12 +1,14 @@
 """The Pods that the API server is asked about before a DAG is called ready.
 
 Whether a podTemplate is valid only the API server can say, with its own version and its own
-admission. Tasks that differ in what they run but not in what their Pods are share one question.
+admission. Tasks that differ in what they run but not in what their Pods are share one question. A
+variable that comes from elsewhere is part of what a Pod is, unless it is plain that it can be had.
 """
 
 from __future__ import annotations
 
 import hashlib
+import re
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import msgspec
@@ -15,6 +17,8 @@ from kubedag.core import levels, pods, podspec
 from kubedag.core import plan as plans
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
     from kubedag.api.task import TaskTemplate
 
 _PLAIN: Final = frozenset(
@@ -36,6 +40,9 @@ _PLAIN: Final = frozenset(
     }
 )
 """The fields that do not change the shape of a task's Pod, but for whether there is a script."""
+
+_KEY: Final = re.compile(r"(?!\.\.?$)[-._a-zA-Z0-9]{1,253}", re.ASCII)
+_OBJECT_NAME: Final = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?", re.ASCII)
 
 TRIALS_MAX: Final = 32
 """Of a DAG with more shapes of Pod than this, the first are asked about; a run tells the rest."""
@@ -71,7 +78,7 @@ def trials(
         if task.approval is not None:
             continue
         said = task.template.model_fields_set
-        if said <= _PLAIN:
+        if said <= _PLAIN and not any(_odd(task.template.env)):
             scripted = "script" in said
             if scripted in plain:
                 continue  # ten thousand alike must not cost ten thousand Pods
@@ -89,10 +96,7 @@ def trials(
 def shape(manifest: dict[str, Any]) -> str:
     """A digest of what the API server judges, without what differs from task to task."""
     spec = dict(manifest["spec"])
-    spec["containers"] = [
-        {key: value for key, value in container.items() if not _differs(container, key)}
-        for container in spec["containers"]
-    ]
+    spec["containers"] = [_judged(container) for container in spec["containers"]]
     metadata = manifest.get("metadata", {})
     judged = {
         "spec": spec,
@@ -106,5 +110,32 @@ def shape(manifest: dict[str, Any]) -> str:
     return hashlib.sha256(msgspec.json.encode(judged)).hexdigest()[:16]
 
 
-def _differs(container: dict[str, Any], key: str) -> bool:
-    return container.get("name") == pods.MAIN_CONTAINER and key in ("command", "args", "env")
+def _judged(container: dict[str, Any]) -> dict[str, Any]:
+    if container.get("name") != pods.MAIN_CONTAINER:
+        return container
+    told = {key: value for key, value in container.items() if key not in ("command", "args")}
+    return told | {"env": list(_odd(container.get("env", ())))}
+
+
+def _odd(variables: Iterable[Mapping[str, Any]]) -> Iterable[Mapping[str, Any]]:
+    """The variables of which the API server has to say whether there can be such."""
+    return (one for one in variables if "valueFrom" in one and not _is_plain(one["valueFrom"]))
+
+
+def _is_plain(source: Any) -> bool:
+    """Is it a key of a Secret or a ConfigMap, of a name that there can be?"""
+    if not isinstance(source, dict) or len(source) != 1:
+        return False
+    ((kind, found),) = source.items()
+    return (
+        kind in ("secretKeyRef", "configMapKeyRef")
+        and isinstance(found, dict)
+        and found.keys() <= {"name", "key", "optional"}
+        and isinstance(found.get("optional", False), bool)
+        and _matches(_OBJECT_NAME, found.get("name"))
+        and _matches(_KEY, found.get("key"))
+    )
+
+
+def _matches(pattern: re.Pattern[str], said: Any) -> bool:
+    return isinstance(said, str) and pattern.fullmatch(said) is not None

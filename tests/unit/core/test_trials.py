@@ -11,6 +11,10 @@ from support.objects import a_task
 PLAIN = {"command": ["true"]}
 
 
+def a_variable(**source):
+    return {**PLAIN, "env": [{"name": "A", "valueFrom": source}]}
+
+
 def asked(*tasks, **spec):
     found = trials.trials(a_plan(*tasks, **spec), "ns", "uid-dag")
     return [trial.task_index for trial in found]
@@ -22,6 +26,24 @@ def asked(*tasks, **spec):
         pytest.param(PLAIN, [0], id="nothing"),
         pytest.param({"command": ["false"], "args": ["x"]}, [0], id="what it runs"),
         pytest.param({**PLAIN, "env": [{"name": "A", "value": "b"}]}, [0], id="its variables"),
+        pytest.param(a_variable(secretKeyRef={"name": "db", "key": "pass.word"}), [0],
+                     id="a key of a Secret"),
+        pytest.param(a_variable(configMapKeyRef={"name": "db", "key": "k", "optional": True}), [0],
+                     id="a key of a ConfigMap"),
+        pytest.param(a_variable(secretKeyRef={"name": "db", "key": "password=x"}), [0, 1],
+                     id="a key that there cannot be"),
+        pytest.param(a_variable(secretKeyRef={"name": "D B", "key": "k"}), [0, 1],
+                     id="a name that there cannot be"),
+        pytest.param(a_variable(secretKeyRef={"name": "db"}), [0, 1], id="no key"),
+        pytest.param(a_variable(secretKeyRef={"name": "db", "key": ".."}), [0, 1],
+                     id="a key that is a path"),
+        pytest.param(a_variable(secretKeyRef="db"), [0, 1], id="no reference at all"),
+        pytest.param(a_variable(fieldRef={"fieldPath": "spec.nodeName"}), [0, 1],
+                     id="a field of the Pod"),
+        pytest.param(
+            a_variable(secretKeyRef={"name": "d", "key": "k"}, fieldRef={"fieldPath": "x"}),
+            [0, 1], id="two sources",
+        ),
         pytest.param({**PLAIN, "timeoutSeconds": 5, "priority": 3}, [0], id="what we do with it"),
         pytest.param({**PLAIN, "idempotent": False}, [0], id="whether it may run twice"),
         pytest.param({**PLAIN, "image": "other"}, [0, 1], id="its image"),
