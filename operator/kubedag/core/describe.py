@@ -245,4 +245,6 @@ def given_up(row: rows.TaskRow, reason: str) -> rows.TaskRow:
     if row.state in states.TERMINAL:
         return row
     state = states.FAILED if row.begun else states.SKIPPED
-    return replace(row, state=state, reason=reason, message="", next_attempt_time=None)
+    return replace(
+        row, state=state, reason=reason, message="", next_attempt_time=None, wait_time=None
+    )

@@ -176,9 +176,11 @@ def _success_in_brief(row: rows.TaskRow) -> rows.TaskRow:
 
 
 def _without_reason(row: rows.TaskRow) -> rows.TaskRow:
-    if row.attempts or not (row.message or row.reason):
+    """What waits for something since a recorded time is known by its reason, which stays."""
+    reason = row.reason if row.wait_time is not None else ""
+    if row.attempts or (row.message, row.reason) == ("", reason):
         return row
-    return replace(row, message="", reason="")
+    return replace(row, message="", reason=reason)
 
 
 def _last_attempt_only(row: rows.TaskRow) -> rows.TaskRow:

@@ -50,8 +50,8 @@ def start(step: Step) -> None:
             step.tasks[index] = _queued(row, "PodsEnding", message)
         elif in_flight >= CREATES_IN_FLIGHT_MAX:
             step.tasks[index] = _queued(row, "CreatingPod", "")
-        elif shared is not None and (told := shared.hindrance(index)) is not None:
-            step.tasks[index] = _queued(row, *told)
+        elif shared is not None and (hindrance := shared.hindrance(index)) is not None:
+            step.tasks[index] = _queued(row, *hindrance)
         else:
             in_flight += 1
             step.active += 1
@@ -94,7 +94,7 @@ def _overtaken(step: Step) -> int:
     """How many Pods live that came when their tasks were over: they have places until they go."""
     tasks, index_of, creating = step.tasks, step.plan.index, step.snap.creating
     return sum(
-        not pods.has_ended(pod)
+        not pods.has_ended(vanished.as_believed(pod, step.snap))
         for name, seen in step.snap.pods.items()
         if (index := index_of.get(name)) is not None
         and tasks[index].state in states.TERMINAL

@@ -206,3 +206,15 @@ def test_what_the_api_has_taken_is_not_trimmed_when_it_takes_less_than_before():
     stored = fitted(a_status(*tasks), slice_bytes_max=slices.BYTES_MAX)
     found = fitted(stored, stored, slice_bytes_max=slices.BYTES_MIN)
     assert found.tasks == stored.tasks
+
+
+def test_for_how_long_a_task_may_still_wait_survives_all_trims():
+    """What has a limit is known by its reason, and would else begin anew with each look."""
+    said, since = "no such account " * 60, stamp(5)
+    waits = a_row("a", "Queued", reason="WaitingForServiceAccount", message=said, wait_time=since)
+    others = (a_row(f"t{n}", "Skipped", reason="TriggerRule", message=said) for n in range(99))
+    found = fitted(a_status(waits, *others), slice_bytes_max=slices.BYTES_MIN)
+    row = found.tasks[0]
+    assert (row.reason, row.message, row.wait_time) == ("WaitingForServiceAccount", "", since)
+    assert {(row.reason, row.message) for row in found.tasks[1:]} == {("", "")}
+    assert fitted(found, slice_bytes_max=slices.BYTES_MIN).tasks == found.tasks

@@ -151,3 +151,14 @@ def test_a_run_goes_on_whose_first_pod_nobody_has_seen():
     status = decide_run.decide(a_snapshot(PLAN, second), at(20)).status
     (attempt,) = status.tasks[0].attempts
     assert (attempt.number, attempt.deps_met_time) == (2, stamp(7))
+
+
+def test_a_pod_whose_task_is_over_keeps_its_place_in_the_run_until_it_is_known_to_be_gone():
+    """It came when its task had been marked, and a label of it was changed since, or it has gone."""
+    plan = a_plan(a_task("a"), a_task("b"), maxActiveTasks=1)
+    status = a_status(a_row("a", "Skipped"), a_row("b", "Waiting"))
+    unsure = a_snapshot(plan, VANISHED, status=status, gone=frozenset())
+    (waits,) = advance.advance(unsure, plan, at(20)).tasks[1:]
+    assert (waits.state, waits.reason) == ("Queued", "MaxActiveTasks")
+    sure = a_snapshot(plan, VANISHED, status=status)
+    assert advance.advance(sure, plan, at(20)).tasks[1].reason == "CreatingPod"
