@@ -143,17 +143,18 @@ def _unplanned(
     snap: BackfillSnapshot, word: backfill_words.Word, now: datetime
 ) -> actions.BackfillDecision:
     """Nothing is known of its intervals; whatever waits of it is called back if it is cancelled."""
-    told, wish = _told(snap), snap.wish
+    wish, fresh = snap.wish, _fresh(snap)
     if word.final:
-        return actions.BackfillDecision(_ended(told, wish, word, now))
-    told = _fresh(snap)
+        return actions.BackfillDecision(_ended(_told(snap), wish, word, now))
     if not wish.cancel:
-        return actions.BackfillDecision(_goes_on(told, wish, word, now))
+        return actions.BackfillDecision(_goes_on(fresh, wish, word, now))
     runs = [*snap.unfinished(), *snap.finished()]
     back = call_back(wish, runs)
     if back or any(wish.owns(run) and not run.finished for run in runs):
-        return actions.BackfillDecision(_goes_on(told, wish, backfill_words.CANCELLING, now), back)
-    return actions.BackfillDecision(_ended(told, wish, backfill_words.CANCELLED, now))
+        return actions.BackfillDecision(
+            _goes_on(fresh, wish, backfill_words.CANCELLING, now), back
+        )
+    return actions.BackfillDecision(_ended(fresh, wish, backfill_words.CANCELLED, now))
 
 
 def _fresh(snap: BackfillSnapshot) -> backfill_rows.BackfillStatus:

@@ -233,12 +233,12 @@ def _status(
         observed_generation=dag.generation,
     )  # fmt: skip
     good = verdict.status == rows.TRUE
-    told = tuple(one for one in old.conditions if timed.condition or one.type != rows.SCHEDULED)
+    kept = tuple(one for one in old.conditions if timed.condition or one.type != rows.SCHEDULED)
     for one in (condition, timed.condition):
-        told = rows.set_condition(told, one, instants.text(now)) if one else told
+        kept = rows.set_condition(kept, one, instants.text(now)) if one else kept
     return rows.DAGStatus(
         observed_generation=dag.generation,
-        conditions=told,
+        conditions=kept,
         revision=dag.revision if good else old.revision,
         revision_generation=dag.generation if good else old.revision_generation,
         task_count=dag.task_count,

@@ -139,9 +139,9 @@ def _marked(row: rows.TaskRow, mark: rows.Mark) -> rows.TaskRow:
 
 def _ending(row: rows.TaskRow, mark: rows.Mark) -> rows.TaskRow:
     """Its Pod is told to end once this is stored."""
-    told = {"state": states.TERMINATING, "reason": reasons.MARKED.name, "message": said(mark)}
-    last = replace(row.attempts[-1], **told)
-    return replace(row, **told, mark=mark, attempts=(*row.attempts[:-1], last))
+    ends = {"state": states.TERMINATING, "reason": reasons.MARKED.name, "message": said(mark)}
+    last = replace(row.attempts[-1], **ends)
+    return replace(row, **ends, mark=mark, attempts=(*row.attempts[:-1], last))
 
 
 def _is_ending(row: rows.TaskRow) -> bool:

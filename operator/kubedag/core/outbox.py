@@ -100,17 +100,19 @@ def _after_tries(one: rows.Notification, audience: Audience) -> rows.Notificatio
     delivery = audience.deliveries.get((one.name, one.key))
     if delivery is None or delivery.try_number <= one.attempts:
         return one
-    told = replace(one, attempts=delivery.try_number, next_attempt_time=None)
+    tried = replace(one, attempts=delivery.try_number, next_attempt_time=None)
     if delivery.delivered:
-        told = replace(told, state=DELIVERED, deliver_time=delivery.time, reason="", last_error="")
-        return _in_brief(told)
-    told = replace(told, reason=delivery.reason, last_error=rows.clip(delivery.message, 300))
+        tried = replace(
+            tried, state=DELIVERED, deliver_time=delivery.time, reason="", last_error=""
+        )
+        return _in_brief(tried)
+    tried = replace(tried, reason=delivery.reason, last_error=rows.clip(delivery.message, 300))
     if delivery.final or delivery.try_number >= TRIES_MAX:
-        return _in_brief(replace(told, state=FAILED))
+        return _in_brief(replace(tried, state=FAILED))
     pause = retries.delay_seconds(PAUSES, delivery.try_number, f"{one.name}/{one.key}")
     pause = max(pause, min(delivery.pause_seconds, PAUSES.backoff_seconds_max))
     later = instants.after(delivery.time, pause)
-    return replace(told, next_attempt_time=instants.text(later))
+    return replace(tried, next_attempt_time=instants.text(later))
 
 
 def _in_brief(one: rows.Notification) -> rows.Notification:
