@@ -43,3 +43,12 @@ def a_backfill(name: str = "bf", dag: str = "pipeline", **spec: Any) -> dict[str
         "metadata": {"name": name},
         "spec": {"dagName": dag, **(plain | spec)},
     }
+
+
+def a_pool(name: str = "warehouse", slots: int = 2, **spec: Any) -> dict[str, Any]:
+    return {
+        "apiVersion": API_VERSION,
+        "kind": "TaskPool",
+        "metadata": {"name": name},
+        "spec": {"slots": slots, **spec},
+    }

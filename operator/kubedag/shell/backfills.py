@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from kubedag.core import actions, backfill_plan
     from kubedag.core.history import RunSummary
+    from kubedag.shell.departed import Departed
 
 log: Final = logging.getLogger(__name__)
 
@@ -91,9 +92,15 @@ class BackfillEntry:
 class Backfills:
     """All of them, by namespace and name, and by their DAG."""
 
-    def __init__(self, wake: Callable[[Key], None], gone: Callable[[str, str], None]) -> None:
+    def __init__(
+        self,
+        wake: Callable[[Key], None],
+        gone: Callable[[str, str], None],
+        departed: Departed,
+    ) -> None:
         self._wake = wake
         self._gone = gone
+        self._departed = departed
         self.entries: dict[Name, BackfillEntry] = {}
         self._by_dag: dict[Name, dict[str, BackfillEntry]] = {}
         self.leaving = leaving.Leaving()
@@ -106,6 +113,8 @@ class Backfills:
         name = (meta["namespace"], meta["name"])
         known = self.entries.get(name)
         version = meta["resourceVersion"]
+        if self._departed.outlived(meta["uid"], version):
+            return
         if known is not None and (
             known.resource_version == version or wire.older(version, known.resource_version)
         ):
@@ -115,6 +124,7 @@ class Backfills:
             known = None
         if meta.get("deletionTimestamp"):
             self.drop(*name)
+            self._departed.note(meta["uid"], version)
             return
         wish = definitions.wish_of(raw)
         status = definitions.status_of(raw, backfill_rows.BackfillStatus)
@@ -130,6 +140,7 @@ class Backfills:
         if known is None or (uid is not None and known.uid != uid):
             return
         del self.entries[(namespace, name)]
+        self._departed.note(known.uid, known.resource_version)
         known.sketch = None
         self._wake(known.key)
         of_dag = (namespace, known.wish.dag_name)

@@ -1,8 +1,9 @@
 """Remembers which objects have gone, so that late news of their lives does not bring them back.
 
-An answer of the API may tell of an object's end while watches still bring what happened before. A
-name does not keep them apart, because it may be taken anew; a UID never comes back. But an answer
-may be wrong, as in front of a cluster that a proxy hides: news that is not older is believed.
+An answer of the API may tell of an object's end while watches still bring what happened before, and a
+watch while an answer or a list is still on its way. A name does not keep them apart, because it may be
+taken anew; a UID never comes back. But an answer may be wrong, as in front of a cluster that a proxy
+hides: news that is not older is believed.
 """
 
 from __future__ import annotations

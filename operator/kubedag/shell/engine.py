@@ -117,6 +117,8 @@ class Engine:
         meta = raw["metadata"]
         if event_type == "DELETED":
             self.store.takers[kind].drop(meta["namespace"], meta["name"], meta["uid"])
+            # Its last version is that of its end: an answer that knows it alive is from before.
+            self.store.departed.note(meta["uid"], meta["resourceVersion"])
         else:
             self.store.takers[kind].put(raw)
 

@@ -11,6 +11,8 @@ from kubedag.shell import definitions, wire
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from kubedag.shell.departed import Departed
+
 Name = tuple[str, str]
 Key = tuple[str, str, str]
 
@@ -44,9 +46,12 @@ class PoolEntry:
 class Pools:
     """All of them, by namespace and name; `changed` is called when one has room, or has not, anew."""
 
-    def __init__(self, wake: Callable[[Key], None], changed: Callable[[], None]) -> None:
+    def __init__(
+        self, wake: Callable[[Key], None], changed: Callable[[], None], departed: Departed
+    ) -> None:
         self._wake = wake
         self._changed = changed
+        self._departed = departed
         self.entries: dict[Name, PoolEntry] = {}
         self.known: dict[Name, limits.Pool] = {}
         """What decisions look at."""
@@ -56,12 +61,15 @@ class Pools:
         meta = raw["metadata"]
         name = (meta["namespace"], meta["name"])
         known, version = self.entries.get(name), meta["resourceVersion"]
+        if self._departed.outlived(meta["uid"], version):
+            return
         if known is not None and (
             known.resource_version == version or wire.older(version, known.resource_version)
         ):
             return
         if meta.get("deletionTimestamp"):
             self.drop(*name)
+            self._departed.note(meta["uid"], version)
             return
         pool = _pool(raw)
         status = definitions.status_of(raw, pool_rows.PoolStatus)
@@ -82,6 +90,7 @@ class Pools:
         if known is None or (uid is not None and known.uid != uid):
             return
         del self.entries[(namespace, name)], self.known[(namespace, name)]
+        self._departed.note(known.uid, known.resource_version)
         self._wake(known.key)
         self._changed()
 

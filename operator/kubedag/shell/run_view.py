@@ -12,6 +12,22 @@ if TYPE_CHECKING:
     from kubedag.shell.store import Store
 
 
+def source(store: Store, entry: RunEntry, dag: DAGEntry | None) -> tuple[plan.Plan | None, str]:
+    """The plan that a run goes by, if it is known, and the revision that this is of."""
+    facts = entry.facts
+    # In this order: what is stored, what is about to be, and what a crash has left of it.
+    revision = entry.status.revision or entry.newest.revision or store.pods.revision(facts.uid)
+    if revision:
+        found = store.revisions.plan(facts.namespace, facts.dag_name, revision)
+        if found is None and dag is not None:
+            found = dag.plan_of(revision)
+        return found, revision
+    current = dag.plan() if dag is not None else None
+    if current is None or dag is None or dag.definition is None:
+        return None, ""
+    return current, dag.definition.revision
+
+
 def newest(store: Store, entry: RunEntry, dag: DAGEntry | None) -> snapshot.Source | None:
     """What a run would go by that is to run again by the DAG as it is."""
     facts, current = entry.facts, dag.plan() if dag is not None else None

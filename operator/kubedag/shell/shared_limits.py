@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from kubedag.core import plan as plans
     from kubedag.core import snapshot
+    from kubedag.shell.departed import Departed
     from kubedag.shell.entries import RunEntry
 
 Key = tuple[str, str, str]
@@ -40,11 +41,12 @@ class SharedLimits:
         self,
         wake: Callable[[Key], None],
         runs: Mapping[Name, RunEntry],
+        departed: Departed,
         bounds: limits.Bounds = limits.UNBOUNDED,
     ) -> None:
         self._wake = wake
         self._bounds = bounds
-        self.pools = Pools(wake, self._stir)
+        self.pools = Pools(wake, self._stir, departed)
         self.holders = holders.Holders(runs, self._freed, self._told)
         self._waiting: dict[str, tuple[limits.Waiter, ...]] = {}
         """By the run's UID, as the last decision on it has said."""

@@ -47,10 +47,10 @@ class Store:
         self.revisions = definitions.Revisions()
         self._siblings: dict[Name, Siblings] = {}
         self._run_of_uid: dict[str, Name] = {}
-        self._departed = Departed()
+        self.departed = Departed()
         self.restrictions = Restrictions()
-        self.backfills = Backfills(wake, self._backfill_gone)
-        self.limits = shared_limits.SharedLimits(wake, self.runs, bounds)
+        self.backfills = Backfills(wake, self._backfill_gone, self.departed)
+        self.limits = shared_limits.SharedLimits(wake, self.runs, self.departed, bounds)
         self.takers: Final[Mapping[str, Taker]] = {
             group.DAG_RUN.kind: Taker(self.put_run, self.drop_run),
             group.DAG.kind: Taker(self.put_dag, self.drop_dag),
@@ -67,7 +67,7 @@ class Store:
         known = self.runs.get(name)
         version = meta["resourceVersion"]
         last = known.resource_version if known is not None else ""
-        outlived = self._departed.outlived(meta["uid"], version)
+        outlived = self.departed.outlived(meta["uid"], version)
         if outlived or version == last or wire.older(version, last):
             return  # also if it is of a namesake that was there before
         if known is not None and known.facts.uid != meta["uid"]:
@@ -108,7 +108,7 @@ class Store:
             return
         del self.runs[(namespace, name)]
         self._run_of_uid.pop(known.facts.uid, None)
-        self._departed.note(known.facts.uid, known.resource_version)
+        self.departed.note(known.facts.uid, known.resource_version)
         self.limits.forget(known.facts)
         for pod in self.pods.held(known.facts.uid):
             self._claim(pod, None)
@@ -132,18 +132,21 @@ class Store:
         """A DAG as the API has it."""
         meta = raw["metadata"]
         name = (meta["namespace"], meta["name"])
-        entry = self._dag(*name)
         version = meta["resourceVersion"]
+        if self.departed.outlived(meta["uid"], version):
+            return
+        entry = self._dag(*name)
         if entry.resource_version == version or wire.older(version, entry.resource_version):
             return
         if meta.get("deletionTimestamp"):
             self.drop_dag(*name)
+            self.departed.note(meta["uid"], version)
             return
         if entry.uid != meta["uid"]:  # what is under way for its namesake is nothing to it
             self.backfills.leaving.note(name, entry.creating)
             entry = self.dags[name] = DAGEntry(*name, meta["uid"])
         old = entry.definition
-        if old is None or old.generation != meta["generation"]:
+        if old is None or old.generation != meta.get("generation", 1):
             entry.spec_json, entry.definition = definitions.of_dag(raw)
             entry.trial_results.clear()
         entry.resource_version = version
@@ -157,6 +160,8 @@ class Store:
         if entry is None or (uid is not None and entry.uid != uid):
             return  # of two of one name, kopf may tell of the new one before the old one's end
         del self.dags[(namespace, name)]
+        if entry.uid:
+            self.departed.note(entry.uid, entry.resource_version)
         self.backfills.leaving.note((namespace, name), entry.creating)
         if (namespace, name) in self._siblings or self.revisions.of(namespace, name):
             self._dag(namespace, name)
@@ -324,17 +329,8 @@ class Store:
         facts = entry.facts
         dag = self.dags.get((facts.namespace, facts.dag_name))
         pods_of_run = self.pods.of(facts.uid)
-        # In this order: what is stored, what is about to be, and what a crash has left of it.
-        revision = entry.status.revision or entry.newest.revision or self.pods.revision(facts.uid)
         current = dag.plan() if dag is not None else None
-        if revision:
-            plan_of_run = self.revisions.plan(facts.namespace, facts.dag_name, revision)
-            if plan_of_run is None and dag is not None:
-                plan_of_run = dag.plan_of(revision)
-        elif current is not None and dag is not None and dag.definition is not None:
-            plan_of_run, revision = current, dag.definition.revision
-        else:
-            plan_of_run = None
+        plan_of_run, revision = run_view.source(self, entry, dag)
         if plan_of_run is not None:
             self.pods.mask(facts.uid, plan_of_run.masks)
             plan_of_run = self.restrictions.of(facts, revision, plan_of_run)
