@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping
 
 
+DONE = {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success"}
+"""What an API server says to a deletion, and to much else that a test does not look at."""
+
+
 @dataclass
 class Call:
     """A request as it was sent."""

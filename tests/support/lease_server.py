@@ -30,6 +30,7 @@ class LeaseServer:
         if method == "POST":
             if self.lease is not None:
                 raise ApiError(409, "AlreadyExists", "lease exists")
+            wanted["metadata"] |= {"uid": "uid-lease", "creationTimestamp": "2026-01-01T00:00:00Z"}
         elif (
             self._existing()["metadata"]["resourceVersion"]
             != (wanted["metadata"]["resourceVersion"])

@@ -8,7 +8,7 @@ import msgspec
 
 from kubedag.core import pods
 from kubedag.shell.errors import ApiError
-from support.builders import as_stored
+from support.builders import as_stored, stamp
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -74,6 +74,7 @@ class ObjectServer:
         path = f"{SLICES_PATH}/{call.body['metadata']['name']}"
         if path in self.objects:
             return ApiError(409, "AlreadyExists", f"{path} already exists")
+        call.body["metadata"] |= {"uid": f"uid-{self.version}", "creationTimestamp": stamp(0)}
         return self._store(path, call.body)
 
     def _put(self, path: str, call: Call) -> Any:
@@ -82,6 +83,8 @@ class ObjectServer:
             return ApiError(409, "Conflict", "the object has been modified")
         if call.path.endswith("/status"):
             return self._store(path, old | {"status": call.body["status"]})
+        kept = {word: old["metadata"][word] for word in ("uid", "creationTimestamp")}
+        call.body["metadata"] |= kept
         return self._store(path, call.body)
 
     def _list(self, call: Call) -> Any:

@@ -85,7 +85,8 @@ class PatchingServer:
         first = int(call.params.get("continue", 0))
         end = first + (self.page or len(runs))
         more = {"continue": str(end)} if end < len(runs) else {}
-        return {"metadata": more, "items": runs[first:end]}
+        meta = {"resourceVersion": str(self.version), **more}
+        return {"metadata": meta, "items": runs[first:end]}
 
     def _patch(self, call: Call) -> Any:
         found = self.objects[call.path]

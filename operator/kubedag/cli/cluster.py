@@ -11,11 +11,12 @@ import os
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
+import msgspec
 import orjson
 
 from kubedag.cli import wishes
 from kubedag.core import naming
-from kubedag.shell import client, credentials, nesting
+from kubedag.shell import client, credentials, replies, wire
 from kubedag.shell.errors import ApiError
 from kubedag.shell.http_api import HttpApi
 
@@ -36,6 +37,23 @@ PAGES_MAX: Final = 2000
 
 REVIEWS: Final = client.Resource("authentication.k8s.io", "v1", "selfsubjectreviews")
 _RESOURCES: Final = {one.plural: one for one in (client.DAGS, client.DAG_RUNS, client.BACKFILLS)}
+
+
+class _User(msgspec.Struct, frozen=True):
+    username: str
+
+
+class _Known(msgspec.Struct, frozen=True):
+    user_info: _User = msgspec.field(name="userInfo")
+
+
+class _Review(msgspec.Struct, frozen=True):
+    """A SelfSubjectReview, answered."""
+
+    status: _Known
+
+
+_review: Final = wire.decoder(_Review)
 
 
 @contextlib.asynccontextmanager
@@ -103,20 +121,19 @@ class Cluster:
         params = {"fieldSelector": f"spec.dagName={dag}", "limit": str(PAGE_RUNS)}
         path = client.DAG_RUNS.path(self.namespace)
         for _ in range(PAGES_MAX):
-            page = nesting.loads(await self.api.request("GET", path, params=params))
-            for run in page.get("items") or ():
+            page = await replies.ask(self.api, replies.customs, "GET", path, params=params)
+            for run in page.items:
                 yield run
-            token = page["metadata"].get("continue")
-            if not token:
+            if not page.continue_token:
                 return
-            params["continue"] = token
+            params["continue"] = page.continue_token
 
     async def user_name(self) -> str:
         """Who we are to the cluster."""
         review = {"apiVersion": "authentication.k8s.io/v1", "kind": "SelfSubjectReview"}
-        answer = await self.api.request("POST", REVIEWS.path(), body=orjson.dumps(review))
-        name: str = orjson.loads(answer)["status"]["userInfo"]["username"]
-        return name
+        body = orjson.dumps(review)
+        found: _Review = await replies.ask(self.api, _review, "POST", REVIEWS.path(), body=body)
+        return found.status.user_info.username
 
     async def change(self, target: Target, wanted: Decided) -> tuple[wishes.Wish, Object]:
         """Change an object as it is wanted; what was wanted, and the object as it is now."""
@@ -129,26 +146,25 @@ class Cluster:
             version = found["metadata"]["resourceVersion"]
             body = orjson.dumps({"metadata": {"resourceVersion": version}, "spec": wish.spec})
             try:
-                answer = await self.api.request(
-                    "PATCH", path, body=body, content_type=client.MERGE_PATCH
-                )
+                changed = await replies.ask(
+                    self.api, replies.custom, "PATCH", path, body=body,
+                    content_type=client.MERGE_PATCH,
+                )  # fmt: skip
             except ApiError as error:
                 if not error.conflict:
                     raise
             else:
-                return wish, nesting.loads(answer)
+                return wish, changed
         return wishes.No("others keep changing it; try once more"), found
 
     async def create_run(self, manifest: Object) -> Object:
         """Create a run."""
         path = client.DAG_RUNS.path(self.namespace)
         body = orjson.dumps(manifest)
-        created: Object = nesting.loads(await self.api.request("POST", path, body=body))
-        return created
+        return await replies.ask(self.api, replies.custom, "POST", path, body=body)
 
     async def _get(self, path: str) -> Object:
-        found: Object = nesting.loads(await self.api.request("GET", path))
-        return found
+        return await replies.ask(self.api, replies.custom, "GET", path)
 
 
 def told(error: ApiError, target: Target, namespace: str) -> str:

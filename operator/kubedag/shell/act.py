@@ -12,11 +12,10 @@ from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Final, assert_never
 
-import msgspec
 import orjson
 
 from kubedag.core import actions, ending, instants, masks, pods, podspec, refusals, snapshot
-from kubedag.shell import client, event_reader, log_reader, nesting, pod_keeper
+from kubedag.shell import client, event_reader, log_reader, pod_keeper, replies
 from kubedag.shell.errors import ApiError, ClusterError, answer_of
 
 if TYPE_CHECKING:
@@ -74,7 +73,8 @@ class RunActor:
         self._keeper = pod_keeper.PodKeeper(api, pod_informer, wake, tasks, tell)
         self._logs = log_reader.LogReader(api)
         self._events = event_reader.EventReader(api, wake, clock, tasks)
-        self._pod = msgspec.json.Decoder(pods.Pod)
+        self._pod = replies.record(pods.Pod)
+        self._kept_pod = replies.kept(pods.Pod)
 
     def start(
         self, entry: RunEntry, snap: snapshot.RunSnapshot, wanted: Iterable[actions.RunAction]
@@ -142,7 +142,8 @@ class RunActor:
     ) -> None:
         if what not in entry.deleting:
             entry.deleting.add(what)
-            self._tasks.start(work(), partial(entry.deleting.discard, what))
+            over = partial(entry.deleting.discard, what)
+            self._tasks.start(work(), over, after_bug=partial(self._wake, entry.key))
 
     async def _create_pod(
         self,
@@ -157,8 +158,8 @@ class RunActor:
         body = orjson.dumps(manifest)
         try:
             async with self._creates:
-                answer = await self._api.request("POST", path, body=body)
-            self._pods.assume(self._pod.decode(answer))
+                pod = await replies.ask(self._api, self._pod, "POST", path, body=body)
+            self._pods.assume(pod)
             entry.refusal_tries.pop(task.name, None)
         except ApiError as error:
             if error.already_exists:
@@ -179,9 +180,9 @@ class RunActor:
         """The name is taken: by our own earlier request, or by somebody else's Pod."""
         path = client.PODS.path(entry.facts.namespace, action.name)
         try:
-            answer = await self._api.request("GET", path)
-            if pods.is_of(self._pod.decode(answer), entry.facts.uid):
-                await self._keeper.put_right(entry, answer, mark)
+            found = await replies.ask(self._api, self._kept_pod, "GET", path)
+            if pods.is_of(found.record, entry.facts.uid):
+                await self._keeper.put_right(entry, found, mark)
                 if self._pods.get(entry.facts.namespace, action.name) is None:
                     # It has gone since, or the watch never told of it: not at once again.
                     message = f"the Pod {action.name!r} exists, and is not seen yet"
@@ -233,14 +234,17 @@ class RunActor:
         path = client.DAG_RUNS.path(entry.facts.namespace, entry.facts.name)
         known = entry.resource_version
         try:
-            raw = nesting.loads(await self._api.request("GET", path))
+            raw = await replies.ask(self._api, replies.custom, "GET", path)
         except ClusterError as error:
             log.debug("Run %s could not be asked for: %s", path, error)
-            await asyncio.sleep(PAUSE_SECONDS)
-            asyncio.get_running_loop().call_soon(self._wake, entry.key)
-            return False
-        self._take_run(raw)
-        return bool(raw["metadata"]["resourceVersion"] == known)
+        else:
+            self._take_run(raw)
+            if raw["metadata"]["resourceVersion"] == known:
+                return True
+        # Whatever was decided in the meantime has found this under way.
+        await asyncio.sleep(PAUSE_SECONDS)
+        asyncio.get_running_loop().call_soon(self._wake, entry.key)
+        return False
 
     async def _delete_pod(self, entry: RunEntry, action: actions.DeletePod) -> None:
         if not action.sure and not await self._is_as_known(entry):
@@ -265,7 +269,9 @@ class RunActor:
     ) -> None:
         pause = 0.0
         try:
-            await self._api.request("DELETE", path, params=params, body=body)
+            await replies.ask(
+                self._api, replies.anything, "DELETE", path, params=params, body=body
+            )
             entry.delete_tries = 0
         except ApiError as error:
             if error.conflict:
@@ -291,7 +297,7 @@ class RunActor:
     async def _look_again(self, path: str) -> None:
         """Know a Pod as it is: it has changed, and a watch that stands still tells of nothing."""
         try:
-            self._pods.assume(self._pod.decode(await self._api.request("GET", path)))
+            self._pods.assume(await replies.ask(self._api, self._pod, "GET", path))
         except ClusterError as error:
             log.debug("Could not look at %s: %s", path, error)
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final, assert_never
 import orjson
 
 from kubedag.core import actions, creations
-from kubedag.shell import client, nesting
+from kubedag.shell import client, replies
 from kubedag.shell.backfill_planner import Planner
 from kubedag.shell.create_run import RunCreator
 from kubedag.shell.errors import ApiError, ClusterError, NotLeader, answer_of
@@ -172,26 +172,28 @@ class BackfillActor:
         path = client.DAG_RUNS.path(namespace, action.name)
         patch = {"metadata": {"resourceVersion": version}, "spec": {"rerun": wish}}
         try:
-            answer = await self._api.request(
-                "PATCH", path, body=orjson.dumps(patch), content_type=client.MERGE_PATCH
+            body, kind = orjson.dumps(patch), client.MERGE_PATCH
+            raw = await replies.ask(
+                self._api, replies.custom, "PATCH", path, body=body, content_type=kind
             )
         except ApiError as error:
             if not (error.conflict or error.not_found):
                 raise
             await self._learn(namespace, action.name, action.uid)
         else:
-            self._store.put_run(nesting.loads(answer))
+            self._store.put_run(raw)
 
     async def _learn(self, namespace: str, name: str, uid: str) -> None:
         """It is not as it was: take in what is there now."""
         try:
-            answer = await self._api.request("GET", client.DAG_RUNS.path(namespace, name))
+            path = client.DAG_RUNS.path(namespace, name)
+            raw = await replies.ask(self._api, replies.custom, "GET", path)
         except ApiError as error:
             if not error.not_found:
                 raise
             self._store.drop_run(namespace, name, uid)
         else:
-            self._store.put_run(nesting.loads(answer))
+            self._store.put_run(raw)
 
     # --- Calling back --------------------------------------------------------------------------
 
@@ -222,7 +224,7 @@ class BackfillActor:
         same = {"uid": action.uid, "resourceVersion": version}
         body = orjson.dumps({"preconditions": same, "propagationPolicy": "Background"})
         try:
-            await self._api.request("DELETE", path, body=body)
+            await replies.ask(self._api, replies.anything, "DELETE", path, body=body)
         except ApiError as error:
             if not (error.conflict or error.not_found):
                 raise

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final, Protocol, assert_never
 import orjson
 
 from kubedag.core import actions, answers, places, pods, refusals
-from kubedag.shell import client, definitions, nesting, wire
+from kubedag.shell import client, definitions, replies
 from kubedag.shell.create_run import RunCreator
 from kubedag.shell.errors import ApiError, ClusterError, answer_of
 
@@ -79,7 +79,7 @@ class DAGActor:
         self._creating: dict[object, float] = {}
         """When each creation has begun; two of one name may be under way, for namesakes."""
         self._created = asyncio.Event()
-        self._revision = wire.decoder(definitions.Revision)
+        self._revision = replies.record(definitions.Revision)
 
     def start(self, entry: DAGEntry, wanted: Iterable[actions.DAGAction]) -> None:
         """Start what a decision asks for, unless it is under way already."""
@@ -157,9 +157,8 @@ class DAGActor:
         answer: refusals.Answer | None = None
         causes: tuple[places.Cause, ...] = ()
         try:
-            await self._api.request(
-                "POST", client.PODS.path(entry.namespace), params=params, body=body
-            )
+            path = client.PODS.path(entry.namespace)
+            await replies.ask(self._api, replies.anything, "POST", path, params=params, body=body)
         except ClusterError as error:
             answer = answer_of(error)
             if isinstance(error, ApiError):
@@ -184,16 +183,16 @@ class DAGActor:
             }
         )
         try:
-            answer = await self._api.request("POST", path, body=body)
+            made = await replies.ask(self._api, self._revision, "POST", path, body=body)
         except ApiError as error:
             if not error.already_exists:
                 raise
             # The name follows from the content, so what is there is what was to be stored.
             path = client.CONTROLLER_REVISIONS.path(entry.namespace, action.name)
-            self._revisions.assume(self._revision(await self._api.request("GET", path)))
+            self._revisions.assume(await replies.ask(self._api, self._revision, "GET", path))
             await asyncio.sleep(PAUSE_SECONDS)  # if that does not make it known, not at once again
         else:
-            self._revisions.assume(self._revision(answer))
+            self._revisions.assume(made)
 
     async def _create_run(self, entry: DAGEntry, action: actions.CreateRun) -> None:
         creation = object()
@@ -217,7 +216,7 @@ class DAGActor:
             if error.not_found:
                 self._store.drop_run(entry.namespace, action.name, action.uid)
             elif error.conflict:
-                self._store.put_run(nesting.loads(await self._api.request("GET", path)))
+                self._store.put_run(await replies.ask(self._api, replies.custom, "GET", path))
             else:
                 raise
         await asyncio.sleep(PAUSE_SECONDS)
@@ -234,4 +233,4 @@ class DAGActor:
     async def _delete(self, path: str, uid: str, version: str = "") -> None:
         same = {"uid": uid, "resourceVersion": version} if version else {"uid": uid}
         body = orjson.dumps({"preconditions": same, "propagationPolicy": "Background"})
-        await self._api.request("DELETE", path, body=body)
+        await replies.ask(self._api, replies.anything, "DELETE", path, body=body)

@@ -11,10 +11,10 @@ import binascii
 import re
 from typing import TYPE_CHECKING, Final
 
-import orjson
+import msgspec
 
 from kubedag.api.enums import MailSecurity
-from kubedag.shell import client, senders
+from kubedag.shell import client, replies, senders, wire
 from kubedag.shell.errors import ApiError, ClusterError
 from kubedag.shell.senders import Undeliverable
 
@@ -27,6 +27,13 @@ VALUE_BYTES_MAX: Final = 8 * 1024
 _ACCOUNT: Final = re.compile(
     r'User "(system:serviceaccount:[-a-z0-9]{1,63}:[-.a-z0-9]{1,253})"', re.ASCII
 )
+
+
+class _Secret(msgspec.Struct, frozen=True):
+    data: dict[str, str] | None = None
+
+
+_secret: Final = wire.decoder(_Secret)
 
 
 class Addresses:
@@ -83,13 +90,13 @@ class Addresses:
         ref = source.secret_key_ref
         path = client.SECRETS.path(namespace, ref.name)
         try:
-            found = orjson.loads(await self._api.request("GET", path))
+            found = await replies.ask(self._api, _secret, "GET", path)
         except ApiError as error:
             raise unreadable(ref.name, error) from None
         except ClusterError as error:
             said = f"Secret {ref.name!r}: the API server did not answer"
             raise Undeliverable("SecretUnreadable", said) from error
-        value = _decoded((found.get("data") or {}).get(ref.key))
+        value = _decoded((found.data or {}).get(ref.key))
         if value is None:
             said = f"Secret {ref.name!r} has no key {ref.key!r} with a line of text"
             raise Undeliverable("SecretKeyNotFound", said)

@@ -80,7 +80,7 @@ class Api(Protocol):
         content_type: str = JSON,
         timeout_seconds: float = 30,
     ) -> bytes:
-        """The body of a 2xx answer: a JSON object, or a log."""
+        """The body of a 2xx answer: by its looks a JSON object, or a log (see `replies.ask`)."""
         ...
 
     def watch(self, path: str, params: Mapping[str, str]) -> AsyncIterator[bytes]:

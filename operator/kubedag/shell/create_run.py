@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import orjson
 
 from kubedag.core import creations, runspec
-from kubedag.shell import client, nesting
+from kubedag.shell import client, replies
 from kubedag.shell.errors import ApiError, ClusterError, NotLeader, answer_of
 
 if TYPE_CHECKING:
@@ -42,14 +42,13 @@ class RunCreator:
         body = orjson.dumps(runspec.build(action, namespace, dag_name))
         try:
             try:
-                answer = await self._api.request(
-                    "POST", client.DAG_RUNS.path(namespace), body=body
-                )
+                path = client.DAG_RUNS.path(namespace)
+                raw = await replies.ask(self._api, replies.custom, "POST", path, body=body)
             except ApiError as error:
                 if not error.already_exists:
                     raise
                 path = client.DAG_RUNS.path(namespace, action.name)
-                answer = await self._api.request("GET", path)
+                raw = await replies.ask(self._api, replies.custom, "GET", path)
         except NotLeader:
             raise
         except ClusterError as error:
@@ -57,7 +56,6 @@ class RunCreator:
             known.trouble = creations.after(known.trouble, action.name, answered, now)
             return
         known.trouble = None
-        raw = nesting.loads(answer)
         known.taken.pop(action.name, None)
         if not runspec.is_of(raw, action, dag_name):
             known.taken[action.name] = runspec.described(raw)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from kubedag.core import instants, logtail, masks, pod_events, snapshot
-from kubedag.shell import client
+from kubedag.shell import client, replies, wire
 from kubedag.shell.errors import ApiError, ClusterError
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ class EventReader:
         self._tasks = tasks
         self._at_once = asyncio.Semaphore(AT_ONCE_MAX)
         self._denied_until: dict[str, float] = {}
-        self._events = msgspec.json.Decoder(_Events)
+        self._events = wire.decoder(_Events)
 
     def read(self, entry: RunEntry, wanted: actions.ReadEvents, masked: masks.Masks) -> None:
         """Find out what the newest Warning of a Pod says, unless that is under way."""
@@ -92,15 +92,16 @@ class EventReader:
         }
         path = client.EVENTS.path(namespace)
         try:
-            raw = await self._api.request("GET", path, params=params, timeout_seconds=SECONDS_MAX)
-            found = self._events.decode(raw)
+            found: _Events = await replies.ask(
+                self._api, self._events, "GET", path, params=params, timeout_seconds=SECONDS_MAX
+            )
         except ApiError as error:
             if error.status == 403:
                 self._deny(namespace, now, error)
             else:
                 log.debug("Events of a Pod not read: %s", error)
             return None
-        except (ClusterError, msgspec.MsgspecError) as error:
+        except ClusterError as error:
             log.debug("Events of a Pod not read: %s", error)
             return None
         self._denied_until.pop(namespace, None)

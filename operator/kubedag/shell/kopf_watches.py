@@ -2,7 +2,8 @@
 
 Left alone, kopf opens a watch that has ended again at once: two thousand times a second when each of
 them ends at once. And it ends for good, and the operator's process with it, on an answer 410 and on
-any ERROR in a stream whose code is another. All that these ask for is to list again.
+any ERROR in a stream whose code is another. All that these ask for is to list again. So does what a proxy
+puts in the place of a list or an event, over which kopf would end as well.
 """
 
 from __future__ import annotations
@@ -14,8 +15,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 import aiohttp
+import msgspec
 
-from kubedag.shell import nesting
+from kubedag.api import group
+from kubedag.shell import nesting, replies
 from kubedag.shell.backoff import Backoff
 
 if TYPE_CHECKING:
@@ -32,6 +35,9 @@ EXPIRED: Final = (
     b'"code":410,"reason":"Expired","message":"list again"}}\n'
 )
 """The one ERROR that kopf knows what to do about."""
+_PLURALS: Final = {
+    kind.plural for kind in (group.DAG, group.DAG_RUN, group.BACKFILL, group.TASK_POOL)
+}
 _ERROR_BEGINS: Final = b'{"type":"ERROR"'
 
 
@@ -85,6 +91,17 @@ class Response(nesting.BoundedResponse):
             self.content = _Events(self.content)
         return self
 
+    async def json(self, **options: Any) -> Any:
+        """The whole answer as a value. Raises `ClientPayloadError` for what is no list of ours."""
+        if self.status != 200 or self.url.path.rsplit("/", 1)[-1] not in _PLURALS:
+            return await super().json(**options)
+        try:
+            found = await super().json(**options)
+            replies.page_of(found)
+        except (ValueError, msgspec.ValidationError) as error:
+            raise aiohttp.ClientPayloadError(f"no list of an API server: {error}") from error
+        return found
+
 
 class _Events:
     """The lines of a watch, with one ERROR in the place of all kinds."""
@@ -101,6 +118,9 @@ class _Events:
             if line.startswith(_ERROR_BEGINS):
                 said = line[:SAID_CHARS_MAX].decode(errors="replace").strip()
                 log.info("A watch of kopf is begun anew after %s", said)
+                yield EXPIRED
+            elif line.strip() and not replies.is_event(line):
+                log.info("A watch of kopf is begun anew after what no API server says")
                 yield EXPIRED
             else:
                 yield line

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import orjson
 
-from kubedag.shell import client, clock
+from kubedag.shell import client, clock, replies
 from kubedag.shell.errors import ApiError, ClusterError
 
 if TYPE_CHECKING:
@@ -224,13 +224,16 @@ class Election:
 
     async def _read(self) -> None:
         try:
-            body = await self._api.request("GET", self._path(), timeout_seconds=self._timeout())
+            path, seconds = self._path(), self._timeout()
+            found = await replies.ask(
+                self._api, replies.custom, "GET", path, timeout_seconds=seconds
+            )
         except ApiError as error:
             if not error.not_found:
                 raise
             self._seen = None
         else:
-            self._observe(orjson.loads(body))
+            self._observe(found)
 
     async def _write(self, seen: _Seen | None) -> bool:
         """Make the lease ours, or ours for longer; it counts from when this was sent."""
@@ -241,8 +244,13 @@ class Election:
         else:
             path, method = self._path(), "PUT"
         body = orjson.dumps(self._claim(seen))
-        answer = await self._api.request(method, path, body=body, timeout_seconds=self._timeout())
-        self._observe(orjson.loads(answer))
+        seconds = self._timeout()
+        found = await replies.ask(
+            self._api, replies.custom, method, path, body=body, timeout_seconds=seconds
+        )
+        self._observe(found)
+        if self.holder != self.identity:
+            return False  # whatever that was, it is not what was written
         self._valid_until = sent_at + self.timing.renew_deadline_seconds
         return True
 
@@ -301,7 +309,10 @@ class Election:
         now = clock.micro_time(self._clock.now())
         nobody = {"holderIdentity": "", "leaseDurationSeconds": 1, "renewTime": now}
         body = orjson.dumps({**seen.lease, "spec": {**seen.spec, **nobody}})
-        await self._api.request("PUT", self._path(), body=body, timeout_seconds=self._timeout())
+        path, seconds = self._path(), self._timeout()
+        await replies.ask(
+            self._api, replies.anything, "PUT", path, body=body, timeout_seconds=seconds
+        )
 
     def _path(self) -> str:
         return client.LEASES.path(self._namespace, self._name)

@@ -13,12 +13,11 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
-import msgspec
 import orjson
 
 from kubedag.api import group
 from kubedag.core import actions, ending, pods, podspec, refusals
-from kubedag.shell import client
+from kubedag.shell import client, replies
 from kubedag.shell.errors import ApiError, ClusterError
 
 if TYPE_CHECKING:
@@ -71,7 +70,8 @@ class PodKeeper:
         self._busy: dict[Name, set[Key]] = {}
         """The Pods about which something is under way, and who looks again after it."""
         self._tries: dict[Name, int] = {}
-        self._pod = msgspec.json.Decoder(pods.Pod)
+        self._pod = replies.record(pods.Pod)
+        self._kept_pod = replies.kept(pods.Pod)
 
     # --- What is asked for -------------------------------------------------------------------
 
@@ -129,34 +129,32 @@ class PodKeeper:
             return True
         path = client.PODS.path(entry.facts.namespace, action.name)
         try:
-            answer = await self._api.request("GET", path)
+            found = await replies.ask(self._api, self._kept_pod, "GET", path)
         except ApiError as error:
             if not error.not_found:
                 raise
             entry.gone |= {action.name, action.uid or action.name}
             return True
-        found = self._pod.decode(answer)
-        meta, ours = found.metadata, pods.is_of(found, entry.facts.uid)
+        meta, ours = found.record.metadata, pods.is_of(found.record, entry.facts.uid)
         if action.uid and meta.uid != action.uid:
             entry.gone.add(action.uid)
         if not ours and meta.uid != action.uid:
             entry.gone.add(action.name)
             return True  # somebody else's Pod of the same name
-        await self.put_right(entry, answer, mark)
+        await self.put_right(entry, found, mark)
         return False
 
-    async def put_right(self, entry: RunEntry, answer: bytes, mark: Mark) -> None:
+    async def put_right(self, entry: RunEntry, found: replies.Kept, mark: Mark) -> None:
         """Know a Pod of ours from its API object, with its labels and its owner as they were made."""
-        raw = orjson.loads(answer)
-        meta = raw["metadata"]
+        meta = found.raw["metadata"]
         labels, owners = meta.get("labels") or {}, meta.get("ownerReferences") or []
         changes: dict[str, Any] = {}
         if not mark.labels.items() <= labels.items():
             changes["labels"] = mark.labels
-        if not any(owner["uid"] == mark.owner["uid"] for owner in owners):
+        if not any(owner.get("uid") == mark.owner["uid"] for owner in owners):
             changes["ownerReferences"] = [*owners, mark.owner]
         if not changes:
-            self._pods.assume(self._pod.decode(answer))
+            self._pods.assume(found.record)
             return
         same = {key: meta[key] for key in ("uid", "resourceVersion")}
         await self._patch(meta["namespace"], meta["name"], same | changes)
@@ -165,13 +163,15 @@ class PodKeeper:
         self._tell(entry, actions.Note("Warning", "PodLabelsRestored", message))
 
     async def _patch(self, namespace: str, name: str, metadata: Mapping[str, Any]) -> None:
-        answer = await self._api.request(
+        pod = await replies.ask(
+            self._api,
+            self._pod,
             "PATCH",
             client.PODS.path(namespace, name),
             body=orjson.dumps({"metadata": metadata}),
             content_type=client.MERGE_PATCH,
         )
-        self._pods.assume(self._pod.decode(answer))
+        self._pods.assume(pod)
 
     # --- Letting go --------------------------------------------------------------------------
 
@@ -196,9 +196,8 @@ class PodKeeper:
         namespace = pod.metadata.namespace
         if client.is_name(name):  # anybody may have written it; of another name there is no run
             try:
-                raw = orjson.loads(
-                    await self._api.request("GET", client.DAG_RUNS.path(namespace, name))
-                )
+                path = client.DAG_RUNS.path(namespace, name)
+                raw = await replies.ask(self._api, replies.custom, "GET", path)
             except ApiError as error:
                 if not error.not_found:
                     raise

@@ -14,11 +14,12 @@ from collections import OrderedDict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+import msgspec
 import orjson
 
 from kubedag.api import group
 from kubedag.core import naming
-from kubedag.shell import client, clock
+from kubedag.shell import client, clock, replies, wire
 from kubedag.shell.backoff import Backoff
 from kubedag.shell.errors import ApiError, ClusterError, NotLeader
 
@@ -34,6 +35,15 @@ MESSAGE_BYTES_MAX: Final = 1024  # validation of core/v1 Event
 QUEUE_EVENTS_MAX: Final = 1000
 KNOWN_EVENTS_MAX: Final = 4096
 TRIES_MAX: Final = 4
+
+
+class _Told(msgspec.Struct, frozen=True):
+    """An Event as the API has it."""
+
+    count: int | None = None
+
+
+_told: Final = wire.decoder(_Told)
 
 
 @dataclass(slots=True)
@@ -169,13 +179,14 @@ class Recorder:
     async def _create(self, telling: _Telling) -> int:
         path = client.EVENTS.path(telling.namespace)
         try:
-            await self._api.request("POST", path, body=orjson.dumps(self._event(telling)))
+            body = orjson.dumps(self._event(telling))
+            await replies.ask(self._api, replies.anything, "POST", path, body=body)
         except ApiError as error:
             if not error.already_exists:
                 raise
             path = client.EVENTS.path(telling.namespace, telling.name)
-            told = orjson.loads(await self._api.request("GET", path))
-            return await self._repeat(telling, told.get("count") or 1)
+            told = await replies.ask(self._api, _told, "GET", path)
+            return await self._repeat(telling, told.count or 1)
         self.sent += 1
         return telling.times
 
@@ -187,8 +198,9 @@ class Recorder:
             "lastTimestamp": clock.second_time(telling.last),
         }
         try:
-            await self._api.request(
-                "PATCH", path, body=orjson.dumps(patch), content_type=client.MERGE_PATCH
+            body, kind = orjson.dumps(patch), client.MERGE_PATCH
+            await replies.ask(
+                self._api, replies.anything, "PATCH", path, body=body, content_type=kind
             )
         except ApiError as error:
             if not error.not_found:

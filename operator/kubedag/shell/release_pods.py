@@ -13,7 +13,7 @@ import msgspec
 import orjson
 
 from kubedag.core import ending, pods
-from kubedag.shell import client, credentials
+from kubedag.shell import client, credentials, replies, wire
 from kubedag.shell.errors import ApiError
 from kubedag.shell.http_api import HttpApi
 from kubedag.shell.informers import OURS
@@ -26,6 +26,7 @@ TRIES_MAX: Final = 5
 
 
 class _ListMeta(msgspec.Struct):
+    resource_version: str = msgspec.field(name="resourceVersion")
     token: str = msgspec.field(default="", name="continue")
 
 
@@ -55,10 +56,10 @@ async def release_all(api: client.Api, namespaces: Iterable[str | None]) -> int:
 
 
 async def _pods(api: client.Api, namespace: str | None) -> AsyncIterator[pods.Pod]:
-    decoder = msgspec.json.Decoder(_PodList)
+    read = wire.decoder(_PodList)
     params = {**OURS, "limit": str(PAGE_OBJECTS)}
     while True:
-        page = decoder.decode(await api.request("GET", client.PODS.path(namespace), params=params))
+        page = await replies.ask(api, read, "GET", client.PODS.path(namespace), params=params)
         for pod in page.items:
             yield pod
         if not page.metadata.token:
@@ -69,18 +70,21 @@ async def _pods(api: client.Api, namespace: str | None) -> AsyncIterator[pods.Po
 async def _release(api: client.Api, pod: pods.Pod) -> bool:
     """False if it was gone, or let go by somebody else, before we came to it."""
     path = client.PODS.path(pod.metadata.namespace, pod.metadata.name)
+    read = replies.record(pods.Pod)
     tries = 0
     try:
         while pods.is_held(pod):
             tries += 1
             try:
-                await api.request("PATCH", path, body=_body(pod), content_type=client.MERGE_PATCH)
+                await replies.ask(
+                    api, read, "PATCH", path, body=_body(pod), content_type=client.MERGE_PATCH
+                )
             except ApiError as error:
                 if not error.conflict or tries == TRIES_MAX:
                     raise
             else:
                 return True
-            pod = msgspec.json.decode(await api.request("GET", path), type=pods.Pod)
+            pod = await replies.ask(api, read, "GET", path)
     except ApiError as error:
         if not error.not_found:
             raise

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from kubedag.shell import client, nesting, wire
+from kubedag.shell import client, replies, wire
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -70,16 +70,16 @@ async def _kind(
     params = {"limit": str(PAGE_OBJECTS)}
     version = ""
     for _ in range(PAGES_MAX):
-        answer = await api.request("GET", path, params=params, timeout_seconds=TIMEOUT_SECONDS)
-        page = nesting.loads(answer)
-        version = version or page["metadata"].get("resourceVersion", "")
-        for raw in page["items"]:
+        page = await replies.ask(
+            api, replies.customs, "GET", path, params=params, timeout_seconds=TIMEOUT_SECONDS
+        )
+        version = version or page.resource_version
+        for raw in page.items:
             seen.add((raw["metadata"]["namespace"], raw["metadata"]["name"]))
             put(raw)
-        token = page["metadata"].get("continue")
-        if not token:
+        if not page.continue_token:
             break
-        params["continue"] = token
+        params["continue"] = page.continue_token
     for name, its_version in before.items():
         now_known = known.get(name)
         if name in seen or now_known is None or now_known.resource_version != its_version:

@@ -11,7 +11,7 @@ import logging
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
-from kubedag.shell import client, definitions, wire
+from kubedag.shell import client, definitions, replies
 from kubedag.shell.errors import ApiError, ClusterError
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ class RevisionAsker:
         self._tasks = tasks
         self._busy: set[Key] = set()
         self._at_once = asyncio.Semaphore(AT_ONCE_MAX)
-        self._decode = wire.decoder(definitions.Revision)
+        self._revision = replies.record(definitions.Revision)
 
     def ask(self, entry: RunEntry, name: str) -> None:
         """Ask for it, unless that is under way; the run is woken with the answer."""
@@ -76,10 +76,10 @@ class RevisionAsker:
             return False
         path = client.CONTROLLER_REVISIONS.path(namespace, name)
         try:
-            answer = await self._api.request("GET", path)
+            found = await replies.ask(self._api, self._revision, "GET", path)
         except ApiError as error:
             if error.not_found:
                 return False
             raise
-        self._revisions.assume(self._decode(answer))
+        self._revisions.assume(found)
         return self._known.plan(namespace, entry.facts.dag_name, name) is not None

@@ -19,7 +19,7 @@ from kubedag.api import group
 from kubedag.core import naming, pods, slices
 from kubedag.core.pods import Metadata  # noqa: TC001  # msgspec reads it at run time
 from kubedag.core.slices import Tasks  # noqa: TC001  # the same
-from kubedag.shell import client, nesting, wire
+from kubedag.shell import client, replies, wire
 from kubedag.shell.errors import ApiError, ClusterError
 
 if TYPE_CHECKING:
@@ -102,14 +102,6 @@ class _SliceObject(msgspec.Struct, frozen=True, rename="camel"):
     gone: bool = False
 
 
-class _Meta(msgspec.Struct):
-    resource_version: str = msgspec.field(name="resourceVersion")
-
-
-class _Answer(msgspec.Struct):
-    metadata: _Meta
-
-
 class Slices:
     """Brings slices to the API and back."""
 
@@ -120,8 +112,7 @@ class Slices:
         self._store = store
         self._queue = queue
         self._tasks = tasks
-        self._object = msgspec.json.Decoder(_SliceObject)
-        self._answer = msgspec.json.Decoder(_Answer)
+        self._object = replies.record(_SliceObject)
         self._decoders: wire.Decoders[_SliceObject] = wire.Decoders(_SliceObject)
         self.writes = 0
         self.bytes_written = 0
@@ -157,32 +148,28 @@ class Slices:
         known = entry.slices.stored.get(place)
         version = known.resource_version if known is not None else ""
         try:
-            answer = await self._send(entry, place, tasks, version)
+            version = await self._send(entry, place, tasks, version)
         except ApiError as error:
             if error.not_found and version:  # somebody has deleted it, and its rows are here
                 entry.slices.stored.pop(place, None)
-                answer = await self._send(entry, place, tasks, "")
+                version = await self._send(entry, place, tasks, "")
             elif error.already_exists:
                 version = await self._adopt(entry, seen, place, error)
-                answer = await self._send(entry, place, tasks, version)
+                version = await self._send(entry, place, tasks, version)
             else:
                 raise
-        version = self._answer.decode(answer).metadata.resource_version
         entry.slices.stored[place] = Stored(version, tasks)
 
-    async def _send(self, entry: RunEntry, place: Place, tasks: Tasks, version: str) -> bytes:
-        """Create it, or change the one of that version."""
+    async def _send(self, entry: RunEntry, place: Place, tasks: Tasks, version: str) -> str:
+        """Create it, or change the one of that version; returns its new one."""
         facts, name = entry.facts, _name(entry.facts, place)
         body = msgspec.json.encode(_manifest(entry, name, place.nth, tasks, version))
-        if version:
-            path = client.DAG_RUN_SLICES.path(facts.namespace, name)
-            answer = await self._api.request("PUT", path, body=body)
-        else:
-            path = client.DAG_RUN_SLICES.path(facts.namespace)
-            answer = await self._api.request("POST", path, body=body)
+        method, known_as = ("PUT", name) if version else ("POST", None)
+        path = client.DAG_RUN_SLICES.path(facts.namespace, known_as)
+        stored = await replies.ask(self._api, replies.version, method, path, body=body)
         self.writes += 1
         self.bytes_written += len(body)
-        return answer
+        return stored
 
     async def _adopt(self, entry: RunEntry, seen: str, place: Place, error: ApiError) -> str:
         """The version of a slice that is there although the stored status knows of none."""
@@ -191,7 +178,7 @@ class Slices:
             # Then another leader has made it, and what it says is newer.
             raise ApiError(409, "Conflict", error.message)
         path = client.DAG_RUN_SLICES.path(facts.namespace, _name(facts, place))
-        found = self._object.decode(await self._api.request("GET", path))
+        found = await replies.ask(self._api, self._object, "GET", path)
         if not _is_owned(found, facts.uid):
             raise error
         if await self._newest_version(entry) != seen:
@@ -211,7 +198,7 @@ class Slices:
         for name in names:
             path = client.DAG_RUN_SLICES.path(namespace, name)
             try:
-                await self._api.request("DELETE", path)
+                await replies.ask(self._api, replies.anything, "DELETE", path)
             except ClusterError as error:  # whoever reads them next deletes them
                 log.debug("Slice %s/%s is left: %s", namespace, name, error)
 
@@ -256,7 +243,7 @@ class Slices:
         facts = entry.facts
         path = client.DAG_RUNS.path(facts.namespace, facts.name)
         try:
-            raw = nesting.loads(await self._api.request("GET", path))
+            raw = await replies.ask(self._api, replies.custom, "GET", path)
         except ApiError as error:
             if not error.not_found:
                 raise
@@ -270,16 +257,16 @@ class Slices:
         facts, rerun = entry.facts, slices.generation(entry.status)
         path = client.DAG_RUN_SLICES.path(facts.namespace)
         left: list[str] = []
+        read = self._decoders.page
         params = {
             "labelSelector": f"{pods.LABEL_RUN_UID}={facts.uid}",
             "limit": str(PAGE_SLICES),
         }
         found: dict[Place, Stored] = {}
         for _ in range(PAGES_MAX):
-            answer = await self._api.request(
-                "GET", path, params=params, timeout_seconds=TIMEOUT_SECONDS
+            page = await replies.ask(
+                self._api, read, "GET", path, params=params, timeout_seconds=TIMEOUT_SECONDS
             )
-            page = self._decoders.page(answer)
             for one in page.items:
                 index = one.first_task // slices.ROWS_PER_SLICE
                 names = [_name(facts, Place(number, index)) for number in range(rerun + 1)]

@@ -30,14 +30,23 @@ class Tasks:
         return len(self._running)
 
     def start(
-        self, work: Coroutine[Any, Any, None], after: Callable[[], None] = lambda: None
+        self,
+        work: Coroutine[Any, Any, None],
+        after: Callable[[], None] = lambda: None,
+        *,
+        after_bug: Callable[[], None] = lambda: None,
     ) -> None:
-        """Have something done, and then `after` called, however it ended."""
+        """Have something done, and then `after` called, however it ended; then maybe `after_bug`.
+
+        Work that wakes by itself whoever is to look at what came of it does so no more then.
+        """
         task = asyncio.get_running_loop().create_task(work)
         self._running.add(task)
-        task.add_done_callback(lambda ended: self._ended(ended, after))
+        task.add_done_callback(lambda ended: self._ended(ended, after, after_bug))
 
-    def _ended(self, task: asyncio.Task[None], after: Callable[[], None]) -> None:
+    def _ended(
+        self, task: asyncio.Task[None], after: Callable[[], None], after_bug: Callable[[], None]
+    ) -> None:
         self._running.discard(task)
         error = None if task.cancelled() else task.exception()
         if error is None:
@@ -46,6 +55,7 @@ class Tasks:
         self.bugs += 1
         log.error("Background work failed; it may be asked for again", exc_info=error)
         task.get_loop().call_later(BUG_PAUSE_SECONDS, after)
+        task.get_loop().call_later(BUG_PAUSE_SECONDS, after_bug)
 
     async def stop(self, seconds_max: float) -> None:
         """Let what is under way end, for a while; then cancel it."""

@@ -118,7 +118,7 @@ class Decoders(Generic[R]):
             page = self._page(body)
         except msgspec.DecodeError:
             return self._page_one_by_one(body)
-        return Page(page.items, page.metadata.resource_version, page.metadata.continue_, [])
+        return _told(page.metadata, page.items, [])
 
     def change(self, line: bytes) -> Change[R]:
         """Decode a watch line. Raises `ApiError` for an ERROR event, or `UndecodableError`."""
@@ -129,16 +129,16 @@ class Decoders(Generic[R]):
         if event.type in _OTHER_TYPES:
             return self._other(line, None)
         record = event.object
-        return Change(event.type, record, record.metadata.resource_version)
+        return _changed(event.type, record, record.metadata.resource_version)
 
     @staticmethod
     def _other(line: bytes, cause: Exception | None) -> Change[R]:
         try:
-            event = msgspec.json.decode(line, type=_OtherLine)
+            event = decoder(_OtherLine)(line)
         except msgspec.DecodeError as error:
             raise UndecodableError(str(error)) from error
         if event.type == "BOOKMARK":
-            return Change(event.type, None, event.object.metadata.resource_version)
+            return _changed(event.type, None, event.object.metadata.resource_version)
         if event.type == "ERROR":
             said = event.object
             raise ApiError(said.code or 500, said.reason, said.message)
@@ -146,7 +146,7 @@ class Decoders(Generic[R]):
 
     def _page_one_by_one(self, body: bytes) -> Page[R]:
         try:
-            page = msgspec.json.decode(body, type=_RawPage)
+            page = decoder(_RawPage)(body)
         except msgspec.DecodeError as error:
             raise UndecodableError(str(error)) from error
         items: list[R] = []
@@ -156,12 +156,25 @@ class Decoders(Generic[R]):
                 items.append(self._item(raw))
             except msgspec.DecodeError:
                 unread.extend(_key_of(raw))
-        return Page(items, page.metadata.resource_version, page.metadata.continue_, unread)
+        return _told(page.metadata, items, unread)
+
+
+def _told(meta: _ListMeta, items: list[R], unread: list[Key]) -> Page[R]:
+    """A page of a list as an API server makes it: it says of which moment it is."""
+    if not meta.resource_version:
+        raise UndecodableError("a list without a resourceVersion")
+    return Page(items, meta.resource_version, meta.continue_, unread)
+
+
+def _changed(kind: str, record: R | None, version: str) -> Change[R]:
+    if not version:
+        raise UndecodableError("an event without a resourceVersion")
+    return Change(kind, record, version)
 
 
 def _key_of(raw: msgspec.Raw) -> list[Key]:
     try:
-        metadata = msgspec.json.decode(raw, type=_Bare).metadata
+        metadata = decoder(_Bare)(raw).metadata
     except msgspec.DecodeError:
         return []
     return [(metadata.namespace, metadata.name)]

@@ -11,13 +11,14 @@ from __future__ import annotations
 import asyncio
 import logging
 import zlib
+from functools import partial
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 import msgspec
 
 from kubedag.api import group
 from kubedag.core import backfill_rows, notes, notes_backfill, pool_rows, rows, slices
-from kubedag.shell import client, nesting, wire
+from kubedag.shell import client, replies, wire
 from kubedag.shell.backfills import BackfillEntry
 from kubedag.shell.entries import DAGEntry, RunEntry, waits_by
 from kubedag.shell.errors import ApiError, ClusterError
@@ -63,14 +64,6 @@ _RESOURCES: Final = {
 _TURNS: Final = frozenset({rows.READY, rows.SUCCEEDED_CONDITION, rows.FINISHED})
 
 
-class _Meta(msgspec.Struct):
-    resource_version: str = msgspec.field(name="resourceVersion")
-
-
-class _Answer(msgspec.Struct):
-    metadata: _Meta
-
-
 class StatusWriter:
     """Stores what has been decided."""
 
@@ -90,7 +83,6 @@ class StatusWriter:
         self._recorder = recorder
         self._tasks = tasks
         self._window_seconds = window_seconds
-        self._answer = nesting.tolerant(msgspec.json.Decoder(_Answer).decode)
         self.slices = Slices(api, store, queue, tasks)
         self._waiting: set[Key] = set()
         """The runs and DAGs whose progress is still to be written."""
@@ -114,7 +106,10 @@ class StatusWriter:
         if now >= due:
             self._waiting.discard(entry.key)
             entry.writing, entry.write_due = True, 0.0
-            self._tasks.start(self._write_run(entry, entry.resource_version))
+            self._tasks.start(
+                self._write_run(entry, entry.resource_version),
+                after_bug=partial(self._queue.add, entry.key),
+            )
         else:
             self._waiting.add(entry.key)
             self._queue.add_after(entry.key, due - now)
@@ -155,7 +150,10 @@ class StatusWriter:
         if now >= due:
             self._waiting.discard(entry.key)
             entry.writing, entry.write_due = True, 0.0
-            self._tasks.start(self._write_overview(entry, entry.resource_version))
+            self._tasks.start(
+                self._write_overview(entry, entry.resource_version),
+                after_bug=partial(self._queue.add, entry.key),
+            )
         else:
             self._waiting.add(entry.key)
             self._queue.add_after(entry.key, due - now)
@@ -276,7 +274,7 @@ class StatusWriter:
             }
         )
         try:
-            answer = await self._api.request("PUT", path, body=body)
+            version = await replies.ask(self._api, replies.version, "PUT", path, body=body)
         except ApiError as error:
             await self._refused(path, entry, error)
             return None
@@ -287,7 +285,7 @@ class StatusWriter:
         self.writes += 1
         self.bytes_written += len(body)
         entry.write_failures, entry.write_after = 0, 0.0
-        return self._answer(answer).metadata.resource_version
+        return version
 
     async def _refused(self, path: str, entry: Entry, error: ApiError) -> None:
         """Somebody else wrote, or deleted, the object: take in what is there now."""
@@ -302,7 +300,8 @@ class StatusWriter:
             return
         self.conflicts += 1
         try:
-            raw = nesting.loads(await self._api.request("GET", path.removesuffix("/status")))
+            path = path.removesuffix("/status")
+            raw = await replies.ask(self._api, replies.custom, "GET", path)
         except ApiError as again:
             if again.not_found:
                 taker.drop(namespace, name, entry.uid)

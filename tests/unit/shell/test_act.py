@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from dataclasses import replace
 
 import msgspec
@@ -14,9 +15,18 @@ from kubedag.shell.entries import RunEntry
 from kubedag.shell.errors import ApiError, Unreachable
 from kubedag.shell.tasks import Tasks
 from support import virtual_loop
-from support.answering_api import AnsweringApi, Known, LoopClock
-from support.builders import RUN_UID, a_plan, a_pod, a_snapshot, encoded, run_facts, stamp
-from support.objects import a_task
+from support.answering_api import DONE, AnsweringApi, Known, LoopClock
+from support.builders import (
+    RUN_UID,
+    a_plan,
+    a_pod,
+    a_snapshot,
+    as_stored,
+    encoded,
+    run_facts,
+    stamp,
+)
+from support.objects import a_run, a_task
 
 PLAN = a_plan(a_task("a"), a_task("b"))
 SNAP = a_snapshot(PLAN)
@@ -211,19 +221,63 @@ def test_a_pod_is_deleted_only_as_it_was_seen():
 
 
 @pytest.mark.parametrize(
-    ("version", "expected"), [("1", [f"GET {RUN_PATH}", f"DELETE {PODS}/p"]), ("2", [f"GET {RUN_PATH}"])],
+    ("version", "expected"), [(1, [f"GET {RUN_PATH}", f"DELETE {PODS}/p"]), (2, [f"GET {RUN_PATH}"])],
     ids=["the run is as it is known", "another leader has written"],
 )  # fmt: skip
 def test_what_a_leader_of_yesterday_may_not_know_is_ended_only_after_a_look(version, expected):
-    run = {"metadata": {"name": "run", "resourceVersion": version}}
-    done = Done(AnsweringApi(run, {}), actions.DeletePod("p", "uid-p", "7", sure=False))
+    run = as_stored(a_run(), version)
+    done = Done(AnsweringApi(run, DONE), actions.DeletePod("p", "uid-p", "7", sure=False))
     assert done.api.asked == expected
     assert done.entry.deleting == set()
 
 
-@pytest.mark.parametrize(("version", "asked"), [("1", 2), ("2", 1)])
+@pytest.mark.parametrize(
+    "wanted",
+    [
+        actions.DeletePod("p", "uid-p", "7", sure=False),
+        actions.ReleasePod("p", "uid-p", "7", sure=False),
+    ],
+    ids=["to end it", "to let it go"],
+)
+def test_a_look_that_finds_the_run_changed_has_it_decided_again_when_nothing_is_under_way(wanted):
+    """Our own write may be answered before the look is, and what follows from it finds this busy."""
+
+    async def scenario():
+        tasks, woken = Tasks(), []
+        entry = RunEntry(run_facts(), "1", rows.RunStatus())
+        wake = lambda key: woken.append((key, set(entry.deleting)))  # noqa: E731
+        api = AnsweringApi(as_stored(a_run(), 2))
+        actor = act.RunActor(api, Known(), lambda key: tell(wake, key), LoopClock(), tasks)
+        actor.start(entry, SNAP, [wanted])
+        await asyncio.sleep(10)
+        return api.asked, woken, entry.key
+
+    def tell(wake, key):
+        """As a queue does it: whoever works on it comes to it a turn later."""
+        asyncio.get_running_loop().call_soon(wake, key)
+
+    asked, woken, key = virtual_loop.run(scenario())
+    assert (asked, woken) == ([f"GET {RUN_PATH}"], [(key, set())])
+
+
+def test_a_deletion_that_meets_a_bug_is_decided_again(caplog):
+    async def scenario():
+        tasks, woken = Tasks(), []
+        entry = RunEntry(run_facts(), "1", rows.RunStatus())
+        api = AnsweringApi(LookupError("a bug"))
+        actor = act.RunActor(api, Known(), woken.append, LoopClock(), tasks)
+        actor.start(entry, SNAP, [DELETE])
+        await asyncio.sleep(20)
+        return tasks.bugs, woken, entry.deleting
+
+    with caplog.at_level(logging.CRITICAL):
+        found = virtual_loop.run(scenario())
+    assert found == (1, [("run", "ns", "run")], set())
+
+
+@pytest.mark.parametrize(("version", "asked"), [(1, 2), (2, 1)])
 def test_nor_is_it_let_go_before_that(version, asked):
-    run = {"metadata": {"name": "run", "resourceVersion": version}}
+    run = as_stored(a_run(), version)
     release = actions.ReleasePod("p", "uid-p", "7", sure=False)
     done = Done(AnsweringApi(run, encoded(POD)), release)
     assert len(done.api.asked) == asked
@@ -281,7 +335,7 @@ def pauses_after(refused):
     async def scenario():
         loop = asyncio.get_running_loop()
         woken = []
-        api = AnsweringApi(refused, refused, refused, b"{}", refused)
+        api = AnsweringApi(refused, refused, refused, DONE, refused)
         actor = act.RunActor(
             api, Known(), lambda _key: woken.append(loop.time()), LoopClock(), Tasks()
         )

@@ -123,7 +123,7 @@ def test_nothing_is_asked_of_a_run_that_is_not_known_any_more(action):
 
 
 def test_a_run_is_deleted_only_as_it_was_decided_about():
-    done = Done(AnsweringApi({}), DROP)
+    done = Done(AnsweringApi(), DROP)
     (call,) = done.api.calls
     assert (call.method, call.path) == ("DELETE", f"{RUNS}/run")
     assert call.body["preconditions"] == {"uid": "uid-run", "resourceVersion": "7"}

@@ -20,10 +20,12 @@ from support.builders import (
     a_definition,
     a_finished_status,
     a_plan,
+    as_stored,
     at,
     run_facts,
+    stamp,
 )
-from support.objects import a_task
+from support.objects import a_run, a_task
 
 PLAN = a_plan(a_task("a"), a_task("b", image="other"))
 TRIALS = trials.trials(PLAN, NAMESPACE, "uid-dag")
@@ -32,7 +34,11 @@ STORE = actions.CreateRevision("p-1", 3)
 FORGET = actions.DeleteRevision("p-1", "uid-p-1")
 RETIRE = actions.DeleteRun("run", "uid-run")
 REVISIONS = "/apis/apps/v1/namespaces/ns/controllerrevisions"
-A_REVISION = {"metadata": {"name": "p-1", "namespace": "ns"}, "revision": 3, "data": {}}
+A_REVISION = {
+    "metadata": {"name": "p-1", "namespace": "ns", "uid": "uid-p-1", "resourceVersion": "7"},
+    "revision": 3,
+    "data": {},
+}
 NOW = at(10)
 RUN = RunEntry(run_facts(uid="uid-run"), "7", a_finished_status())
 RUN_PATH = "/apis/kubedag.dev/v1alpha1/namespaces/ns/dagruns/run"
@@ -94,7 +100,7 @@ class Done:
 
 
 def test_a_pod_is_tried_without_being_created():
-    done = Done(AnsweringApi({}), TRY)
+    done = Done(AnsweringApi(), TRY)
     (call,) = done.api.calls
     assert (call.method, call.path) == ("POST", "/api/v1/namespaces/ns/pods")
     assert call.params == {"dryRun": "All", "fieldValidation": "Strict"}
@@ -133,7 +139,7 @@ def test_how_often_there_was_no_answer_is_counted():
 
 
 def test_an_answer_about_an_older_generation_is_not_kept():
-    done = Done(AnsweringApi({}, seconds=1), TRY, edited=True)
+    done = Done(AnsweringApi(seconds=1), TRY, edited=True)
     assert done.entry.trial_results == {}
 
 
@@ -195,7 +201,7 @@ RUNS = "/apis/kubedag.dev/v1alpha1/namespaces/ns/dagruns"
 CREATE = actions.CreateRun(
     "pipeline-20260101t0600-1h", "Scheduled", "2026-01-01T06:00:00Z", "2026-01-01T07:00:00Z"
 )
-CREATED = runspec.build(CREATE, NAMESPACE, DAG)
+WANTED = runspec.build(CREATE, NAMESPACE, DAG)
 EXISTS = ApiError(409, "AlreadyExists")
 NO = ApiError(403, "Forbidden", "exceeded quota")
 
@@ -205,11 +211,20 @@ def of_interval(start, end, dag=DAG):
     return CREATED | {"spec": spec}
 
 
+def as_made(document):
+    """With what the API server adds to it."""
+    meta = {"uid": "uid-made", "resourceVersion": "8", "creationTimestamp": stamp(0)}
+    return document | {"metadata": document["metadata"] | meta}
+
+
+CREATED = as_made(WANTED)
+
+
 def test_a_run_is_created_with_all_that_tells_what_it_is_of_and_known_at_once():
-    done = Done(AnsweringApi(lambda call: call.body), CREATE)
+    done = Done(AnsweringApi(lambda call: as_made(call.body)), CREATE)
     (call,) = done.api.calls
     assert (call.method, call.path) == ("POST", RUNS)
-    assert call.body == CREATED
+    assert call.body == WANTED
     assert done.taken_in == [CREATED]
     assert [key for key, _ in done.woken] == [done.entry.key]
 
@@ -283,13 +298,13 @@ def test_the_first_success_ends_the_trouble():
 
 
 def test_the_revision_that_is_deleted_is_the_one_that_was_meant():
-    (call,) = Done(AnsweringApi({}), FORGET).api.calls
+    (call,) = Done(AnsweringApi(), FORGET).api.calls
     assert (call.method, call.path) == ("DELETE", f"{REVISIONS}/p-1")
     assert call.body == {"preconditions": {"uid": "uid-p-1"}, "propagationPolicy": "Background"}
 
 
 def test_a_run_is_deleted_as_it_is_known_and_no_other():
-    (call,) = Done(AnsweringApi({}), RETIRE).api.calls
+    (call,) = Done(AnsweringApi(), RETIRE).api.calls
     assert (call.method, call.path) == ("DELETE", RUN_PATH)
     same = {"uid": "uid-run", "resourceVersion": "7"}
     assert call.body == {"preconditions": same, "propagationPolicy": "Background"}
@@ -300,7 +315,7 @@ def test_a_run_that_is_gone_already_is_forgotten():
 
 
 def test_a_run_that_has_changed_is_looked_at_again():
-    changed = {"metadata": {"name": "run", "resourceVersion": "8"}}
+    changed = as_stored(a_run(), 8)
     done = Done(AnsweringApi(ApiError(409, "Conflict"), changed), RETIRE)
     assert done.api.asked == [f"DELETE {RUN_PATH}", f"GET {RUN_PATH}"]
     assert (done.taken_in, done.forgotten) == ([changed], [])
@@ -320,7 +335,7 @@ def test_a_run_that_is_not_to_be_deleted_any_more_is_let_be(facts):
 
 
 def test_a_run_that_is_being_deleted_is_not_forgotten_before_it_is_gone():
-    assert Done(AnsweringApi({}), RETIRE).forgotten == []
+    assert Done(AnsweringApi(), RETIRE).forgotten == []
 
 
 def test_a_deletion_that_failed_is_decided_again():

@@ -15,8 +15,15 @@ from support.scripted_api import ScriptedApi, bookmark, error_event, event, page
 
 @pytest.mark.parametrize(
     "end",
-    [EXPIRED, error_event(410, "Expired"), b"{not json", event("MODIFIED", {"metadata": 7})],
-    ids=["HTTP 410", "ERROR 410", "no JSON", "not a Pod"],
+    [
+        EXPIRED,
+        error_event(410, "Expired"),
+        b"{not json",
+        event("MODIFIED", {"metadata": 7}),
+        event("ADDED", {"metadata": {}}),
+        event("BOOKMARK", {}),
+    ],
+    ids=["HTTP 410", "ERROR 410", "no JSON", "not a Pod", "of no moment", "bookmark of none"],
 )
 def test_a_watch_that_cannot_go_on_lists_again_and_tells_what_went_missing(end):
     played = play(
@@ -49,7 +56,9 @@ def test_a_cut_watch_loses_nothing_so_it_goes_on_without_a_list(end):
 
 
 @pytest.mark.parametrize(
-    "fault", [LOST, EXPIRED, ApiError(500), b"[]"], ids=["cut", "410", "500", "no list"]
+    "fault",
+    [LOST, EXPIRED, ApiError(500), b"[]", b'{"metadata":{},"items":[]}'],
+    ids=["cut", "410", "500", "no list", "of no moment"],
 )
 def test_a_list_that_fails_between_two_pages_starts_again(fault):
     api = ScriptedApi(
@@ -68,6 +77,15 @@ def test_a_list_that_fails_between_two_pages_starts_again(fault):
         None,
         "next",
     ]
+
+
+def test_one_odd_object_beside_one_that_is_nested_deeply_hides_no_other():
+    odd = pod("odd", 4) | {"spec": 7}
+    deep = pod("deep", 5) | {"spec": {"x": None}}
+    said = page(10, odd, deep, pod("a", 6)).replace(
+        b"null", b'{"a":' * 2_000 + b"1" + b"}" * 2_000
+    )
+    assert Played(ScriptedApi(lists=[said])).run().known == ["a@6", "deep@5"]
 
 
 def test_every_error_of_the_cluster_is_survived():

@@ -76,6 +76,7 @@ def a_run(version):
         "namespace": "ns",
         "uid": f"u-{version}",
         "resourceVersion": version,
+        "creationTimestamp": "2026-01-01T00:00:00Z",
     }
     return {"kind": "DAGRun", "apiVersion": "kubedag.dev/v1alpha1", "metadata": metadata}
 
@@ -187,8 +188,9 @@ def test_kopf_makes_no_storm_of_a_server_that_ends_each_watch_at_once():
 @pytest.mark.parametrize(
     "answer",
     [(410, orjson.dumps(STATUS | {"code": 410})), (200, line("ERROR", STATUS)),
-     (200, line("ERROR", STATUS | {"code": 410}))],
-    ids=["HTTP 410", "ERROR 500", "ERROR 410"],
+     (200, line("ERROR", STATUS | {"code": 410})), (200, b"{}\n"), (200, b"<html>\n"),
+     (200, line("ADDED", {"metadata": {}}))],
+    ids=["HTTP 410", "ERROR 500", "ERROR 410", "no event", "a page", "no object"],
 )  # fmt: skip
 def test_kopf_lists_again_whatever_a_watch_has_ended_with(answer):
     server = Server(answer, (200, line("ADDED", a_run("7"))))
@@ -203,9 +205,21 @@ def test_kopf_lists_again_when_a_list_has_expired_between_its_pages():
     assert served(Server((200, b""), lists=[first, expired, again]), until="r-4")[-1] == "r-4"
 
 
+@pytest.mark.parametrize(
+    "nonsense",
+    [b"{not json", b"{}", b"[]", b'{"metadata":{"resourceVersion":"1"},"items":[{}]}'],
+    ids=["no JSON", "nothing in it", "no object", "no objects"],
+)
+def test_kopf_lists_again_after_a_list_that_no_api_server_has_made(nonsense):
+    first = web.Response(body=nonsense, content_type="application/json")
+    again = web.json_response(Server._list([a_run("4")]))
+    assert served(Server((200, b""), lists=[first, again]), until="r-4")[-1] == "r-4"
+
+
 def test_what_kopf_is_told_by_a_watch_is_what_was_said():
     async def scenario():
-        lines = line("ADDED", a_run("7")) + line("DELETED", a_run("8"))
+        bookmark = line("BOOKMARK", {"metadata": {"resourceVersion": "9"}})
+        lines = line("ADDED", a_run("7")) + line("DELETED", a_run("8")) + bookmark
         server = Server((200, lines))
         async with (
             http_server.serving(server.handle) as url,

@@ -15,7 +15,8 @@ from kubedag.shell.errors import ApiError, Unreachable
 from kubedag.shell.tasks import Tasks
 from support import virtual_loop
 from support.answering_api import AnsweringApi, Known
-from support.builders import RUN, RUN_UID, a_pod, encoded, labels, run_facts
+from support.builders import RUN, RUN_UID, a_pod, as_stored, encoded, labels, run_facts
+from support.objects import a_run
 
 POD = a_pod(phase="Running")
 NAME, UID = POD.metadata.name, POD.metadata.uid
@@ -204,8 +205,8 @@ def test_a_pod_that_has_changed_is_looked_at_again_before_it_is_let_go():
     ("answer", "released", "taken"),
     [
         pytest.param(MISSING, True, 0, id="gone"),
-        pytest.param({"metadata": {"uid": "another"}}, True, 0, id="another one by now"),
-        pytest.param({"metadata": {"uid": RUN_UID}}, False, 1, id="there"),
+        pytest.param(as_stored(a_run(), uid="another"), True, 0, id="another one by now"),
+        pytest.param(as_stored(a_run()), False, 1, id="there"),
         pytest.param(CUT, False, 0, id="nobody knows"),
     ],
 )

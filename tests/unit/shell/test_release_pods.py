@@ -8,7 +8,7 @@ import pytest
 
 from kubedag.core import pods
 from kubedag.shell import release_pods
-from kubedag.shell.errors import ApiError
+from kubedag.shell.errors import ApiError, Unreachable
 from support import virtual_loop
 from support.answering_api import AnsweringApi
 from support.builders import a_pod, encoded
@@ -27,7 +27,8 @@ def held(task, version="1"):
 
 def page(*found, token=""):
     items = [orjson.loads(encoded(pod)) for pod in found]
-    return {"metadata": {"continue": token} if token else {}, "items": items}
+    meta = {"resourceVersion": "9"} | ({"continue": token} if token else {})
+    return {"metadata": meta, "items": items}
 
 
 def released(*answers, namespaces=(None,)):
@@ -49,7 +50,8 @@ def test_the_finalizer_is_taken_off_each_pod_that_has_it_and_no_other():
 
 def test_all_pages_of_all_namespaces_are_looked_through():
     count, api = released(
-        page(held("a"), token="more"), {}, page(held("b")), {}, page(held("c")), {},
+        page(held("a"), token="more"), encoded(FREE), page(held("b")), encoded(FREE),
+        page(held("c")), encoded(FREE),
         namespaces=("x", "y"),
     )  # fmt: skip
     lists = [
@@ -69,7 +71,7 @@ def test_all_pages_of_all_namespaces_are_looked_through():
     ("answers", "expected"),
     [
         pytest.param((MISSING,), 0, id="gone"),
-        pytest.param((CHANGED, encoded(held("a", "2")), {}), 1, id="changed"),
+        pytest.param((CHANGED, encoded(held("a", "2")), encoded(FREE)), 1, id="changed"),
         pytest.param((CHANGED, encoded(FREE)), 0, id="let go by the operator"),
         pytest.param((CHANGED, MISSING), 0, id="changed, and gone"),
     ],
@@ -79,6 +81,11 @@ def test_a_pod_that_changes_meanwhile_is_looked_at_again(answers, expected):
     assert count == expected
     if expected:
         assert api.calls[-1].body["metadata"]["resourceVersion"] == "2"
+
+
+def test_a_list_that_no_api_server_has_made_is_not_taken_for_none():
+    with pytest.raises(Unreachable):
+        released({"metadata": {}, "items": []})
 
 
 def test_a_refusal_is_told_and_not_passed_over():

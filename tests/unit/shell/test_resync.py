@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from kubedag.shell.errors import ApiError
+from kubedag.shell.errors import ApiError, Unreachable
 from kubedag.shell.resync import resync
 from kubedag.shell.store import Store
 from support import virtual_loop
@@ -89,6 +89,19 @@ def test_backfills_are_listed_after_the_runs_which_would_not_be_there_before_the
         ["b", "backfills"],
     ]
     assert store.backfills.listed
+
+
+@pytest.mark.parametrize(
+    "nonsense",
+    [{}, {"metadata": {}, "items": []}, {"kind": "Status", "metadata": {}}, page({"kind": "DAG"})],
+    ids=["nothing in it", "of no moment", "no list", "no objects"],
+)
+def test_a_list_that_no_api_server_has_made_drops_nothing(nonsense):
+    store = Store(lambda _key: None)
+    store.put_run(run("a"))
+    with pytest.raises(Unreachable):
+        virtual_loop.run(resync(AnsweringApi(NONE, nonsense), store, (None,)))
+    assert list(store.runs) == [("ns", "a")]
 
 
 def test_a_list_that_cannot_be_read_to_its_end_drops_nothing():

@@ -26,6 +26,27 @@ def test_what_is_to_follow_follows_however_the_work_ends(caplog):
     assert found == [("good", 1.0), ("bad", BUG_PAUSE_SECONDS)]
 
 
+def test_whoever_waits_for_work_that_met_a_bug_is_told_after_it_is_over(caplog):
+    async def scenario() -> list[str]:
+        told, tasks = [], Tasks()
+
+        async def fails() -> None:
+            raise ValueError("a bug")
+
+        for name, work in (("good", asyncio.sleep(1)), ("bad", fails())):
+            tasks.start(
+                work,
+                lambda name=name: told.append(f"{name} is over"),
+                after_bug=lambda name=name: told.append(f"{name} is looked at"),
+            )
+        await asyncio.sleep(60)
+        return told
+
+    with caplog.at_level(logging.CRITICAL):
+        found = virtual_loop.run(scenario(), seconds_max=100)
+    assert found == ["good is over", "bad is over", "bad is looked at"]
+
+
 def test_stopping_waits_a_while_and_then_cancels():
     async def scenario() -> tuple[list[str], float]:
         loop = asyncio.get_running_loop()
