@@ -7,6 +7,7 @@ memory. It acts only within a term as leader, and begins each term by asking the
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import random
 import time
@@ -168,10 +169,12 @@ class Engine:
                 await resync(self._api, self.store, self._namespaces)
             except ClusterError as error:
                 log.warning("Could not list the custom resources: %s", error)
-            await asyncio.gather(
-                *(one.relist() for one in self.pods.all.values()),
-                *(one.relist() for one in self.revisions.all.values()),
-            )
+            with contextlib.suppress(TimeoutError):  # one that may not list tries it for ever
+                async with asyncio.timeout(self._resync_seconds):
+                    await asyncio.gather(
+                        *(one.relist() for one in self.pods.all.values()),
+                        *(one.relist() for one in self.revisions.all.values()),
+                    )
 
 
 def _informers(

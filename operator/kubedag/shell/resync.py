@@ -7,9 +7,11 @@ start of each term as leader, closes both gaps.
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING, Any, Final
 
 from kubedag.shell import client, replies, wire
+from kubedag.shell.errors import ApiError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -19,35 +21,46 @@ if TYPE_CHECKING:
     from kubedag.shell.pools import PoolEntry
     from kubedag.shell.store import Name, Store
 
+log: Final = logging.getLogger(__name__)
+
 PAGE_OBJECTS: Final = 200
 PAGES_MAX: Final = 10_000
 TIMEOUT_SECONDS: Final = 60.0
 
 
 async def resync(api: client.Api, store: Store, namespaces: Iterable[str | None]) -> None:
-    """Bring the store to what the API has now. Raises `ClusterError` if it cannot be asked."""
-    for namespace in namespaces:
-        await _kind(
-            api, client.DAGS.path(namespace), namespace, store.dags, store.put_dag, store.drop_dag
-        )
-        await _kind(
-            api,
-            client.DAG_RUNS.path(namespace),
-            namespace,
-            store.runs,
-            store.put_run,
-            store.drop_run,
-        )
-    for namespace in namespaces:
-        pools = store.limits.pools
-        path = client.TASK_POOLS.path(namespace)
-        await _kind(api, path, namespace, pools.entries, pools.put, pools.drop)
+    """Bring the store to what the API has now.
+
+    Raises `ClusterError` if it cannot be asked. What it refuses, as where a namespace is gone with all
+    rights in it, keeps nobody from the rest, and is raised after that.
+    """
+    pools, backfills = store.limits.pools, store.backfills
+    refused: list[ApiError] = []
+
+    async def listed(resource: client.Resource, *kept: Any) -> None:
+        for namespace in namespaces:
+            try:
+                await _kind(api, resource.path(namespace), namespace, *kept)
+            except ApiError as error:
+                refused.append(error)
+
+    await listed(client.DAGS, store.dags, store.put_dag, store.drop_dag)
+    await listed(client.DAG_RUNS, store.runs, store.put_run, store.drop_run)
+    await listed(client.TASK_POOLS, pools.entries, pools.put, pools.drop)
     # After the runs: of each of these the Backfill was there before it.
-    for namespace in namespaces:
-        found = store.backfills
-        path = client.BACKFILLS.path(namespace)
-        await _kind(api, path, namespace, found.entries, found.put, found.drop)
-    store.backfills.listed = True
+    await listed(client.BACKFILLS, backfills.entries, backfills.put, backfills.drop)
+    if refused:
+        raise refused[0]
+    backfills.listed = True
+
+
+def _take_in(put: Callable[[Mapping[str, Any]], None], raw: Mapping[str, Any]) -> None:
+    """One object that meets a bug of ours must not keep all the others from being known."""
+    try:
+        put(raw)
+    except Exception:
+        where = f"{raw['metadata']['namespace']}/{raw['metadata']['name']}"
+        log.exception("%s could not be taken in", where)
 
 
 async def _kind(
@@ -76,7 +89,7 @@ async def _kind(
         version = version or page.resource_version
         for raw in page.items:
             seen.add((raw["metadata"]["namespace"], raw["metadata"]["name"]))
-            put(raw)
+            _take_in(put, raw)
         if not page.continue_token:
             break
         params["continue"] = page.continue_token

@@ -9,7 +9,7 @@ import pytest
 
 from kubedag.shell import vitals
 from kubedag.shell.engine import Engine
-from kubedag.shell.errors import Unreachable
+from kubedag.shell.errors import ApiError, Unreachable
 from kubedag.shell.recorder import Recorder
 from support import virtual_loop
 from support.answering_api import AnsweringApi, LoopClock
@@ -33,8 +33,11 @@ class Cluster(AnsweringApi):
         super().__init__(self._answer)
         self.lists = lists
         self.down_until = 0.0
+        self.denied = "nowhere"
 
     def _answer(self, call):
+        if f"/namespaces/{self.denied}/" in call.path:
+            return ApiError(403, "Forbidden", "no")
         if call.path == DAGS and asyncio.get_running_loop().time() < self.down_until:
             return Unreachable("down", maybe_applied=False)
         if call.method == "GET":
@@ -143,6 +146,22 @@ def test_everything_is_listed_again_from_time_to_time():
         BACKFILLS,
         POOLS,
     }
+
+
+def test_a_namespace_that_may_not_be_listed_any_more_keeps_no_other_from_it():
+    """Whoever deletes a namespace deletes our rights in it."""
+    api = Cluster()
+
+    async def story(engine):
+        await lead(engine)
+        api.denied = "one"
+        api.calls.clear()
+        await asyncio.sleep(100)
+
+    with_engine(api, story, namespaces=["one", "two"], resync_seconds=6)
+    for kind in ("dags", "dagruns", "taskpools", "backfills"):
+        paths = [call.path for call in api.calls]
+        assert paths.count(f"/apis/kubedag.dev/v1alpha1/namespaces/two/{kind}") >= 5
 
 
 @pytest.mark.parametrize("kind", ["DAG", "DAGRun"])

@@ -104,6 +104,13 @@ def test_a_list_that_no_api_server_has_made_drops_nothing(nonsense):
     assert list(store.runs) == [("ns", "a")]
 
 
+def test_one_object_that_meets_a_bug_hides_no_other(caplog):
+    odd = run("odd") | {"spec": {"dagName": "pipeline", "dataInterval": "none"}}
+    runs, _, _ = listed(AnsweringApi(NONE, page(odd, run("good")), NONE))
+    assert runs == ["good"]
+    assert "ns/odd could not be taken in" in caplog.text
+
+
 def test_a_list_that_cannot_be_read_to_its_end_drops_nothing():
     api = AnsweringApi(NONE, page(then="more"), ApiError(410, "Expired"))
     store = Store(lambda _key: None)
