@@ -1,7 +1,6 @@
 """The words that kubedag looks for are those that this API server and scheduler write."""
 
 import json
-import time
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -12,6 +11,7 @@ import pytest
 
 from dev.cluster.procs import ApiError, Client, ProcessCluster
 from kubedag.core import outcomes, pods, refusals
+from support.kinds import until
 
 pytestmark = pytest.mark.integration
 
@@ -41,12 +41,15 @@ def verdict(client: Client, namespace: str, pod: dict[str, Any]) -> tuple[str, b
 
 def refused(client: Client, namespace: str, pod: dict[str, Any]) -> tuple[str, bool, str]:
     """As soon as it is: policies and limits take a moment to be known."""
-    deadline = time.monotonic() + 30
-    while (found := verdict(client, namespace, pod)) is None:
-        client.delete(f"/api/v1/namespaces/{namespace}/pods/{pod['metadata']['name']}")
-        assert time.monotonic() < deadline, "it was never refused"
-        pod = pod | {"metadata": {"name": f"p-{uuid.uuid4().hex[:8]}"}}
-        time.sleep(0.2)
+
+    def said() -> tuple[str, bool, str] | None:
+        name = f"p-{uuid.uuid4().hex[:8]}"
+        found = verdict(client, namespace, pod | {"metadata": {"name": name}})
+        if found is None:
+            client.delete(f"/api/v1/namespaces/{namespace}/pods/{name}")
+        return found
+
+    found: tuple[str, bool, str] = until(said, seconds=30, pause=0.2)
     return found
 
 
@@ -61,11 +64,11 @@ def there_is(client: Client, path: str, document: dict[str, Any]) -> Iterator[No
 
 
 def settled(client: Client, path: str, said: Callable[[dict[str, Any]], object]) -> dict[str, Any]:
-    deadline = time.monotonic() + 30
-    while not said(found := client.get(path)):
-        assert time.monotonic() < deadline, "it never came to be"
-        time.sleep(0.1)
-    assert isinstance(found, dict)
+    def there() -> dict[str, Any] | None:
+        seen: dict[str, Any] = client.get(path)
+        return seen if said(seen) else None
+
+    found: dict[str, Any] = until(there, seconds=30, pause=0.1)
     return found
 
 
