@@ -11,6 +11,7 @@ from kubedag.core import (
     finals,
     instants,
     naming,
+    pacing,
     podretry,
     pods,
     rows,
@@ -36,25 +37,25 @@ def start(step: Step) -> None:
     step.active = _active(step)
     most = step.plan.max_active_tasks or len(step.tasks)
     in_flight = len(step.snap.creating)
-    shared = sharing.of(step)
+    shared, pace = sharing.of(step), pacing.of(step)
     # What is under way has its place already, however urgent the others are.
-    asked = [index for index in _in_order(step, shared) if not _under_way(step, index, shared)]
+    order = _in_order(step, shared)
+    asked = [index for index in order if not _under_way(step, index, shared, pace)]
     for index in asked:
         row = step.tasks[index]
         if step.held:
             step.tasks[index] = _queued(row, "Suspended", "the run is suspended")
         elif step.active >= most:
             step.tasks[index] = _run_is_full(row, most, index, shared)
-        elif row.earlier_attempts and not row.begun and _alive(step, row):
-            message = "waits for a Pod of an earlier attempt to end"
-            step.tasks[index] = _queued(row, "PodsEnding", message)
-        elif in_flight >= CREATES_IN_FLIGHT_MAX:
-            step.tasks[index] = _queued(row, "CreatingPod", "")
-        elif shared is not None and (hindrance := shared.hindrance(index)) is not None:
-            step.tasks[index] = _queued(row, *hindrance)
+        elif (held := _held(step, index, in_flight, pace)) is not None:
+            step.tasks[index] = held
+        elif shared is not None and (told := shared.hindrance(index)) is not None:
+            step.tasks[index] = _queued(row, *told)
         else:
             in_flight += 1
             step.active += 1
+            if pace is not None:
+                pace.asked(index)
             step.tasks[index] = _queued(sharing.let_go(row), "CreatingPod", "")
             if row.state != states.AWAITING_RETRY or _is_known(step, index, row):
                 step.actions.append(_create(step, index, row.attempt + 1))
@@ -103,7 +104,28 @@ def _overtaken(step: Step) -> int:
     )
 
 
-def _under_way(step: Step, index: int, shared: sharing.Sharing | None) -> bool:
+def _held(step: Step, index: int, in_flight: int, pace: pacing.Pace | None) -> rows.TaskRow | None:
+    """The row of a task that does not start now, whatever room there is."""
+    row = step.tasks[index]
+    if row.earlier_attempts and not row.begun and _alive(step, row):
+        return _queued(row, "PodsEnding", "waits for a Pod of an earlier attempt to end")
+    if in_flight >= CREATES_IN_FLIGHT_MAX:
+        return _queued(row, "CreatingPod", "")
+    if pace is not None and not pace.may_ask(index):
+        return _paced(step, index, pace)
+    return None
+
+
+def _paced(step: Step, index: int, pace: pacing.Pace) -> rows.TaskRow:
+    """A task that is asked for later; one that was refused before still says why."""
+    step.wakes.append(pace.next_look)
+    row = step.tasks[index]
+    return row if row.reason in pacing.PACED else _queued(row, pace.reason, pacing.MESSAGE)
+
+
+def _under_way(
+    step: Step, index: int, shared: sharing.Sharing | None, pace: pacing.Pace | None
+) -> bool:
     """A Pod that is being created, or that the API could not take yet, counts as active.
 
     One that the API has certainly not taken has no place in limits that other runs share.
@@ -126,6 +148,8 @@ def _under_way(step: Step, index: int, shared: sharing.Sharing | None) -> bool:
     step.active += 1
     if step.now < due:
         step.wakes.append(due)
+    elif pace is not None and not pace.may_ask(index):
+        step.wakes.append(pace.next_look)
     else:
         step.actions.append(_create(step, index, number))
     return True
