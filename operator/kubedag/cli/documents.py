@@ -8,6 +8,7 @@ its aliases are not followed.
 
 from __future__ import annotations
 
+import json
 import math
 import re
 from typing import TYPE_CHECKING, Any, Final
@@ -62,12 +63,26 @@ def read(text: str) -> list[Any] | Problem:
     return _too_much(found) or found
 
 
+class _TwiceError(Exception):
+    """A key is there twice, of which a reader of JSON takes the last."""
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise _TwiceError
+    return found
+
+
 def _parse(text: str) -> list[Any]:
     if text.lstrip()[:1] == "{":  # most likely JSON, which is read a hundred times faster
         try:
-            return [orjson.loads(text)]
-        except orjson.JSONDecodeError:
-            pass
+            found = orjson.loads(text)
+            json.loads(text, object_pairs_hook=_once)
+        except (orjson.JSONDecodeError, _TwiceError):
+            pass  # YAML's reader says in which line
+        else:
+            return [found]
     return list(yaml.load_all(text, Loader=_Loader))
 
 

@@ -140,7 +140,7 @@ def deadline(seen: Evidence) -> Outcome | None:
     if seen.status.reason != "DeadlineExceeded":
         return None
     return failed(
-        seen, reasons.DEADLINE_EXCEEDED, "ran longer than its podTemplate's activeDeadlineSeconds"
+        seen, reasons.DEADLINE_EXCEEDED, "ran longer than the activeDeadlineSeconds of its Pod"
     )
 
 

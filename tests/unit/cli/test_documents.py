@@ -79,6 +79,8 @@ LAUGHS = "a: &a [x,x,x,x,x,x,x,x,x,x]\n" + "\n".join(
         pytest.param("a: .inf", "YAML in line 1", "must be valid: .inf is no", id="infinity"),
         pytest.param("a: 1\nb: 2\na: 3", "YAML in line 3", "must be valid: 'a' is there twice",
                      id="a key twice"),
+        pytest.param('{"a": [{\n"b": 1,\n"b": 2}]}', "YAML in line 3",
+                     "must be valid: 'b' is there twice", id="a key twice in JSON"),
         pytest.param("{[1]: 2}", "YAML in line 1", "must be valid: a key must be a word", id="a key"),
         pytest.param("a: !!python/name:os.system x", "YAML in line 1", "must be valid: ", id="code"),
         pytest.param("[" * 5000 + "]" * 5000, "YAML", "must have at most 300 levels", id="deep YAML"),

@@ -99,12 +99,12 @@ OWN_FAULTS = [
     pytest.param(
         a_pod(status("Failed", containers=[ended(143)], reason="DeadlineExceeded",
                      message="Pod was active on the node longer than the specified deadline")),
-        user("DeadlineExceeded", "ran longer than its podTemplate's activeDeadlineSeconds"),
+        user("DeadlineExceeded", "ran longer than the activeDeadlineSeconds of its Pod"),
         id="19 deadline",
     ),
     pytest.param(
         a_pod(status("Failed", reason="DeadlineExceeded")),
-        user("DeadlineExceeded", "ran longer than its podTemplate's activeDeadlineSeconds"),
+        user("DeadlineExceeded", "ran longer than the activeDeadlineSeconds of its Pod"),
         id="19 deadline, before it had started",
     ),
     pytest.param(
