@@ -11,7 +11,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
-from kubedag.core import instants, reasons_elsewhere, states
+from kubedag.core import instants, reasons_elsewhere, states, waits
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -25,6 +25,7 @@ PACED: Final = frozenset(
     reason.name
     for reason in (
         reasons_elsewhere.WAITING_FOR_QUOTA,
+        reasons_elsewhere.WAITING_FOR_SERVICE_ACCOUNT,
         reasons_elsewhere.WEBHOOK_UNAVAILABLE,
         reasons_elsewhere.OPERATOR_NOT_ALLOWED,
         reasons_elsewhere.API_UNREACHABLE,
@@ -44,7 +45,7 @@ class Pace:
     def __init__(self, step: Step, refused: dict[int, snapshot.Refusal]) -> None:
         recent = sum(one.time == step.stamp for one in refused.values())
         asks = max(0, ASKS_PER_SECOND_MAX - recent - len(step.snap.creating))
-        due = [index for index, one in refused.items() if one.retry_time <= step.stamp]
+        due = [index for index, one in refused.items() if _is_due(step, index, one)]
         due.sort(key=lambda index: (-step.plan.tasks[index].priority, refused[index].time, index))
         # What has never been asked for may be smaller than what is refused, and so has its share.
         known = refused.keys() | {step.plan.index.get(name) for name in step.snap.creating}
@@ -63,6 +64,10 @@ class Pace:
     def asked(self, index: int) -> None:
         """It is: what has never been asked for uses up one of the asks of this second."""
         self._asks -= index not in self._paced
+
+
+def _is_due(step: Step, index: int, refusal: snapshot.Refusal) -> bool:
+    return waits.next_try(step.tasks[index], refusal, step.plan.tasks[index]) <= step.now
 
 
 def of(step: Step) -> Pace | None:
