@@ -87,6 +87,12 @@ class KeyedQueue(Generic[K]):
             timer.cancel()
         self._timers[key] = loop.call_at(when, self._due, key)
 
+    def forget_times(self, key: K) -> None:
+        """Drop the time at which a key is to be processed: what it stands for is gone."""
+        timer = self._timers.pop(key, None)
+        if timer is not None:
+            timer.cancel()
+
     def retry(self, key: K) -> float:
         """Have a key that failed processed again after its back-off, which is returned in seconds."""
         failures = self._failures.get(key, 0)

@@ -200,6 +200,7 @@ class Reconciler:
         entry = self._store.runs.get((namespace, name))
         if entry is None:
             self._writer.forget(("run", namespace, name))
+            self._queue.forget_times(("run", namespace, name))
             self._store.limits.holders.look_again((namespace, name))
             return None
         if entry.lacks_rows:

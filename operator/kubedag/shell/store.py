@@ -117,6 +117,7 @@ class Store:
         siblings.drop(name)
         if not siblings:
             del self._siblings[(namespace, known.facts.dag_name)]
+        self._wake(known.key)  # so that it is seen to be gone, long before its time-out
         self.wake_around(known)
 
     def _file(self, run: RunEntry) -> None:

@@ -105,6 +105,19 @@ def test_of_several_times_asked_for_the_earliest_stands(delays_seconds, expected
     assert virtual_loop.run(scenario()) == (expected_seconds, "a")
 
 
+def test_what_is_gone_has_no_time_any_more_and_may_get_another():
+    async def scenario() -> tuple[int, tuple[float, str]]:
+        queue = KeyedQueue[str]()
+        queue.add_after("a", 5)
+        queue.forget_times("a")
+        queue.forget_times("never asked for")
+        left = queue.delayed
+        queue.add_after("a", 7)
+        return left, await taken_at(queue)
+
+    assert virtual_loop.run(scenario()) == (0, (7.0, "a"))
+
+
 def test_an_immediate_add_does_not_cancel_a_later_time():
     async def scenario() -> list[tuple[float, str]]:
         queue = KeyedQueue[str]()

@@ -144,6 +144,22 @@ def test_the_start_of_a_run_wakes_its_dag():
     assert DAG in keys[keys.index(RUN) + 1 :]
 
 
+def test_a_run_that_is_gone_is_not_kept_in_mind_until_its_time_out():
+    left = []
+
+    def story(bench):
+        a_day = a_dag(a_task("a", image="i"), timeoutSeconds=86_400)
+        bench.store.put_dag(as_stored(a_day, status=a_ready_status()))
+        bench.store.put_run(as_stored(a_run()))
+        loop = asyncio.get_running_loop()
+        loop.call_later(1, lambda: left.append(bench.queue.delayed))
+        loop.call_later(2, bench.store.drop_run, "ns", "run")
+        loop.call_later(3, lambda: left.append(bench.queue.delayed))
+
+    on_bench(story)
+    assert left == [1, 0]
+
+
 def test_a_dag_of_which_nothing_is_left_is_forgotten():
     def story(bench):
         bench.store.put_run(as_stored(a_run(), status=a_finished_status()))

@@ -61,7 +61,8 @@ def test_a_run_that_is_gone_leaves_nothing_and_wakes_those_that_waited_for_it(wo
     woken.store.put_dag(dag())
     woken.store.put_run(run("first"))
     woken.store.put_run(run("second"))
-    assert woken.by(woken.store.drop_run, "ns", "first") == {DAG, ("run", "ns", "second")}
+    first, second = ("run", "ns", "first"), ("run", "ns", "second")
+    assert woken.by(woken.store.drop_run, "ns", "first") == {DAG, first, second}
     assert list(woken.store.runs) == [("ns", "second")]
     woken.store.drop_run("ns", "second")
     assert (woken.store._siblings, woken.store._run_of_uid) == ({}, {})
