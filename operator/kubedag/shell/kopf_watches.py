@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 log: Final = logging.getLogger(__name__)
 
 INSTANT_SECONDS: Final = 1.0
+NONSENSE_SECONDS: Final = 1.0
+"""kopf would ask for another list ten times a second."""
 SAID_CHARS_MAX: Final = 500
 EXPIRED: Final = (
     b'{"type":"ERROR","object":{"kind":"Status","apiVersion":"v1","status":"Failure",'
@@ -99,6 +101,7 @@ class Response(nesting.BoundedResponse):
             found = await super().json(**options)
             replies.page_of(found)
         except (ValueError, msgspec.ValidationError) as error:
+            await asyncio.sleep(NONSENSE_SECONDS)
             raise aiohttp.ClientPayloadError(f"no list of an API server: {error}") from error
         return found
 

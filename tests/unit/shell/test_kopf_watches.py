@@ -216,6 +216,13 @@ def test_kopf_lists_again_after_a_list_that_no_api_server_has_made(nonsense):
     assert served(Server((200, b""), lists=[first, again]), until="r-4")[-1] == "r-4"
 
 
+def test_kopf_makes_no_storm_of_a_server_that_makes_no_list():
+    lists = [web.Response(body=b"{}", content_type="application/json") for _ in range(50)]
+    server = Server((200, b""), lists=lists)
+    served(server)
+    assert 1 <= server.asked["list"] <= 3
+
+
 def test_what_kopf_is_told_by_a_watch_is_what_was_said():
     async def scenario():
         bookmark = line("BOOKMARK", {"metadata": {"resourceVersion": "9"}})

@@ -78,9 +78,11 @@ def test_a_record_is_read_whatever_lies_beside_it():
 
 def test_an_informer_reads_the_others_beside_one_that_is_too_deep():
     decoders = wire.Decoders(definitions.Revision)
-    items = [b'{"metadata":{"name":"%c"},"data":%b}' % (name, data) for name, data in
+    meta = b'"metadata":{"name":"%c","resourceVersion":"7"}'
+    items = [b'{%b,"data":%b}' % (meta % name, data) for name, data in
              ((97, deep(2)), (98, deep(9000)), (99, deep(1)))]  # fmt: skip
-    page = decoders.page(b'{"metadata":{},"items":[%b]}' % b",".join(items))
+    listed = b'{"metadata":{"resourceVersion":"9"},"items":[%b]}'
+    page = decoders.page(listed % b",".join(items))
     assert [item.metadata.name for item in page.items] == ["a", "b", "c"]
     change = decoders.change(b'{"type":"ADDED","object":%b}' % items[1])
     assert change.record.metadata.name == "b"
