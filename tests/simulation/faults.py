@@ -59,6 +59,8 @@ class Faults:
     """No answer until the caller's time-out; half of them were done."""
     slow: float = 0.0
     """An answer that takes a second or two."""
+    nonsense: float = 0.0
+    """A proxy answers in the API server's place, with JSON of its own; half of it was done."""
     pods_deleted: float = 0.0
     """By a person, at any moment of the Pod's life."""
     pods_forced: float = 0.0
@@ -120,6 +122,7 @@ LEVELS: Mapping[str, tuple[float, ...]] = {
     "lists_late": (0.3, 0.8),
     "hanging": (0.05, 0.2),
     "slow": (0.1, 0.5),
+    "nonsense": (0.05, 0.3),
     "pods_deleted": (0.1, 0.3, 0.6),
     "pods_forced": (0.1, 0.3, 0.6),
     "pods_foreign": (0.5, 1.0),
@@ -140,8 +143,8 @@ DISTURBING = (
     "pods_deleted", "pods_forced", "pods_foreign", "watch_lost", "clock_jumps", "labels_broken",
 )  # fmt: skip
 """Those that change how a task ends, so that no script can say it."""
-UNDRAWN: tuple[str, ...] = ()
-"""What the operator cannot stand yet."""
+UNDRAWN = ("nonsense",)
+"""What is only tried alone: to draw one more would make another world of each seed."""
 
 
 def alone(knob: str) -> Faults:

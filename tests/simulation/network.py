@@ -25,6 +25,7 @@ WRITES = ("POST", "PUT", "PATCH", "DELETE")
 BOOKMARK_SECONDS = 60.0
 YOUTH_SECONDS = 3.0
 FATES = ("refused", "conflicts", "unanswered", "unsent", "hanging", "slow", "applied_late")
+NONSENSE = (b"{}", b'{"a":1} {}', b'{"metadata":{},"items":[]}', b'{"metadata":{"name":"x"}}')
 KILL_PHASES = ("before", "sent", "applied", "answered")
 
 
@@ -194,6 +195,8 @@ class _Trip:
         for knob in FATES:
             if self.net.happens(knob):
                 return knob
+        if not self.asked.path.endswith("/log") and self.net.happens("nonsense"):
+            return "nonsense"  # as a log it would be one
         if self.asked.method == "GET" and "limit" in self.asked.params:
             assert "resourceVersion" not in self.asked.params, "the answer could be from a cache"
             if self.net.happens("lists_late"):
@@ -220,7 +223,7 @@ class _Trip:
         if self.connection.dead and chance.random() < 0.5:
             return  # it was never sent
         try:
-            said = self._handled()
+            said = b"" if self.fate == "nonsense" and chance.random() < 0.5 else self._handled()
         except ApiError as error:
             self.loop.call_later(chance.uniform(0.001, 0.02), self._fail, error)
             self._die("applied")
@@ -282,6 +285,8 @@ class _Trip:
         return first
 
     def _answer(self, said: bytes) -> None:
+        if self.fate == "nonsense":
+            said = self.net.chance.choice(NONSENSE)
         if not self.answer.done():
             self.answer.set_result(said)
         self._die("answered")
