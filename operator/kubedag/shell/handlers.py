@@ -6,6 +6,7 @@ Only `on.event` handlers, which make kopf write nothing to any object: no annota
 
 from __future__ import annotations
 
+import asyncio
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Final
@@ -33,8 +34,6 @@ def _import_kopf() -> Any:
 kopf = _import_kopf()
 
 if TYPE_CHECKING:
-    import asyncio
-
     from kubedag.shell.kopf_login import KopfLogin
 
 Feed = Callable[[str, str | None, Mapping[str, Any]], None]
@@ -112,11 +111,15 @@ def registry(feed: Feed, login: KopfLogin) -> Any:
 async def serve(
     made: Any, namespaces: tuple[str, ...], ready: asyncio.Event, stop: asyncio.Event
 ) -> None:
-    """Let kopf watch until told to stop; anything that goes wrong in it comes out of here."""
+    """Let kopf watch until told to stop; anything that goes wrong in it comes out of here.
+
+    At once: kopf itself first waits for all that goes on in the process, and watches nothing meanwhile.
+    """
+    ours = asyncio.all_tasks()
     # Without a name kopf asks for that of the user, which a container's has not. It is for peering,
     # which is off.
     identity: Any = "kubedag"
-    await kopf.operator(
+    parts = await kopf.spawn_tasks(
         registry=made,
         settings=settings(),
         identity=identity,
@@ -126,3 +129,8 @@ async def serve(
         ready_flag=ready,
         stop_flag=stop,
     )
+    ended, _ = await asyncio.wait(parts, return_when=asyncio.FIRST_COMPLETED)
+    if not stop.is_set():
+        for part in ended:
+            part.result()
+    await kopf.run_tasks(parts, ignored=ours)

@@ -23,6 +23,7 @@ from kubedag.shell import (
     credentials,
     handlers,
     health,
+    kinds,
     lease,
     logs,
     receivers,
@@ -118,10 +119,7 @@ class Operator:
         ]
         if self._settings.leader_election:
             parts.append(self._part("lease", self.election.run()))
-        served = handlers.serve(
-            self._registry, self._settings.watch_namespaces, self._kopf_ready, self._kopf_stop
-        )
-        parts.append(self._part("kopf", served))
+        parts.append(self._part("kopf", self._serve_kopf()))
         done, _ = await asyncio.wait(parts, return_when=asyncio.FIRST_COMPLETED)
         told = self._stop.is_set()
         for part in done:
@@ -151,6 +149,12 @@ class Operator:
             await ended
             beginning.cancel()
             self.engine.end_term()
+
+    async def _serve_kopf(self) -> None:
+        if await kinds.served(self.api, self._kopf_stop):
+            await handlers.serve(
+                self._registry, self._settings.watch_namespaces, self._kopf_ready, self._kopf_stop
+            )
 
     async def _serve_health(self) -> None:
         runner = await self.health.serve(self._settings.health_port)
