@@ -26,6 +26,7 @@ ROWS_MEASURED_FROM: Final = 12
 characters that JSON writes as six bytes, make 75 KiB."""
 
 BRIEF_CHARS_MAX: Final = 100
+LOG_TAILS_KIB_MAX: Final = rows.LOG_TAILS_OF_RUN_BYTES_MAX // 1024
 
 ROWS_IN_SLICES: Final = "RowsInSlices"
 DETAILS_LEFT_OUT: Final = "DetailsLeftOut"
@@ -39,9 +40,10 @@ def fit(status: rows.RunStatus, snap: snapshots.RunSnapshot, now: str) -> rows.R
     if not tasks or not (
         status.slices or snap.slice_bytes_max is not None or _is_too_large_for_one(tasks)
     ):
-        return status if tasks is status.tasks else replace(status, tasks=tasks)
+        return _alone(replace(status, tasks=tasks) if tasks is not status.tasks else status, now)
     fitted = _each_slice(tasks, snap)
     trimmed = any(after is not before for after, before in zip(fitted, tasks, strict=True))
+    trimmed = trimmed or any(map(_lacks_logs, fitted))
     found = replace(status, tasks=fitted, slices=slices.needed(len(tasks)))
     return replace(found, conditions=_told(found, snap, now, trimmed=trimmed))
 
@@ -97,12 +99,38 @@ def _told(
 # --- Log tails -------------------------------------------------------------------------------
 
 
+def _alone(status: rows.RunStatus, now: str) -> rows.RunStatus:
+    """The status of a run whose rows are its own; it says if log tails were left out."""
+    if not any(map(_lacks_logs, status.tasks)):
+        return status
+    condition = rows.Condition(
+        rows.STATUS_TRUNCATED,
+        rows.TRUE,
+        DETAILS_LEFT_OUT,
+        f"the oldest log tails are left out: a run has {LOG_TAILS_KIB_MAX} KiB of them",
+        observed_generation=status.observed_generation,
+    )
+    return replace(status, conditions=rows.set_condition(status.conditions, condition, now))
+
+
+def _lacks_logs(row: rows.TaskRow) -> bool:
+    """Was a log tail left out that had been read?"""
+    return _may_have_logs(row) and any(
+        attempt.log is not None and attempt.log.truncated and not attempt.log.tail
+        for attempt in row.attempts
+    )
+
+
+def _may_have_logs(row: rows.TaskRow) -> bool:
+    return bool(row.user_failures or row.infra_failures or row.earlier_attempts)
+
+
 def bound_logs(tasks: Tasks, bytes_max: int = rows.LOG_TAILS_OF_RUN_BYTES_MAX) -> Tasks:
     """Empty the oldest log tails until the others fit."""
     found = [
         (attempt.finish_time or "", index, attempt.number, len(attempt.log.tail.encode()))
         for index, row in enumerate(tasks)
-        if row.user_failures or row.infra_failures or row.earlier_attempts
+        if _may_have_logs(row)
         for attempt in row.attempts
         if attempt.log is not None and attempt.log.tail
     ]

@@ -60,6 +60,19 @@ def test_the_newest_log_tails_win_and_the_others_say_that_they_were_cut():
     ]
 
 
+def test_a_run_whose_oldest_log_tails_were_left_out_says_so_and_goes_on_to_say_so():
+    tail = "x" * rows.LOG_TAIL_BYTES_MAX
+    count = rows.LOG_TAILS_OF_RUN_BYTES_MAX // rows.LOG_TAIL_BYTES_MAX
+    failures = tuple(a_failure(f"t{number}", number, tail) for number in range(count + 1))
+    status = fitted(a_status(*failures))
+    assert tails(status.tasks)[:2] == [("", True), (tail, False)]
+    assert told(status) == (
+        "DetailsLeftOut", "the oldest log tails are left out: a run has 128 KiB of them",
+    )  # fmt: skip
+    assert fitted(status, stored=status) == status
+    assert fitted(a_status(*failures[1:])).condition(rows.STATUS_TRUNCATED) is None
+
+
 def test_the_bound_of_log_tails_counts_bytes_and_not_letters():
     tasks = (a_failure("a", 1, "ä" * 40), a_failure("b", 2, "z" * 40))
     assert tails(fit.bound_logs(tasks, bytes_max=100)) == [("", True), ("z" * 40, False)]
