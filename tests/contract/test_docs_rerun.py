@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import msgspec
 import pytest
 import yaml
 
@@ -261,6 +262,24 @@ def test_a_run_that_was_ended_stays_so():
     assert verdict(decided(FORKED, late, marks={"load": a_mark()})) == (
         "False", "TimedOut",
     )  # fmt: skip
+
+
+@pages.claim(
+    "A run that `failFast` ended has not succeeded because its failure is marked, as long as tasks "
+    "never ran for that: run again what failed, or mark them, too."
+)
+def test_a_run_that_failed_fast_has_not_succeeded_by_a_mark_alone():
+    plan = builders.a_plan(*map(objects.a_task, ("load", "other")), failFast=True)
+    status = an_end(plan, "Failed", "Skipped")
+    other = msgspec.structs.replace(status.tasks[1], reason="RunFailedFast")
+    status = msgspec.structs.replace(status, tasks=(status.tasks[0], other))
+    marks = {"load": a_mark()}
+    marked = decided(plan, status, marks=marks)
+    assert verdict(marked) == ("False", "Failed")
+    again = decided(plan, marked, marks=marks, rerun=snapshot.RerunRequest("1"))
+    assert begun(again) == ["other"]
+    both = marks | {"other": a_mark("Skipped")}
+    assert verdict(decided(plan, status, marks=both)) == ("True", "Succeeded")
 
 
 @pages.claim(

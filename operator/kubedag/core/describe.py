@@ -195,7 +195,10 @@ def judged_anew(
     tasks: tuple[rows.TaskRow, ...],
     now: datetime,
 ) -> rows.RunStatus:
-    """The status of a run that has ended, by other ends of its tasks; one that was ended stays so."""
+    """The status of a run that has ended, by other ends of its tasks; one that was ended stays so.
+
+    One that failed fast has not succeeded just because its failure was marked: others never ran.
+    """
     counts = count(tasks)
     base = replace(
         snap.status,
@@ -204,7 +207,10 @@ def judged_anew(
         counts=counts,
         progress=f"{counts.succeeded}/{counts.total}",
     )
-    return _judged(snap, base, plan, now) if rerun_choice.ended_by_itself(base) else base
+    if not rerun_choice.ended_by_itself(base):
+        return base
+    cut_off = bool(result.cut_off(tasks)) and not snap.status.succeeded
+    return _judged(snap, base, plan, now, failed_fast=cut_off)
 
 
 def marked(

@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from kubedag.core import plan as plans
-from kubedag.core import rows, states
+from kubedag.core import rows, states, stops, words
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -48,9 +48,19 @@ def _handled(plan: plans.Plan, tasks: Sequence[rows.TaskRow], index: int) -> boo
     return handled
 
 
+def cut_off(tasks: Sequence[rows.TaskRow]) -> tuple[str, ...]:
+    """The names of those that never ran because another had failed, which ended the run."""
+    why = stops.RUN_FAILED_FAST
+    return tuple(row.name for row in tasks if row.state == states.SKIPPED and row.reason == why)
+
+
 def message(plan: plans.Plan, tasks: Sequence[rows.TaskRow]) -> str:
     """Which tasks failed and why, in one line."""
     failed = unhandled(plan, tasks)
+    if not failed:  # with failFast, what another task would have made up for counts, too
+        failed = tuple(index for index, row in enumerate(tasks) if row.state == states.FAILED)
+    if not failed and (names := cut_off(tasks)):
+        return rows.clip(f"failFast ended the run before {words.some_of(names)} could run")
     said = [_said(tasks[index]) for index in failed[:_NAMED_MAX]]
     more = len(failed) - len(said)
     if more:

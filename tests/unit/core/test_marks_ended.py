@@ -189,3 +189,25 @@ def test_a_crash_between_the_slices_and_the_run_leaves_nothing_undone():
     whole = decide(sliced, marks=both, run=run).status
     half = msgspec.structs.replace(sliced, tasks=whole.tasks)
     assert decide(half, marks=both, run=run).status == whole
+
+
+HASTY = a_plan(a_task("a"), a_task("b"), a_task("c", dependsOn=["b"]), failFast=True)
+CUT_OFF = a_finished_status(
+    ended("a", "Failed", reason="ExitCode"), ended("b", "Succeeded"),
+    a_row("c", "Skipped", reason="RunFailedFast"), succeeded=False,
+)  # fmt: skip
+
+
+def test_a_run_that_failed_fast_has_not_succeeded_as_long_as_tasks_were_cut_off():
+    found = decide(CUT_OFF, marks={"a": mark()}, of=HASTY).status
+    assert (states(found)["c"], verdict(found)) == ("Skipped", ("False", "Failed"))
+    assert found.condition("Succeeded").message == "failFast ended the run before 'c' could run"
+    again = decide(found, marks={"a": mark(), "c": mark("Skipped", "2")}, of=HASTY).status
+    assert verdict(again) == ("True", "Succeeded")
+
+
+def test_what_was_left_out_on_purpose_takes_no_success_back():
+    """Such as by a rerun of some tasks alone, after which the run has succeeded."""
+    good = a_finished_status(ended("a", "Succeeded"), *CUT_OFF.tasks[1:])
+    found = decide(good, marks={"b": mark("Skipped")}, of=HASTY).status
+    assert verdict(found) == ("True", "Succeeded")

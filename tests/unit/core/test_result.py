@@ -46,6 +46,12 @@ def test_a_failure_that_blocked_a_task_is_not_handled_by_another():
     assert result.unhandled(plan, rows) == (0,)
 
 
+def test_a_run_that_failed_fast_says_which_task_failed_although_another_made_up_for_it():
+    plan = a_plan(a_task("a"), a_task("b", dependsOn=["a"], triggerRule="OneFailed"))
+    rows = [a_row("a", "Failed", message="exit code 1"), a_row("b", "Succeeded")]
+    assert result.message(plan, rows) == "1 of 2 tasks failed: a (exit code 1)"
+
+
 def test_a_failure_at_the_end_is_never_handled():
     assert result.unhandled(a_plan(a_task("a")), [a_row("a", "Failed")]) == (0,)
 
