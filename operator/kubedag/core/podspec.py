@@ -63,8 +63,10 @@ def build(
             ]
     if amendment is not None:
         podretry.amend(spec, task.retry, amendment)
-    ours = _telling_labels(run) | labels_of(plan, task, run, attempt, map_index)
+    ours = telling_labels(run) | labels_of(plan, task, run, attempt, map_index)
     labels = metadata.get("labels", {}) | ours
+    if run.rerun:
+        labels[pods.LABEL_RERUN] = str(run.rerun)
     found: dict[str, Any] = {
         "name": naming.pod_name(run.name, run.uid, task.name, map_index, attempt),
         "namespace": run.namespace,
@@ -100,11 +102,9 @@ def labels_of(
     return labels
 
 
-def _telling_labels(run: RunIdentity) -> dict[str, str]:
+def telling_labels(run: RunIdentity) -> dict[str, str]:
     """What `kubectl -l` can ask for, and no Pod is found by."""
     labels = {pods.LABEL_RUN_TYPE: run.run_type}
-    if run.rerun:
-        labels[pods.LABEL_RERUN] = str(run.rerun)
     if logical_time := _label_time(run.logical_time):
         labels[pods.LABEL_LOGICAL_TIME] = logical_time
     return labels

@@ -37,17 +37,19 @@ TRIES_KEPT_MAX: Final = 10_000
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """By what a Pod is found again, as it was created with it."""
+    """By what a Pod is found again, as it was created with it; and what else its labels tell people."""
 
     labels: Mapping[str, str]
     owner: Mapping[str, Any]
+    telling: Mapping[str, str]
 
 
 def mark_of(
     plan: plans.Plan, task: plans.TaskPlan, run: podspec.RunIdentity, attempt: int
 ) -> Mark:
     """The marks of the Pod of that attempt."""
-    return Mark(podspec.labels_of(plan, task, run, attempt), podspec.owner(run))
+    labels = podspec.labels_of(plan, task, run, attempt)
+    return Mark(labels, podspec.owner(run), podspec.telling_labels(run))
 
 
 class PodKeeper:
@@ -150,7 +152,7 @@ class PodKeeper:
         labels, owners = meta.get("labels") or {}, meta.get("ownerReferences") or []
         changes: dict[str, Any] = {}
         if not mark.labels.items() <= labels.items():
-            changes["labels"] = mark.labels
+            changes["labels"] = {**mark.telling, **mark.labels}
         if not any(owner.get("uid") == mark.owner["uid"] for owner in owners):
             changes["ownerReferences"] = [*owners, mark.owner]
         if not changes:

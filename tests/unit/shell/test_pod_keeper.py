@@ -23,7 +23,8 @@ NAME, UID = POD.metadata.name, POD.metadata.uid
 PATH = f"/api/v1/namespaces/ns/pods/{NAME}"
 OWNER = {"apiVersion": "v", "kind": "DAGRun", "name": RUN, "uid": RUN_UID, "controller": True}
 THEIRS = {"apiVersion": "v", "kind": "Job", "name": "job", "uid": "u", "controller": True}
-MARK = pod_keeper.Mark(labels("a", 1), OWNER)
+MARK = pod_keeper.Mark(labels("a", 1), OWNER, {pods.LABEL_RUN_TYPE: "Manual"})
+ALL_LABELS = {**MARK.telling, **MARK.labels}
 MISSING = ApiError(404, "NotFound", "no such Pod")
 CUT = Unreachable("cut", maybe_applied=False)
 CHANGED = ApiError(409, "Conflict", "the object has been modified")
@@ -128,10 +129,10 @@ def test_a_question_without_an_answer_is_asked_ever_less_often():
     ("found", "patched", "what"),
     [
         pytest.param(
-            changed(labels=labels("b", 1)), {"labels": dict(MARK.labels)}, "labels", id="a label",
+            changed(labels=labels("b", 1)), {"labels": ALL_LABELS}, "labels", id="a label",
         ),
         pytest.param(
-            changed(labels=None), {"labels": dict(MARK.labels)}, "labels", id="all labels",
+            changed(labels=None), {"labels": ALL_LABELS}, "labels", id="all labels",
         ),
         pytest.param(
             changed(labels={**MARK.labels, "theirs": "x"}, ownerReferences=[]),
