@@ -159,6 +159,7 @@ BACKFILLED_BROKEN_ONCE = {
 }
 """Worlds with Backfills, and their faults as they are drawn."""
 BOUNDED_BROKEN_ONCE = {
+    "1000362": "A mark was stored in a slice first, and its DAG counted the run as queued for ever.",
     "1000055": "A run that waits for a person was judged while it still had work to do.",
     "600063": "Nobody knew that the last tasks had begun, whose Pod had lost its labels.",
     "600079": "What a deleted run had been creating kept its slots: another had its name by then.",

@@ -173,7 +173,9 @@ class StatusWriter:
             version = await self._put(path, group.DAG_RUN.kind, entry, facts.uid, said, seen)
             if version is None:
                 return
-            waited = entry.is_to_rerun
+            # As the others know it: its slices may have said so before the run itself did.
+            waiting = self._store.siblings(facts.namespace, facts.dag_name).reruns
+            waited = entry.is_to_rerun or facts.name in waiting
             if not wire.older(version, entry.resource_version):
                 entry.resource_version, entry.status = version, status
             entry.untold = None

@@ -5,6 +5,7 @@ import pytest
 
 from kubedag.core import rows, snapshot
 from kubedag.shell.entries import RunEntry
+from kubedag.shell.errors import Unreachable
 from kubedag.shell.slices import Place, Stored
 from support.builders import a_finished_status, a_row, a_status, run_facts, stamp
 from support.slice_bench import progress, with_operators
@@ -82,28 +83,59 @@ def test_rows_that_were_dropped_with_what_is_known_of_their_slices_are_read_agai
     assert (entry.status.tasks, entry.slices.unread) == ((), True)
 
 
+def ended_in_slices(mark):
+    tasks = (replace(row, state="Succeeded", mark=mark) for row in progress(1).tasks)
+    return replace(a_finished_status(*tasks), slices=3, observed_generation=1)
+
+
+def asked_to_mark(one, id_):
+    """Somebody does, and a watch tells of it."""
+    found = one.server.objects[one.server.path]
+    one.server.version += 1
+    one.server.objects[one.server.path] = found | {
+        "spec": found["spec"] | of({**ONE, "task": "t1", "id": id_}),
+        "metadata": found["metadata"]
+        | {"resourceVersion": str(one.server.version), "generation": 2},
+    }
+    one.told()
+
+
+def waits(one):
+    """Does the run wait to go on, and how many wait by what its DAG knows?"""
+    return one.run.is_to_rerun, one.store.siblings("ns", "pipeline").history.to_rerun
+
+
 def test_once_its_rows_are_read_a_run_whose_marks_are_set_waits_for_nothing():
     """Found by the simulation: its DAG counted it among those that wait, for ever."""
     mark = rows.Mark("1", "Succeeded")
-    ended = a_finished_status(
-        *(replace(row, state="Succeeded", mark=mark) for row in progress(1).tasks)
-    )
-
-    def waits(one):
-        return one.run.is_to_rerun, one.store.siblings("ns", "pipeline").history.to_rerun
+    ended = ended_in_slices(mark)
 
     async def story(one):
-        await one.write(replace(ended, slices=3, observed_generation=1))
-        found = one.server.objects[one.server.path]
-        one.server.version += 1
-        one.server.objects[one.server.path] = found | {
-            "spec": found["spec"] | of({**ONE, "task": "t1"}),
-            "metadata": found["metadata"]
-            | {"resourceVersion": str(one.server.version), "generation": 2},
-        }
-        one.told()
+        await one.write(ended)
+        asked_to_mark(one, "1")
         assert waits(one) == (True, 1)
         await one.load()
+        assert waits(one) == (False, 0)
+
+    with_operators(story)
+
+
+def test_a_mark_that_was_stored_in_a_slice_first_is_waited_for_no_more_when_all_is_stored():
+    """Found by the simulation: the run itself was refused at first."""
+    ended = ended_in_slices(None)
+    marked = (replace(row, mark=rows.Mark("2", "Succeeded")) for row in ended.tasks)
+
+    async def story(one):
+        await one.write(ended)
+        asked_to_mark(one, "2")
+        await one.load()
+        cut = Unreachable("cut", maybe_applied=False)
+        one.server.before = lambda call: cut if call.path.endswith("/run/status") else None
+        await one.write(replace(ended, tasks=tuple(marked), observed_generation=2))
+        assert waits(one) == (False, 1)
+        one.server.before = lambda _call: None
+        await one.write(one.run.decided, seconds=60)
+        await one.write(one.run.decided)
         assert waits(one) == (False, 0)
 
     with_operators(story)
