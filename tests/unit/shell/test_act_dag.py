@@ -346,51 +346,6 @@ def test_a_deletion_that_failed_is_decided_again():
 # --- Many at once -----------------------------------------------------------------------------
 
 
-class Nothing:
-    """What is known of runs, which are none."""
-
-    put_run = drop_run = None
-
-
-def room_after(amount, seconds):
-    """When there is room for a decision again, while so many creations take so long each."""
-
-    async def story():
-        actor = act_dag.DAGActor(
-            AnsweringApi(CUT, seconds=seconds),
-            Known(),
-            lambda _key: None,
-            Nothing(),
-            Stopped(),
-            Tasks(),
-        )
-        for number in range(amount):
-            entry = DAGEntry(NAMESPACE, f"dag-{number}", definition=a_definition(PLAN))
-            actor.start(entry, [replace(CREATE, name=f"run-{number}")])
-        await asyncio.sleep(0)
-        await actor.have_room()
-        return asyncio.get_running_loop().time()
-
-    return virtual_loop.run(story())
-
-
-@pytest.mark.parametrize(
-    ("amount", "seconds", "expected"),
-    [
-        pytest.param(act_dag.CREATIONS_AT_ONCE - 1, 0.5, 0.0, id="a few"),
-        pytest.param(act_dag.CREATIONS_AT_ONCE, 0.5, 0.5, id="many"),
-        pytest.param(
-            act_dag.CREATIONS_AT_ONCE,
-            20.0,
-            act_dag.CREATION_SECONDS_USUAL,
-            id="many, of which none comes to an end",
-        ),
-    ],
-)
-def test_decisions_wait_while_many_runs_are_being_created(amount, seconds, expected):
-    assert room_after(amount, seconds) == expected
-
-
 def test_two_dags_of_one_name_create_the_same_run_without_a_bug():
     """The second is there before the first has its answer; the name of the run is the lock."""
 

@@ -1,0 +1,70 @@
+"""Whether decisions have room while many runs of DAGs are being created."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from kubedag.core import actions
+from kubedag.shell import act_dag
+from kubedag.shell.entries import DAGEntry
+from kubedag.shell.errors import Unreachable
+from kubedag.shell.tasks import Tasks
+from support import virtual_loop
+from support.answering_api import AnsweringApi, Known, LoopClock
+from support.builders import NAMESPACE, a_definition, a_plan
+from support.objects import a_task
+
+PLAN = a_plan(a_task("a"))
+CUT = Unreachable("cut", maybe_applied=True)
+
+
+class Nothing:
+    """What is known of runs, which are none."""
+
+    put_run = drop_run = None
+
+
+def a_creation(name):
+    start, end = "2026-01-01T06:00:00Z", "2026-01-01T07:00:00Z"
+    return actions.CreateRun(name, "Scheduled", start, end)
+
+
+def room_after(amount, seconds):
+    """When there is room for a decision again, while so many creations take so long each."""
+
+    async def story():
+        actor = act_dag.DAGActor(
+            AnsweringApi(CUT, seconds=seconds),
+            Known(),
+            lambda _key: None,
+            Nothing(),
+            LoopClock(),
+            Tasks(),
+        )
+        for number in range(amount):
+            entry = DAGEntry(NAMESPACE, f"dag-{number}", definition=a_definition(PLAN))
+            actor.start(entry, [a_creation(f"run-{number}")])
+        await asyncio.sleep(0)
+        await actor.have_room()
+        return asyncio.get_running_loop().time()
+
+    return virtual_loop.run(story())
+
+
+@pytest.mark.parametrize(
+    ("amount", "seconds", "expected"),
+    [
+        pytest.param(act_dag.CREATIONS_AT_ONCE - 1, 0.5, 0.0, id="a few"),
+        pytest.param(act_dag.CREATIONS_AT_ONCE, 0.5, 0.5, id="many"),
+        pytest.param(
+            act_dag.CREATIONS_AT_ONCE,
+            20.0,
+            act_dag.CREATION_SECONDS_USUAL,
+            id="many, of which none comes to an end",
+        ),
+    ],
+)
+def test_decisions_wait_while_many_runs_are_being_created(amount, seconds, expected):
+    assert room_after(amount, seconds) == expected
