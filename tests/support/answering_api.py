@@ -94,3 +94,9 @@ class Known:
 
     def get(self, _namespace: str, name: str) -> str | None:
         return name if name in self.names else None
+
+
+class NoRuns:
+    """What is known of runs, which are none."""
+
+    put_run = drop_run = None

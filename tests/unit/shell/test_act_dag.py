@@ -13,7 +13,7 @@ from kubedag.shell.entries import DAGEntry, RunEntry
 from kubedag.shell.errors import ApiError, Cause, NotLeader, Unreachable
 from kubedag.shell.tasks import Tasks
 from support import virtual_loop
-from support.answering_api import AnsweringApi, Known
+from support.answering_api import AnsweringApi, Known, NoRuns
 from support.builders import (
     DAG,
     NAMESPACE,
@@ -185,7 +185,7 @@ def test_a_revision_is_stored_with_the_spec_that_its_name_follows_from():
 
     async def story():
         api, tasks = AnsweringApi(A_REVISION), Tasks()
-        actor = act_dag.DAGActor(api, Known(), lambda _key: None, Nothing(), Stopped(), tasks)
+        actor = act_dag.DAGActor(api, Known(), lambda _key: None, NoRuns(), Stopped(), tasks)
         entry = DAGEntry(NAMESPACE, DAG, spec_json=b'{"tasks":[]}')
         actor.start(entry, [STORE])
         entry.spec_json = b'{"tasks":[{}]}'

@@ -12,18 +12,12 @@ from kubedag.shell.entries import DAGEntry
 from kubedag.shell.errors import Unreachable
 from kubedag.shell.tasks import Tasks
 from support import virtual_loop
-from support.answering_api import AnsweringApi, Known, LoopClock
+from support.answering_api import AnsweringApi, Known, LoopClock, NoRuns
 from support.builders import NAMESPACE, a_definition, a_plan
 from support.objects import a_task
 
 PLAN = a_plan(a_task("a"))
 CUT = Unreachable("cut", maybe_applied=True)
-
-
-class Nothing:
-    """What is known of runs, which are none."""
-
-    put_run = drop_run = None
 
 
 def a_creation(name):
@@ -39,7 +33,7 @@ def room_after(amount, seconds):
             AnsweringApi(CUT, seconds=seconds),
             Known(),
             lambda _key: None,
-            Nothing(),
+            NoRuns(),
             LoopClock(),
             Tasks(),
         )
