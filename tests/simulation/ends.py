@@ -56,8 +56,10 @@ def unended(facts: Facts) -> Iterator[str]:
         if wish and not reruns.may_never(facts, run, wish, _past_is_good(facts, run)):
             yield f"{run.name} has not run again for {wish}: {[*reruns.waits(run)]}"
         seen = (pod for pods in (*run.pods.values(), run.strays) for pod in pods)
-        # Of a Pod without its labels only the status tells, which somebody has overwritten.
-        known = (pod for pod in seen if not (pod.hidden and run.tampered))
+        # Of a Pod without its labels tell only the status, which somebody has overwritten, and the
+        # answer to its creation, which never came.
+        lost = run.tampered or facts.world.faults.hanging or facts.world.faults.applied_late
+        known = (pod for pod in seen if not (pod.hidden and lost))
         live = sum(pod.live and (run.exists or not pod.alone) for pod in known)
         if (run.finished or not run.exists) and live:
             yield f"{run.name} is over, and {live} of its Pods live"
