@@ -134,7 +134,9 @@ class Invariants:
         if task in run.reruns.fixed:
             yield f"a Pod of a task that does not run again, and is {run.reruns.fixed[task]}"
         for old in run.reruns.past.get(task, ()):
-            if old.attempt >= pod.attempt and (self._unseen(old) or self._came_too_late(old)):
+            if old.attempt >= pod.attempt and (
+                self._unseen(old) or self._came_too_late(old) or self._ended_by_another(old)
+            ):
                 self.holes += 1
             elif old.attempt >= pod.attempt or (old.live and old not in run.strays):
                 yield f"attempt {pod.attempt} after {old.name} of before the run ran again"
@@ -173,6 +175,12 @@ class Invariants:
         """It was made when its task had ended without it, and has gone again."""
         late = self.facts.world.faults.applied_late
         return bool(late) and not (pod.exists or pod.recorded or pod.held)
+
+    def _ended_by_another(self, pod: PodFacts) -> bool:
+        """One of two leaders ended it before it had begun, and nothing of it was stored."""
+        stayed = pod.exists or pod.recorded or pod.began
+        overlaps = self.facts.world.faults.overlaps
+        return bool(overlaps) and pod.deleted_by.startswith("operator") and not stayed
 
     def _all_unseen(self, run: RunFacts, pod: PodFacts) -> bool:
         others = [old for seen in run.pods.values() for old in seen if old is not pod]
