@@ -313,6 +313,11 @@ POD_LABELS_RESTORED: Final = _event(
     "PodLabelsRestored",
     "somebody had changed the labels or the owner of a Pod, by which it is found",
 )
+ROWS_LOST: Final = _event(
+    "RowsLost",
+    "DAGRunSlices of the run are gone: what became of their tasks is only known by their Pods, and"
+    " those of which there is none run again",
+)
 DAG_ACCEPTED: Final = _event("DAGAccepted", "a generation of a DAG is in order; new runs use it")
 
 SCHEDULE_CHANGED: Final = _event("ScheduleChanged", "a DAG has got another schedule")

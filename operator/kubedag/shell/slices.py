@@ -16,14 +16,14 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 import msgspec
 
 from kubedag.api import group
-from kubedag.core import naming, pods, slices
+from kubedag.core import actions, naming, pods, reasons_elsewhere, slices
 from kubedag.core.pods import Metadata  # noqa: TC001  # msgspec reads it at run time
 from kubedag.core.slices import Tasks  # noqa: TC001  # the same
 from kubedag.shell import client, replies, wire
 from kubedag.shell.errors import ApiError, ClusterError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from kubedag.core import rows
     from kubedag.core.snapshot import RunFacts
@@ -106,9 +106,15 @@ class Slices:
     """Brings slices to the API and back."""
 
     def __init__(
-        self, api: client.Api, store: Store, queue: KeyedQueue[Key], tasks: BackgroundTasks
+        self,
+        api: client.Api,
+        store: Store,
+        queue: KeyedQueue[Key],
+        tasks: BackgroundTasks,
+        tell: Callable[[RunEntry, actions.Note], None],
     ) -> None:
         self._api = api
+        self._tell = tell
         self._store = store
         self._queue = queue
         self._tasks = tasks
@@ -287,9 +293,10 @@ class Slices:
         lost = sum(index not in read for index in range(main.slices))
         if lost:
             self.lost += lost
-            where = "/".join(entry.key[1:])
-            log.warning("%s: %d of %d slices are lost; their tasks are judged by their Pods",
-                        where, lost, main.slices)  # fmt: skip
+            said = f"{lost} of {main.slices} slices are lost; their tasks are judged by their Pods"
+            log.warning("%s: %s", "/".join(entry.key[1:]), said)
+            reason = reasons_elsewhere.ROWS_LOST.name
+            self._tell(entry, actions.Note("Warning", reason, said))
         may_go_on = entry.is_to_rerun
         entry.slices.stored = found
         entry.slices.unread = False

@@ -83,13 +83,17 @@ class StatusWriter:
         self._recorder = recorder
         self._tasks = tasks
         self._window_seconds = window_seconds
-        self.slices = Slices(api, store, queue, tasks)
+        self.slices = Slices(api, store, queue, tasks, self._tell)
         self._waiting: set[Key] = set()
         """The runs and DAGs whose progress is still to be written."""
         self.writes = 0
         self.bytes_written = 0
         self.conflicts = 0
         self.too_large = 0
+
+    def _tell(self, entry: RunEntry, note: actions.Note) -> None:
+        facts = entry.facts
+        self._recorder.note(group.DAG_RUN.kind, facts.namespace, facts.name, facts.uid, note)
 
     def run_decided(self, entry: RunEntry, *, urgent: bool) -> None:
         """A run has a newest status; write it now, or when its time comes."""
@@ -182,9 +186,7 @@ class StatusWriter:
             entry.written_at = asyncio.get_running_loop().time()
             self._store.pods.forget_recorded(facts.uid, status)
             for note in notes.of_run(old, status):
-                self._recorder.note(
-                    group.DAG_RUN.kind, facts.namespace, facts.name, facts.uid, note
-                )
+                self._tell(entry, note)
             self.slices.retire(entry, old, status)
             ends = [(one.finished, one.succeeded, one.mark) for one in (old, status)]
             turned = ends[0] != ends[1]

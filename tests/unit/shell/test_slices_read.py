@@ -106,6 +106,9 @@ def test_a_slice_that_is_lost_is_told_of_and_the_others_are_kept(caplog):
         await other.load()
         assert len(other.run.status.tasks) == 150
         assert other.writer.slices.lost == 1
+        (told,) = (telling.note for telling in other.recorder._queue.values())
+        assert (told.type, told.reason) == ("Warning", "RowsLost")
+        assert told.message.startswith("1 of 3 slices are lost")
 
     with_operators(story, 2)
     assert "ns/run: 1 of 3 slices are lost" in caplog.text
