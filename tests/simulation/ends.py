@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from simulation.process import Operator
 
 LABEL = (pods.LABEL_MANAGED_BY, pods.MANAGED_BY)
-REQUESTS_PER_SECOND_MAX = 200
+REQUESTS_PER_SECOND_MAX = 300
 REQUESTS_PER_MINUTE_MAX = 1500
 UNSTARTED_ENDS = ("Forbidden", "Replaced", "DAGNotFound", "DAGNotReady")
 

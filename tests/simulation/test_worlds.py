@@ -47,6 +47,7 @@ REGRESSIONS = {
     "1007101": "Of a Pod without labels nothing told any more: its run's status was overwritten.",
     "1044027": "A Pod lost a label before its creation was answered, which never was.",
     "1040096": "One of two leaders ended what the other had just begun again, before it was stored.",
+    "2000078": "Fifteen runs in slices, which a new operator took up at once, were called a storm.",
     "800068": "Ten runs in slices, which a new operator took up at once, were called a storm.",
     "800286": "A wish that is refused was to be counted as queued.",
     "617257": "A row had the times of two Pods of one name, of which the later came too late.",
