@@ -134,6 +134,8 @@ class Invariants:
         if task in run.reruns.fixed:
             yield f"a Pod of a task that does not run again, and is {run.reruns.fixed[task]}"
         for old in run.reruns.past.get(task, ()):
+            if task in run.reruns.forgotten and not old.exists:
+                continue
             if old.attempt >= pod.attempt and (
                 self._unseen(old) or self._came_too_late(old) or self._ended_by_another(old)
             ):

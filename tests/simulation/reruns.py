@@ -110,6 +110,8 @@ class Reruns:
     """The tasks that do."""
     denied: set[str] = field(default_factory=set)
     """The tasks that could not have a Pod before."""
+    forgotten: set[str] = field(default_factory=set)
+    """Tasks that the run had no more in between: of their attempts tell only Pods that are there."""
     disturbed: bool = False
     """What did not run again may not be as the rules would have it now."""
     broken: list[str] = field(default_factory=list)
@@ -232,6 +234,7 @@ def begin_again(run: RunFacts, now: float, *, unaware: bool) -> None:
             if not pod.recorded:  # nobody may have seen how it ended, or ever will
                 pod.may_count_as.add(INFRA)
         told.past.setdefault(task, []).extend(pods)
+    told.forgotten |= told.past.keys() - run.tasks.keys()
     told.denied |= run.denied
     told.disturbed |= new.get("revision") != old.get("revision") or any(
         one.get("reason") in ("RunTimedOut", "RunReplaced", "TimedOut", "Replaced")

@@ -48,6 +48,8 @@ REGRESSIONS = {
     "1044027": "A Pod lost a label before its creation was answered, which never was.",
     "1040096": "One of two leaders ended what the other had just begun again, before it was stored.",
     "2000078": "Fifteen runs in slices, which a new operator took up at once, were called a storm.",
+    "2000953": "Nine leaders in a minute that take up twelve runs in slices were called a storm.",
+    "2002080": "A task that a run had no more for a while began with its first attempt again.",
     "800068": "Ten runs in slices, which a new operator took up at once, were called a storm.",
     "800286": "A wish that is refused was to be counted as queued.",
     "617257": "A row had the times of two Pods of one name, of which the later came too late.",
