@@ -265,6 +265,7 @@ class Invariants:
             told = pod.recorded or run.finished or run.tampered or pod in run.strays
             told |= pod in run.reruns.past.get(task, ())
             told |= run.controlled and run.lost_revision  # it is given up, and its slices say so
+            told |= _ended_without(run, task, pod)
             if run.exists and not told:
                 yield "let go before it was stored how it ended"
 
@@ -277,10 +278,8 @@ class Invariants:
         if run.tampered or pod in run.strays:
             return
         row = _row(run.status, task)
-        if row.get("state") in TERMINAL and not any(
-            attempt.get("podName") == pod.name for attempt in row.get("attempts", ())
-        ):
-            return  # a Pod that came too late, of a task that had to end without it
+        if _ended_without(run, task, pod):
+            return
         if not row and run.status.get("tasks"):
             return  # two had begun it by two revisions, and what is stored has no such task
         if run.finished and _said(run.status) in GIVEN_UP:
@@ -341,6 +340,14 @@ def _row(status: Object, task: str) -> Object:
             found: Object = row
             return found
     return {}
+
+
+def _ended_without(run: RunFacts, task: str, pod: PodFacts) -> bool:
+    """Did it come too late, of a task that had to end without it?"""
+    row = _row(run.status, task)
+    return row.get("state") in TERMINAL and not any(
+        attempt.get("podName") == pod.name for attempt in row.get("attempts", ())
+    )
 
 
 def _said(status: Object) -> str:
