@@ -310,14 +310,13 @@ class Laws:
         """No run is made for which there is no room; the operator knows of all that it has begun."""
         specs = [act.value for act in self.facts.world.acts if act.what == "apply"]
         allowed = any(spec["concurrencyPolicy"] == "Allow" for spec in specs)
-        if allowed or self.facts.world.faults.lists_late:
+        given = self.facts.world.faults
+        if allowed or given.lists_late or given.overlaps:  # the elder of two leaders may be blind
             return
         most = max(spec["maxActiveRuns"] for spec in specs)
         wishes = {None, *(one.wish for one in self.known.values())}
         # A person may let another run go on while the creation is on its way.
-        since = self.facts.cluster.time() - (
-            IN_FLIGHT_SECONDS_MAX if self.facts.world.faults.slow else 0.1
-        )
+        since = self.facts.cluster.time() - (IN_FLIGHT_SECONDS_MAX if given.slow else 0.1)
         active = [
             run.name for run in self.facts.runs.values()
             if run.exists and run.status.get("startTime") and not run.finished

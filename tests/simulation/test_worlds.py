@@ -51,6 +51,7 @@ REGRESSIONS = {
     "2000953": "Nine leaders in a minute that take up twelve runs in slices were called a storm.",
     "2002080": "A task that a run had no more for a while began with its first attempt again.",
     "2005624": "A Pod was let go that came when its task had ended by what was being stored.",
+    "2006357": "A leader that was cut off from all news made a run for which there was no room.",
     "800068": "Ten runs in slices, which a new operator took up at once, were called a storm.",
     "800286": "A wish that is refused was to be counted as queued.",
     "617257": "A row had the times of two Pods of one name, of which the later came too late.",
