@@ -283,7 +283,8 @@ class Facts:
 
     def _recorded(self, run: RunFacts, row: Object) -> None:
         """What is stored of an attempt bears on how the rest of its Pod's life counts."""
-        seen = (*run.reruns.past.get(row["name"], ()), *run.pods.get(row["name"], ()))
+        past, known = run.reruns.past.get(row["name"], ()), run.pods.get(row["name"], ())
+        seen = (*past, *run.strays, *known)  # a name has its task in it
         by_name = {pod.name: pod for pod in seen if not pod.recorded}
         for attempt in row.get("attempts", ()):
             adopt(run, row["name"], attempt)

@@ -199,6 +199,10 @@ def _complete(run: RunFacts, new: Object) -> Iterator[str]:
     said = next(c for c in new["conditions"] if c["type"] == "Succeeded")
     if said["reason"] in ("Succeeded", "Failed") and run.tasks and not open_rows:
         states = {row["name"]: oracle.WORDS[row["state"]] for row in new["tasks"]}
+        if said["reason"] == "Failed" and any(
+            row.get("reason") == "RunFailedFast" for row in new["tasks"]
+        ):
+            return  # these never ran, whatever the failure is marked as that kept them from it
         known = (
             run.tasks.keys() == states.keys() and run.stopped_at is None
         )  # not if somebody took the revision off its Pods

@@ -52,6 +52,7 @@ REGRESSIONS = {
     "2002080": "A task that a run had no more for a while began with its first attempt again.",
     "2005624": "A Pod was let go that came when its task had ended by what was being stored.",
     "2006357": "A leader that was cut off from all news made a run for which there was no room.",
+    "2015213": "A Pod that came late was ended for waiting too long by a clock that had jumped.",
     "800068": "Ten runs in slices, which a new operator took up at once, were called a storm.",
     "800286": "A wish that is refused was to be counted as queued.",
     "617257": "A row had the times of two Pods of one name, of which the later came too late.",
@@ -173,6 +174,7 @@ BOUNDED_BROKEN_ONCE = {
 }
 """Worlds that are bounded, and their faults as they are drawn."""
 CONTROLLED_BROKEN_ONCE = {
+    "2000119": "A run that failed fast was to succeed, because the failure was marked as skipped.",
     "600488": "A run ended by a mark while a Pod of it was on its way to the API.",
     "20135": "A Pod that was on its way when its task was over had no place among the active ones.",
     "20339": "A mark that was set in a slice, of a run that had ended, was never told by the run.",
