@@ -85,7 +85,7 @@ class RunActor:
                 case actions.CreatePod():
                     assert snap.plan is not None
                     task = snap.plan.tasks[action.task_index]
-                    if task.name not in entry.creating:
+                    if task.name not in entry.creating and not entry.is_being_ended:
                         entry.creating[task.name] = action.name
                         identity = _identity(snap, action.run_state)
                         self._tasks.start(

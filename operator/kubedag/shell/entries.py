@@ -146,6 +146,14 @@ class RunEntry:
         return self.is_to_rerun and begins
 
     @property
+    def is_being_ended(self) -> bool:
+        """Is an end of it being stored? Nothing starts beside that, whatever is decided meanwhile."""
+        sent, stored = self.sending, self.status
+        if sent is None or stored.finished:
+            return False
+        return sent.finished or stops.recorded(sent) != stops.recorded(stored)
+
+    @property
     def newest(self) -> rows.RunStatus:
         """The newest word on this run, stored or not."""
         return self.decided or self.status

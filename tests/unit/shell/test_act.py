@@ -18,9 +18,11 @@ from support import virtual_loop
 from support.answering_api import DONE, AnsweringApi, Known, LoopClock
 from support.builders import (
     RUN_UID,
+    a_finished_status,
     a_plan,
     a_pod,
     a_snapshot,
+    a_status,
     as_stored,
     encoded,
     run_facts,
@@ -46,12 +48,17 @@ EXISTS = ApiError(409, "AlreadyExists", "exists")
 CUT = Unreachable("cut", maybe_applied=True)
 
 
+STOPPING = a_status(
+    conditions=(rows.Condition("Succeeded", "Unknown", "TimedOut", "its time is over"),)
+)
+
+
 class Done:
     """What there is to see after some actions."""
 
-    def __init__(self, api, *wanted, again=(), seconds=10.0, snap=SNAP, deaf=False):
+    def __init__(self, api, *wanted, again=(), seconds=10.0, snap=SNAP, deaf=False, entry=None):
         self.api, self.pods, self.woken = api, Known(deaf=deaf), []
-        self.entry = RunEntry(run_facts(), "1", rows.RunStatus())
+        self.entry = entry or RunEntry(run_facts(), "1", rows.RunStatus())
         self.under_way = None
         virtual_loop.run(self._do(snap, wanted, again, seconds))
 
@@ -96,6 +103,23 @@ def test_a_pod_is_told_what_was_decided_of_its_run(said, told):
 def test_a_creation_that_is_under_way_is_not_started_again():
     done = Done(AnsweringApi(encoded(POD), seconds=1), CREATE, again=[CREATE])
     assert len(done.api.calls) == 1
+
+
+@pytest.mark.parametrize(
+    ("stored", "sending", "created"),
+    [
+        pytest.param(a_status(), None, 1, id="nothing is stored"),
+        pytest.param(a_status(), a_status(progress="1/2"), 1, id="progress is stored"),
+        pytest.param(a_status(), a_finished_status(), 0, id="its end is stored"),
+        pytest.param(a_status(), STOPPING, 0, id="that it is stopped is stored"),
+        pytest.param(STOPPING, STOPPING, 1, id="it is stopped, and tidies up"),
+    ],
+)
+def test_nothing_is_created_while_the_end_of_the_run_is_being_stored(stored, sending, created):
+    """Found by the simulation: what had ended the run was so no more a moment later."""
+    entry = RunEntry(run_facts(), "1", stored, sending=sending)
+    done = Done(AnsweringApi(encoded(POD)), CREATE, entry=entry)
+    assert len(done.api.calls) == created
 
 
 def test_only_so_many_creations_are_under_way_at_once():
