@@ -53,6 +53,8 @@ REGRESSIONS = {
     "2005624": "A Pod was let go that came when its task had ended by what was being stored.",
     "2006357": "A leader that was cut off from all news made a run for which there was no room.",
     "2015213": "A Pod that came late was ended for waiting too long by a clock that had jumped.",
+    "2032399": "A run was made of an interval of which it was being stored that it is skipped.",
+    "2034788": "The same, and the operator was killed before it could know.",
     "800068": "Ten runs in slices, which a new operator took up at once, were called a storm.",
     "800286": "A wish that is refused was to be counted as queued.",
     "617257": "A row had the times of two Pods of one name, of which the later came too late.",

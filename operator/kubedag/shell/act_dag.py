@@ -96,8 +96,9 @@ class DAGActor:
                 case actions.DeleteRun():
                     self._once(entry, action.uid, self._delete_run, action)
                 case actions.CreateRun():
-                    entry.creating.setdefault(action.name, action)
-                    self._once(entry, action.name, self._create_run, action)
+                    if not entry.is_moving_on:
+                        entry.creating.setdefault(action.name, action)
+                        self._once(entry, action.name, self._create_run, action)
                 case _:
                     assert_never(action)
 

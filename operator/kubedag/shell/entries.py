@@ -268,6 +268,8 @@ class DAGEntry:
     creating: dict[str, actions.CreateRun] = field(default_factory=dict)
     """The runs whose creation is under way, by their names."""
     creations: creations.Creations = field(default_factory=creations.Creations)
+    sending: rows.DAGStatus | None = None
+    """The status that is being stored."""
     writing: bool = False
     written_at: float | None = None
     write_failures: int = 0
@@ -279,6 +281,12 @@ class DAGEntry:
     def key(self) -> tuple[str, str, str]:
         """The work queue's name for this DAG."""
         return ("dag", self.namespace, self.name)
+
+    @property
+    def is_moving_on(self) -> bool:
+        """Is it being stored that intervals are done with? No run is made of one meanwhile."""
+        sent = self.sending
+        return sent is not None and sent.last_interval != self.status.last_interval
 
     def facts(self) -> snapshot.DAGFacts | None:
         """What the runs need to know of it."""

@@ -214,6 +214,9 @@ class StatusWriter:
             entry.writing = False
             return
         path = _RESOURCES[kind].path(namespace, name, "status")
+        if isinstance(entry, DAGEntry):
+            assert isinstance(status, rows.DAGStatus)
+            entry.sending = status
         try:
             version = await self._put(path, _KINDS[kind], entry, uid, status, seen)
             if version is None:
@@ -225,6 +228,8 @@ class StatusWriter:
             self._queue.add(entry.key)
         finally:
             entry.writing = False
+            if isinstance(entry, DAGEntry):
+                entry.sending = None
 
     def _take_in(
         self, entry: Overview, version: str, old: rows.Record, status: rows.Record

@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from kubedag.core import actions
+from kubedag.core import actions, rows
 from kubedag.shell import act_dag
 from kubedag.shell.entries import DAGEntry
 from kubedag.shell.errors import Unreachable
@@ -18,11 +18,36 @@ from support.objects import a_task
 
 PLAN = a_plan(a_task("a"))
 CUT = Unreachable("cut", maybe_applied=True)
+DONE = rows.Interval("2026-01-01T05:00:00Z", "2026-01-01T06:00:00Z")
 
 
 def a_creation(name):
     start, end = "2026-01-01T06:00:00Z", "2026-01-01T07:00:00Z"
     return actions.CreateRun(name, "Scheduled", start, end)
+
+
+@pytest.mark.parametrize(
+    ("sending", "made"),
+    [
+        pytest.param(None, 1, id="nothing is stored"),
+        pytest.param(rows.DAGStatus(active_runs=1), 1, id="how many are active is stored"),
+        pytest.param(
+            rows.DAGStatus(last_interval=DONE), 0, id="that an interval is skipped is stored"
+        ),
+    ],
+)
+def test_no_run_is_made_while_it_is_being_stored_that_intervals_are_done_with(sending, made):
+    """Found by the simulation: what was told to be skipped then ran."""
+
+    async def story():
+        api = AnsweringApi(CUT)
+        actor = act_dag.DAGActor(api, Known(), lambda _key: None, NoRuns(), LoopClock(), Tasks())
+        entry = DAGEntry(NAMESPACE, "dag", definition=a_definition(PLAN), sending=sending)
+        actor.start(entry, [a_creation("run")])
+        await asyncio.sleep(0.1)
+        return len(api.calls)
+
+    assert virtual_loop.run(story()) == made
 
 
 def room_after(amount, seconds):
