@@ -58,7 +58,8 @@ def unended(facts: Facts) -> Iterator[str]:
         seen = (pod for pods in (*run.pods.values(), run.strays) for pod in pods)
         # Of a Pod without its labels tell only the status, which somebody has overwritten, and the
         # answer to its creation, which never came.
-        lost = run.tampered or facts.world.faults.hanging or facts.world.faults.applied_late
+        given = facts.world.faults
+        lost = run.tampered or given.hanging or given.applied_late or given.kills
         known = (pod for pod in seen if not (pod.hidden and lost))
         live = sum(pod.live and (run.exists or not pod.alone) for pod in known)
         if (run.finished or not run.exists) and live:

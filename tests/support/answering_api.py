@@ -9,10 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
+from kubedag.core import pods
 from support.builders import START
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping
+
+    from kubedag.shell.entries import RunEntry
 
 
 DONE = {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success"}
@@ -94,6 +97,19 @@ class Known:
 
     def get(self, _namespace: str, name: str) -> str | None:
         return name if name in self.names else None
+
+
+class Telling(Known):
+    """Tells a run of its Pods, as the store does."""
+
+    def __init__(self, entry: RunEntry, *, deaf: bool = False) -> None:
+        super().__init__(deaf=deaf)
+        self._entry = entry
+
+    def assume(self, record: Any) -> None:
+        super().assume(record)
+        if self.names:
+            self._entry.refusals.pop(record.label(pods.LABEL_TASK), None)
 
 
 class NoRuns:

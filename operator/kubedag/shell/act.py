@@ -182,11 +182,10 @@ class RunActor:
         try:
             found = await replies.ask(self._api, self._kept_pod, "GET", path)
             if pods.is_of(found.record, entry.facts.uid):
+                # Whoever tells the run of the Pod takes this back; if nobody does, not at once again.
+                message = f"the Pod {action.name!r} exists, and is not seen yet"
+                self._refuse(entry, task, action, ApiError(409, "Conflict", message))
                 await self._keeper.put_right(entry, found, mark)
-                if self._pods.get(entry.facts.namespace, action.name) is None:
-                    # It has gone since, or the watch never told of it: not at once again.
-                    message = f"the Pod {action.name!r} exists, and is not seen yet"
-                    self._refuse(entry, task, action, ApiError(409, "Conflict", message))
                 return
         except ApiError as error:
             # Most likely it went between the two requests, which says nothing against the task.

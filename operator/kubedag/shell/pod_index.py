@@ -121,12 +121,16 @@ class PodIndex:
             self._by_run.pop(run_uid, None)
 
     def forget_run(self, run_uid: str) -> None:
-        """The run is gone, and its Pods matter to nobody."""
-        self._by_run.pop(run_uid, None)
-        self._observed.pop(run_uid, None)
-        self._held.pop(run_uid, None)
-        self._unmasked.pop(run_uid, None)
+        """The run is gone, and its Pods that are gone matter to nobody.
+
+        The others stay until they go, too: should the run be there after all, it finds them again.
+        """
+        seen = [pod for pods_ in self._by_run.get(run_uid, {}).values() for pod in pods_]
+        for pod in seen:
+            if pod.gone:
+                self.forget(run_uid, pod)
         self._gone.pop(run_uid, None)
+        self._held.pop(run_uid, None)
 
     def forget_recorded(self, run_uid: str, status: rows.RunStatus) -> None:
         """Drop the Pods that are gone and whose end is stored, with that of its log."""

@@ -15,7 +15,7 @@ from kubedag.shell.entries import RunEntry
 from kubedag.shell.errors import ApiError, Unreachable
 from kubedag.shell.tasks import Tasks
 from support import virtual_loop
-from support.answering_api import DONE, AnsweringApi, Known, LoopClock
+from support.answering_api import DONE, AnsweringApi, Known, LoopClock, Telling
 from support.builders import (
     RUN_UID,
     a_finished_status,
@@ -57,8 +57,8 @@ class Done:
     """What there is to see after some actions."""
 
     def __init__(self, api, *wanted, again=(), seconds=10.0, snap=SNAP, deaf=False, entry=None):
-        self.api, self.pods, self.woken = api, Known(deaf=deaf), []
         self.entry = entry or RunEntry(run_facts(), "1", rows.RunStatus())
+        self.api, self.pods, self.woken = api, Telling(self.entry, deaf=deaf), []
         self.under_way = None
         virtual_loop.run(self._do(snap, wanted, again, seconds))
 

@@ -194,6 +194,15 @@ def test_a_run_that_is_forgotten_leaves_nothing_behind():
     assert (index._by_run, index._gone) == ({}, {})
 
 
+def test_a_run_that_was_only_thought_to_be_gone_finds_its_pods_again():
+    """Found by the simulation: an answer of 404 was wrong, and a Pod was asked for without end."""
+    index = indexed(a_pod(gone=True), a_pod(attempt=2))
+    index.forget_run(RUN_UID)
+    assert index.of(RUN_UID) == {"a": (a_pod(attempt=2),)}
+    index.forget(RUN_UID, a_pod(attempt=2))
+    assert (index._by_run, index._observed) == ({}, {})
+
+
 GONE = a_pod(phase="Failed", exit_code=1, gone=True)
 TOLD = an_attempt(1, "Failed", log=rows.LogTail("None"))
 
