@@ -351,8 +351,9 @@ class Laws:
         if truth is None or truth.called_off_at is None:
             return False
         # Of a run whose creations nobody answered, nobody knows that it has begun.
-        unknown = self.facts.world.faults.applied_late and not run.status.get("startTime")
-        return not run.remembered or bool(unknown)
+        given = self.facts.world.faults
+        unknown = given.applied_late or given.unanswered or given.overlaps
+        return not run.remembered or bool(unknown and not run.status.get("startTime"))
 
     # --- In the end --------------------------------------------------------------------------------
 

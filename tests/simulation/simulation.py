@@ -137,7 +137,7 @@ class Simulation:
             bound += max(map(abs, JUMPS_SECONDS)) * self.world.faults.clock_jumps
             await self._until(self.loop.time() + bound, self._all_ended)
             if not self.invariants.broken:
-                await self._end()
+                await self._end(bound)
         return self._judged()
 
     async def _until(self, end: float, done: Callable[[], bool] = lambda: False) -> None:
@@ -180,15 +180,19 @@ class Simulation:
         told = (self.backfills.unended(), self.schedules.unended(), self.control.unended())
         return ends.all_ended(self.facts) and not any(map(any, told))
 
-    async def _end(self) -> None:
+    async def _end(self, bound: float) -> None:
         """Everything that can end has ended: nothing may move any more."""
         self.invariants.broken += ends.unended(self.facts)
         self.invariants.broken += self.backfills.unended()
         self.invariants.broken += self.schedules.unended()
         self.invariants.broken += self.control.unended()
         goes_on = self.backfills.may_go_on()
+        known = len(self.facts.runs)
         await self._rest()
         while self.schedules.may_go_on() and not self.invariants.broken:
+            await self._rest()
+        if len(self.facts.runs) > known:  # the last of them has its time, too
+            await self._until(self.loop.time() + bound, self._all_ended)
             await self._rest()
         before = self.cluster.version
         self.leaders.replace()
