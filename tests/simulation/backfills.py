@@ -251,7 +251,8 @@ class Laws:
         if any(one.get("reason") == "RevisionNotFound" for one in truth.status["conditions"]):
             return  # of its intervals nothing can be told any more
         left = [run.name for run in self.waiting(truth)]
-        if left and not self.facts.world.faults.reruns:
+        given = self.facts.world.faults  # of a run whose creation nobody answered, it knows later
+        if left and not (given.reruns or given.applied_late):
             yield f"over, and {left} wait for it"
         if counts is not None and sum(counts[state] for state in DONE) != counts["total"]:
             yield f"over, and not all is done: {counts}"

@@ -167,7 +167,7 @@ class Invariants:
         """The hole: gone by another's hand before anything of its end was stored."""
         return (
             (self.blind_to(pod) or pod.hidden)
-            and not pod.held
+            and not pod.only_once
             and not pod.exists
             and not pod.recorded
             and not pod.deleted_by.startswith("operator")
@@ -227,14 +227,14 @@ class Invariants:
 
     def _limits(self, run: RunFacts) -> Iterator[str]:
         most = run.dag_spec.get("maxActiveTasks")
-        if self.may_be_two():
+        given = self.facts.world.faults
+        if self.may_be_two() or (given.overlaps and given.applied_late):
             return  # each of them counts what it sees
         if most is not None and run.live_pods(hidden=False) - _come_again(run) > most:
             yield f"{run.live_pods()} live Pods, of at most {most}"
         spec = run.dag_spec
         if spec.get("concurrencyPolicy") == "Allow" or sum(map(len, run.pods.values())) > 1:
             return
-        given = self.facts.world.faults
         if given.applied_late or given.watch_lost:
             return  # of a run whose Pod nobody tells of, nobody knows that it has started
         if given.not_found:

@@ -200,7 +200,10 @@ class Simulation:
         # Pods of a run that has ended are not looked after while its revision is lost.
         lost = any(run.lost_revision for run in self.facts.runs.values())
         # Nor does anybody see that rows are lost of a run that waits for a person.
-        lost |= any(run.tampered and not run.finished for run in self.facts.runs.values())
+        rewritten = bool(self.world.faults.slices_deleted)
+        lost |= any(
+            run.tampered and (rewritten or not run.finished) for run in self.facts.runs.values()
+        )
         stirred = [
             change for change in self.cluster.history
             if change.version > before

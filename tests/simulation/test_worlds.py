@@ -61,6 +61,10 @@ REGRESSIONS = {
     "2032143": "The last run of a schedule that went on late was judged before it could end.",
     "2040667": "The same: its Pods were tidied up afterwards.",
     "2044074": "A run that another leader had begun was called back for a Backfill that was cancelled.",
+    "1008165": "A Backfill was over of which nobody knew yet that it had a run.",
+    "1047287": "A Pod of an elder leader came late, beside the one that the limit allows.",
+    "1047450": "Of a Backfill that was gone, a run was left waiting on which a person had a wish.",
+    "2027104": "A Pod that had not begun was forced away with its finalizer, and made again.",
     "800068": "Ten runs in slices, which a new operator took up at once, were called a storm.",
     "800286": "A wish that is refused was to be counted as queued.",
     "617257": "A row had the times of two Pods of one name, of which the later came too late.",
@@ -175,6 +179,7 @@ BACKFILLED_BROKEN_ONCE = {
 }
 """Worlds with Backfills, and their faults as they are drawn."""
 BOUNDED_BROKEN_ONCE = {
+    "1000468": "Rows that somebody had deleted were written again by the next leader.",
     "1000362": "A mark was stored in a slice first, and its DAG counted the run as queued for ever.",
     "1000055": "A run that waits for a person was judged while it still had work to do.",
     "600063": "Nobody knew that the last tasks had begun, whose Pod had lost its labels.",

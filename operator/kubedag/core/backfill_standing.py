@@ -182,11 +182,11 @@ def abandoned(
     """What calls a run back that waits for a Backfill which is gone; `uids` are of all there are."""
     if run.deleting:
         return None
-    if run.has_wish:
+    if run.has_wish and history.is_of_backfill(run.rerun_wanted):
         ids = {backfill_facts.rerun_id(uid) for uid in uids}
-        if history.is_of_backfill(run.rerun_wanted) and run.rerun_wanted not in ids:
-            return actions.WithdrawRerun(run.name, run.uid, run.rerun_wanted)
-        return None
+        if run.rerun_wanted in ids:
+            return None
+        return actions.WithdrawRerun(run.name, run.uid, run.rerun_wanted)
     waits = not run.finished and not run.started and run.run_type == RunType.BACKFILL.value
     if waits and run.backfill_uid and run.backfill_uid not in uids:
         return actions.DeleteRun(run.name, run.uid, unstarted=True)

@@ -193,8 +193,13 @@ class Backfills:
     def abandoned(
         self, namespace: str, run: RunSummary
     ) -> actions.DeleteRun | actions.WithdrawRerun | None:
-        """What calls back a run that waits for a Backfill which is gone."""
+        """What calls back a run that waits for a Backfill which is gone, or was cancelled and is over."""
         if not self.listed or not (run.backfill_uid or run.rerun_wanted):
             return None
-        uids = {entry.uid for name, entry in self.entries.items() if name[0] == namespace}
+        uids = {
+            entry.uid
+            for name, entry in self.entries.items()
+            # A run may come when its Backfill is over: nobody had answered that it was made.
+            if name[0] == namespace and not (entry.status.finished and entry.wish.cancel)
+        }
         return backfill_standing.abandoned(run, uids)

@@ -223,6 +223,11 @@ AGAIN = a_run_of(status=a_finished_status(), rerun={"id": ID, "scope": "All"})
     [
         pytest.param(WAITS, actions.DeleteRun("run", "uid-run", unstarted=True), id="waits"),
         pytest.param(AGAIN, actions.WithdrawRerun("run", "uid-run", ID), id="waits to run again"),
+        pytest.param(
+            a_run_of(labels=MINE, rerun={"id": "by-hand", "scope": "All"}),
+            actions.DeleteRun("run", "uid-run", unstarted=True),
+            id="waits, and a person wishes that it runs again",
+        ),
         pytest.param(a_run_of(labels=MINE, runType="Manual"), None, id="made by hand"),
         pytest.param(
             a_run_of(status=a_finished_status(), rerun={"id": "by-hand", "scope": "All"}),
@@ -236,11 +241,14 @@ AGAIN = a_run_of(status=a_finished_status(), rerun={"id": ID, "scope": "All"})
         pytest.param(a_run_of(), None, id="of no Backfill"),
     ],
 )  # fmt: skip
-def test_a_run_whose_backfill_is_gone_is_called_back(raw, action):
+def test_a_run_whose_backfill_is_gone_or_was_cancelled_and_is_over_is_called_back(raw, action):
     for backfills, listed, expected in (
         ([], True, action),
         ([], False, None),
         ([as_stored(a_backfill(), 3, uid=UID)], True, None),
+        ([as_stored(a_backfill(), 3, uid=UID, status=OVER)], True, None),
+        ([as_stored(a_backfill(cancel=True), 3, uid=UID)], True, None),
+        ([as_stored(a_backfill(cancel=True), 3, uid=UID, status=OVER)], True, action),
     ):
         seen = Seen(*backfills, listed=listed)
         seen.store.put_run(raw)
