@@ -65,6 +65,13 @@ REGRESSIONS = {
     "1047287": "A Pod of an elder leader came late, beside the one that the limit allows.",
     "1047450": "Of a Backfill that was gone, a run was left waiting on which a person had a wish.",
     "2027104": "A Pod that had not begun was forced away with its finalizer, and made again.",
+    "1028886": "The place that a wish which started nothing had given to the next one, once more.",
+    "1032809": "A Pod of a run that a wrong 404 had hidden was asked for without a pause.",
+    "1041089": "The same, in half the time.",
+    "1042334": "A run that had been hidden for a while waited for its Pod for ever.",
+    "2019898": "Rows that were lost were told of again by the next leader.",
+    "2029332": "A Pod that came late was ended with its run, and judged as if nobody had asked.",
+    "2030192": "A run was made of an interval that was about to be skipped.",
     "800068": "Ten runs in slices, which a new operator took up at once, were called a storm.",
     "800286": "A wish that is refused was to be counted as queued.",
     "617257": "A row had the times of two Pods of one name, of which the later came too late.",
@@ -179,6 +186,9 @@ BACKFILLED_BROKEN_ONCE = {
 }
 """Worlds with Backfills, and their faults as they are drawn."""
 BOUNDED_BROKEN_ONCE = {
+    "2000306": "A run that failed fast was to succeed, since its failure was made up for.",
+    "2000462": "The same, with what comes last.",
+    "2000498": "The same, of two tasks.",
     "1000468": "Rows that somebody had deleted were written again by the next leader.",
     "1000362": "A mark was stored in a slice first, and its DAG counted the run as queued for ever.",
     "1000055": "A run that waits for a person was judged while it still had work to do.",
