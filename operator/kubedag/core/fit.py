@@ -80,12 +80,12 @@ def _told(
 ) -> tuple[rows.Condition, ...]:
     old = status.condition(rows.STATUS_TRUNCATED)
     trimmed = trimmed or (old is not None and old.reason == DETAILS_LEFT_OUT)
+    lacking = ", some without log tails and other details, for which there was no room"
     message = (
-        f"the rows of {len(status.tasks)} tasks are in {status.slices} further objects: "
+        f"the rows of {len(status.tasks)} tasks are in {status.slices} further objects"
+        f"{lacking if trimmed else ''}: "
         f"kubectl -n {snap.run.namespace} get dagrunslices -l {pods.LABEL_RUN}={snap.run.name}"
     )
-    if trimmed:
-        message += "; some are without log tails and other details, for which there was no room"
     condition = rows.Condition(
         rows.STATUS_TRUNCATED,
         rows.TRUE,

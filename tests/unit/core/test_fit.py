@@ -169,9 +169,8 @@ def test_a_slice_that_is_too_large_leaves_details_out_and_says_so():
     assert max(map(size, slices.parts(found.tasks))) <= slices.BYTES_MAX
     reason, message = told(found)
     assert reason == "DetailsLeftOut"
-    assert message.endswith(
-        "; some are without log tails and other details, for which there was no room"
-    )
+    assert ", some without log tails and other details, for which there was no room: " in message
+    assert message.endswith("get dagrunslices -l kubedag.dev/run=run")
     assert told(fitted(found, found)) == (reason, message)
 
 
