@@ -122,6 +122,7 @@ def kept_running(kubeconfig: Path, log: Path, **env: str) -> Iterator[list[int]]
     """The same, with what a kubelet does: when it ends, it is started again. Yields how it ended."""
     codes: list[int] = []
     over = threading.Event()
+    log.touch()  # who reads it need not wait for the first process
 
     def keep() -> None:
         while not over.is_set():
