@@ -55,6 +55,7 @@ REGRESSIONS = {
     "2015213": "A Pod that came late was ended for waiting too long by a clock that had jumped.",
     "2032399": "A run was made of an interval of which it was being stored that it is skipped.",
     "2034788": "The same, and the operator was killed before it could know.",
+    "2023343": "A Pod that was gone was called timed out, after another had begun for its failure.",
     "2024279": "A Pod lost a label before its operator knew it, which was killed then.",
     "2025703": "A run that a wrong 404 had hidden never found its Pod again, and asked without end.",
     "2029153": "A new leader told once more that rows of a run are lost.",

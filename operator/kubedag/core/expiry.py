@@ -60,10 +60,16 @@ def expire(step: Step) -> None:
             continue
         if limit is None:
             continue
-        if step.now >= limit.deadline:
-            step.tasks[index] = _terminating(row, limit.reason, limit.message)
-        else:
+        if step.now < limit.deadline:
             step.wakes.append(limit.deadline)
+        elif _is_seen(step, row):
+            step.tasks[index] = _terminating(row, limit.reason, limit.message)
+
+
+def _is_seen(step: Step, row: rows.TaskRow) -> bool:
+    """One that is not may have ended before its time, of which the API is being asked."""
+    pod = step.pod_of(row)
+    return pod is not None and not pod.gone
 
 
 def _while_running(step: Step, last: rows.Attempt, task: plans.TaskPlan) -> _Limit | None:

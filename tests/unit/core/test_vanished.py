@@ -57,6 +57,23 @@ def test_a_pod_of_which_only_the_status_tells_is_asked_for_by_name():
     assert found.tasks == list(RECORDED.tasks)
 
 
+@pytest.mark.parametrize("seen", [False, True], ids=["never seen", "seen to go"])
+@pytest.mark.parametrize("limit", ["timeoutSeconds", "pendingTimeoutSeconds"])
+def test_what_may_be_gone_is_not_called_too_late(seen, limit):
+    """Stored in between, that would change why it failed, after others have begun for that."""
+    late = a_plan(a_task("a", **{limit: 5}))
+    state = "Running" if limit == "timeoutSeconds" else "Pending"
+    was = an_attempt(state=state)
+    recorded = a_status(a_row(state=state, attempt=1, attempts=(was,)))
+    left = [a_pod(phase=state, node="node-1", gone=True)] if seen else []
+    snap = a_snapshot(late, *left, status=recorded, gone=frozenset())
+    found = advance.advance(snap, late, at(60))
+    assert (found.tasks[0].state, len(asked(found)), found.wakes) == (state, 1, [])
+    known = a_pod(phase=state, node="node-1")
+    back = advance.advance(a_snapshot(late, known, status=recorded), late, at(60))
+    assert back.tasks[0].state == "Terminating"
+
+
 @pytest.mark.parametrize(
     ("seen", "gone", "status"),
     [
