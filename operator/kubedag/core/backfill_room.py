@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from kubedag.core import reasons_elsewhere
+from kubedag.core import reasons, reasons_elsewhere
 
 if TYPE_CHECKING:
     from kubedag.core import plan as plans
@@ -16,13 +16,10 @@ if TYPE_CHECKING:
     from kubedag.core.backfill_standing import Picture
     from kubedag.core.history import RunSummary
 
-_HELD: Final = frozenset(
-    reason.name
-    for reason in (
-        reasons_elsewhere.DAG_SUSPENDED,
-        reasons_elsewhere.DEPENDS_ON_PAST,
-        reasons_elsewhere.SUSPENDED,
-    )
+_HELD: Final = reasons.names(
+    reasons_elsewhere.DAG_SUSPENDED,
+    reasons_elsewhere.DEPENDS_ON_PAST,
+    reasons_elsewhere.SUSPENDED,
 )
 """A run that waits for this takes no place: it may wait for ever, or even for the Backfill."""
 

@@ -45,7 +45,7 @@ def fit(status: rows.RunStatus, snap: snapshots.RunSnapshot, now: str) -> rows.R
     trimmed = any(after is not before for after, before in zip(fitted, tasks, strict=True))
     trimmed = trimmed or any(map(_lacks_logs, fitted))
     found = replace(status, tasks=fitted, slices=slices.needed(len(tasks)))
-    return replace(found, conditions=_told(found, snap, now, trimmed=trimmed))
+    return _in_slices(found, snap, now, trimmed=trimmed)
 
 
 def _is_too_large_for_one(tasks: Tasks) -> bool:
@@ -75,9 +75,10 @@ def _trimmed(part: Tasks, bytes_max: int) -> Tasks:
     return part
 
 
-def _told(
+def _in_slices(
     status: rows.RunStatus, snap: snapshots.RunSnapshot, now: str, *, trimmed: bool
-) -> tuple[rows.Condition, ...]:
+) -> rows.RunStatus:
+    """The status of a run whose rows are in slices; it says where, and if details were left out."""
     old = status.condition(rows.STATUS_TRUNCATED)
     trimmed = trimmed or (old is not None and old.reason == DETAILS_LEFT_OUT)
     lacking = ", some without log tails and other details, for which there was no room"
@@ -86,14 +87,15 @@ def _told(
         f"{lacking if trimmed else ''}: "
         f"kubectl -n {snap.run.namespace} get dagrunslices -l {pods.LABEL_RUN}={snap.run.name}"
     )
+    return _told(status, DETAILS_LEFT_OUT if trimmed else ROWS_IN_SLICES, message, now)
+
+
+def _told(status: rows.RunStatus, reason: str, message: str, now: str) -> rows.RunStatus:
+    generation = status.observed_generation
     condition = rows.Condition(
-        rows.STATUS_TRUNCATED,
-        rows.TRUE,
-        DETAILS_LEFT_OUT if trimmed else ROWS_IN_SLICES,
-        message,
-        observed_generation=status.observed_generation,
+        rows.STATUS_TRUNCATED, rows.TRUE, reason, message, observed_generation=generation
     )
-    return rows.set_condition(status.conditions, condition, now)
+    return replace(status, conditions=rows.set_condition(status.conditions, condition, now))
 
 
 # --- Log tails -------------------------------------------------------------------------------
@@ -103,14 +105,8 @@ def _alone(status: rows.RunStatus, now: str) -> rows.RunStatus:
     """The status of a run whose rows are its own; it says if log tails were left out."""
     if not any(map(_lacks_logs, status.tasks)):
         return status
-    condition = rows.Condition(
-        rows.STATUS_TRUNCATED,
-        rows.TRUE,
-        DETAILS_LEFT_OUT,
-        f"the oldest log tails are left out: a run has {LOG_TAILS_KIB_MAX} KiB of them",
-        observed_generation=status.observed_generation,
-    )
-    return replace(status, conditions=rows.set_condition(status.conditions, condition, now))
+    message = f"the oldest log tails are left out: a run has {LOG_TAILS_KIB_MAX} KiB of them"
+    return _told(status, DETAILS_LEFT_OUT, message, now)
 
 
 def _lacks_logs(row: rows.TaskRow) -> bool:

@@ -11,7 +11,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
-from kubedag.core import instants, reasons_elsewhere, states, waits
+from kubedag.core import instants, reasons, reasons_elsewhere, states, waits
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -21,17 +21,14 @@ if TYPE_CHECKING:
 
 ASKS_PER_SECOND_MAX: Final = 10
 """Of one run, of which the API has refused others."""
-PACED: Final = frozenset(
-    reason.name
-    for reason in (
-        reasons_elsewhere.WAITING_FOR_QUOTA,
-        reasons_elsewhere.WAITING_FOR_SERVICE_ACCOUNT,
-        reasons_elsewhere.WEBHOOK_UNAVAILABLE,
-        reasons_elsewhere.OPERATOR_NOT_ALLOWED,
-        reasons_elsewhere.API_UNREACHABLE,
-        reasons_elsewhere.API_OVERLOADED,
-        reasons_elsewhere.API_REFUSED,
-    )
+PACED: Final = reasons.names(
+    reasons_elsewhere.WAITING_FOR_QUOTA,
+    reasons_elsewhere.WAITING_FOR_SERVICE_ACCOUNT,
+    reasons_elsewhere.WEBHOOK_UNAVAILABLE,
+    reasons_elsewhere.OPERATOR_NOT_ALLOWED,
+    reasons_elsewhere.API_UNREACHABLE,
+    reasons_elsewhere.API_OVERLOADED,
+    reasons_elsewhere.API_REFUSED,
 )
 """What the API says of any Pod of a namespace alike, more often than not."""
 MESSAGE: Final = "waits for its turn: the API server does not take other Pods of the run"

@@ -35,9 +35,9 @@ LABEL_QUEUE: Final = "kueue.x-k8s.io/queue-name"
 GATE_OF_QUEUE: Final = "kueue.x-k8s.io/admission"
 MAIN_CONTAINER: Final = "main"
 FINALIZER: Final = "kubedag.dev/record"
+"""Keeps a Pod whose task may not run twice until it is stored how it ended (ADR 12)."""
 ATTEMPT_MAX: Final = 99_999
 """The highest number that an attempt may have; only in a status written by hand is it reached."""
-"""Keeps a Pod whose task may not run twice until it is stored how it ended (ADR 12)."""
 
 
 class _Record(msgspec.Struct, frozen=True, gc=False, rename="camel"):

@@ -34,6 +34,11 @@ class Reason(NamedTuple):
     said_of: tuple[str, ...] = (ENDED,)
 
 
+def names(*those: Reason) -> frozenset[str]:
+    """By what a status says them."""
+    return frozenset(reason.name for reason in those)
+
+
 def _user(name: str, means: str, remedy: str = "") -> Reason:
     return Reason(name, means, remedy, USER)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from kubedag.core.reasons import TASK, Reason
+from kubedag.core.reasons import TASK, Reason, names
 
 POOL: Final = "TaskPool"
 
@@ -79,9 +79,7 @@ _TASKS: Final[tuple[Reason, ...]] = (
     MAX_ACTIVE_TASKS_OF_OPERATOR,
 )
 OF_LIMITS: Final[tuple[Reason, ...]] = (*_TASKS, SLOTS_FREE, ALL_SLOTS_TAKEN, NO_SLOTS)
-WAITS: Final = frozenset(reason.name for reason in _TASKS)
+WAITS: Final = names(*_TASKS)
 """What a row says of a task that waits for a limit."""
-MISTAKES: Final = frozenset(
-    reason.name for reason in (POOL_NOT_FOUND, POOL_NOT_SHARED, POOL_TOO_SMALL)
-)
+MISTAKES: Final = names(POOL_NOT_FOUND, POOL_NOT_SHARED, POOL_TOO_SMALL)
 """Those that no end of another task ends: a person has to mend the task or the pool."""

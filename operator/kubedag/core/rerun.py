@@ -179,17 +179,14 @@ def is_stuck(status: rows.RunStatus) -> bool:
     return told is not None and told.reason in _STUCK
 
 
-_REFUSED: Final = frozenset(
-    {reasons_elsewhere.TASK_NOT_FOUND.name, reasons_elsewhere.REVISION_NOT_FOUND.name}
+_REFUSED: Final = reasons.names(
+    reasons_elsewhere.TASK_NOT_FOUND, reasons_elsewhere.REVISION_NOT_FOUND
 )
-_STUCK: Final = _REFUSED | frozenset(
-    reason.name
-    for reason in (
-        reasons_elsewhere.DAG_NOT_FOUND,
-        reasons_elsewhere.DAG_NOT_READY,
-        reasons_elsewhere.PODS_ENDING,
-        reasons_elsewhere.SHUTDOWN_ASKED,
-    )
+_STUCK: Final = _REFUSED | reasons.names(
+    reasons_elsewhere.DAG_NOT_FOUND,
+    reasons_elsewhere.DAG_NOT_READY,
+    reasons_elsewhere.PODS_ENDING,
+    reasons_elsewhere.SHUTDOWN_ASKED,
 )
 
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from kubedag.api import group
-from kubedag.shell import replies
+from kubedag.shell import replies, wire
 from kubedag.shell.errors import ApiError, ClusterError
 
 if TYPE_CHECKING:
@@ -35,9 +35,12 @@ class _Resources(msgspec.Struct, frozen=True):
     resources: tuple[_Resource, ...]
 
 
+_resources: Final = wire.decoder(_Resources)
+
+
 async def served(api: client.Api, stop: asyncio.Event) -> bool:
     """Wait until all are known; False if it is told to stop before that."""
-    said: object = ()
+    said: tuple[str, ...] = ()
     while not stop.is_set():
         try:
             missing = await _missing(api)
@@ -56,7 +59,7 @@ async def served(api: client.Api, stop: asyncio.Event) -> bool:
 
 async def _missing(api: client.Api) -> tuple[str, ...]:
     try:
-        known = await replies.ask(api, msgspec.json.Decoder(_Resources).decode, "GET", PATH)
+        known = await replies.ask(api, _resources, "GET", PATH)
     except ApiError as error:
         if error.not_found:
             return tuple(kind.kind for kind in WANTED)
