@@ -31,11 +31,20 @@ class _JumpingSelector(selectors.SelectSelector):
         self.now = 0.0
         self.end = float("inf")
         self.steps = 0
+        self.watched = 0
+
+    def register(self, fileobj: Any, events: int, data: Any = None) -> selectors.SelectorKey:
+        self.watched += 1
+        return super().register(fileobj, events, data)
+
+    def unregister(self, fileobj: Any) -> selectors.SelectorKey:
+        self.watched -= 1
+        return super().unregister(fileobj)
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
         # The loop's own wake-up pipe is of no use without threads, and a system call takes longer
         # than most of what a simulation does between two of them.
-        ready = super().select(0) if len(self.get_map()) > 1 else []
+        ready = super().select(0) if self.watched > 1 else []
         if ready or (timeout is not None and timeout <= 0):
             self.steps += 1
             if self.steps > STEPS_WITHOUT_TIME_MAX:
@@ -65,8 +74,9 @@ class VirtualLoop(asyncio.SelectorEventLoop):
 
     def call_at(self, when: float, *args: Any, **kwargs: Any) -> asyncio.TimerHandle:
         """A loop takes what is nearly due for due; here no time would pass before it is asked again."""
-        nearly = self.time() + self._clock_resolution
-        if self.time() < when <= nearly:
+        now = self._jumping.now
+        nearly = now + self._clock_resolution
+        if now < when <= nearly:
             when = nearly + self._clock_resolution
         return super().call_at(when, *args, **kwargs)
 
