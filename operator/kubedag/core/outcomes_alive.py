@@ -108,19 +108,19 @@ def never_starts(seen: Evidence) -> Outcome | None:
 def cannot_start(seen: Evidence) -> Outcome | None:
     """A container that waits for what may come right, for as long as that is waited with."""
     for status, waiting in _waiting(seen):
-        since = _waits_since(seen, status)
+        since, attempt = _waits_since(seen, status), pods.attempt_number(seen.pod)
         if waiting.reason in _NOT_PULLED:
             reason = reasons.IMAGE_PULL_BACK_OFF
-            said = words.image(waiting.message, pods.attempt_number(seen.pod), since)
+            said = words.image(waiting.message, attempt, since)
         elif waiting.reason == "CreateContainerConfigError":
             reason = reasons.CREATE_CONTAINER_CONFIG_ERROR
-            said = words.settings(waiting.message)
+            said = words.settings(waiting.message, attempt, since)
         elif waiting.reason == "CrashLoopBackOff":
             reason = reasons.CONTAINER_CRASHING
             said = _crashing(status)
         else:
             reason = reasons.CONTAINER_NOT_CREATED
-            said = words.not_created(waiting.reason, waiting.message)
+            said = words.not_created(waiting.reason, waiting.message, attempt, since)
         named = said if reason is reasons.CONTAINER_CRASHING else _named(status, said)
         return Outcome(states.PENDING, reason.name, words.one_line(named), since=since)
     return None

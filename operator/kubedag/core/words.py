@@ -175,8 +175,12 @@ def image(message: str, attempt: int, since: str | None) -> str:
 
 def _with_place(what: str, said: str, attempt: int, since: str | None) -> str:
     """What goes wrong and why, of which attempt, and since when."""
+    return _placed(f"{what}: {said}" if said else what, attempt, since)
+
+
+def _placed(said: str, attempt: int, since: str | None) -> str:
     where = f"(attempt {attempt}, since {clock_time(since)})" if since else f"(attempt {attempt})"
-    return f"{what}: {said} {where}" if said else f"{what} {where}"
+    return f"{said} {where}"
 
 
 _NOT_PARSED: Final = re.compile(r"""couldn't parse image (?:name|reference) "(.*)": (.+)$""")
@@ -200,19 +204,21 @@ _MISSING: Final = re.compile(r'^(secret|configmap) "([^"]+)" not found$', re.IGN
 _NO_KEY: Final = re.compile(r"^couldn't find key (\S+) in (Secret|ConfigMap) [^/\s]+/(\S+)$")
 
 
-def settings(message: str) -> str:
+def settings(message: str, attempt: int, since: str | None) -> str:
     """Why a container cannot be configured: as a rule a Secret or a ConfigMap is missing."""
     said = _word(message)
     if missing := _MISSING.match(said):
-        return f'{_KINDS[missing[1].lower()]} "{missing[2]}" not found'
+        return _placed(f'{_KINDS[missing[1].lower()]} "{missing[2]}" not found', attempt, since)
     if no_key := _NO_KEY.match(said):
-        return f'{no_key[2]} "{no_key[3]}" has no key "{no_key[1]}"'
-    return f"container cannot be configured: {said}" if said else "container cannot be configured"
+        told = f'{no_key[2]} "{no_key[3]}" has no key "{no_key[1]}"'
+        return _placed(told, attempt, since)
+    return _with_place("container cannot be configured", said, attempt, since)
 
 
-def not_created(reason: str, message: str) -> str:
+def not_created(reason: str, message: str, attempt: int, since: str | None) -> str:
     """A container that the node fails to create, for a reason that has no words of its own."""
-    return ": ".join(filter(None, ("container cannot be created", _word(reason), _word(message))))
+    said = ": ".join(filter(None, (_word(reason), _word(message))))
+    return _with_place("container cannot be created", said, attempt, since)
 
 
 # --- Volumes and sandboxes -------------------------------------------------------------------

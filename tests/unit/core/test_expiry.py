@@ -148,7 +148,7 @@ def test_a_container_that_started_after_all_is_not_ended_for_having_waited():
             id="a node",
         ),
         pytest.param(
-            a_pod(main=NO_SECRET), 'Secret "s" not found', id="a Secret"
+            a_pod(main=NO_SECRET), 'Secret "s" not found (attempt 1)', id="a Secret"
         ),
     ],
 )  # fmt: skip

@@ -146,20 +146,23 @@ STARTING = [
     pytest.param(
         a_pod(status("Pending", containers=[
             waits("CreateContainerConfigError", 'secret "db" not found')])),
-        pending("CreateContainerConfigError", 'Secret "db" not found'),
+        pending("CreateContainerConfigError", 'Secret "db" not found (attempt 2, '
+                "since 2026-01-01 10:40:00 UTC)"),
         id="9 a missing Secret",
     ),
     pytest.param(
         a_pod(status("Pending", containers=[
             waits("CreateContainerConfigError", "couldn't find key url in ConfigMap ns/db")])),
-        pending("CreateContainerConfigError", 'ConfigMap "db" has no key "url"'),
+        pending("CreateContainerConfigError", 'ConfigMap "db" has no key "url" (attempt 2, '
+                "since 2026-01-01 10:40:00 UTC)"),
         id="9 a missing key of a ConfigMap",
     ),
     *[
         pytest.param(
             a_pod(status("Pending", containers=[waits(reason, "context deadline exceeded")])),
             pending("ContainerNotCreated",
-                    f"container cannot be created: {reason}: context deadline exceeded"),
+                    f"container cannot be created: {reason}: context deadline exceeded "
+                    "(attempt 2, since 2026-01-01 10:40:00 UTC)"),
             id=f"9 {reason}",
         )
         for reason in ("CreateContainerError", "RunContainerError", "CreatePodSandboxError",

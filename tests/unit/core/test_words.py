@@ -197,19 +197,22 @@ def test_an_image_that_no_waiting_brings(message, said):
 @pytest.mark.parametrize(
     ("message", "said"),
     [
-        ('secret "db" not found', 'Secret "db" not found'),
-        ('configmap "db" not found', 'ConfigMap "db" not found'),
-        ("couldn't find key url in Secret ns/db", 'Secret "db" has no key "url"'),
-        ("couldn't find key url in ConfigMap ns/db", 'ConfigMap "db" has no key "url"'),
+        ('secret "db" not found', 'Secret "db" not found (attempt 2)'),
+        ('configmap "db" not found', 'ConfigMap "db" not found (attempt 2)'),
+        ("couldn't find key url in Secret ns/db", 'Secret "db" has no key "url" (attempt 2)'),
         (
-            "container has runAsNonRoot and image will run as root",
-            "container cannot be configured: container has runAsNonRoot and image will run as root",
+            "couldn't find key url in ConfigMap ns/db",
+            'ConfigMap "db" has no key "url" (attempt 2)',
         ),
-        ("", "container cannot be configured"),
+        (
+            "image will run as root",
+            "container cannot be configured: image will run as root (attempt 2)",
+        ),
+        ("", "container cannot be configured (attempt 2)"),
     ],
 )
 def test_settings_that_are_missing_are_named(message, said):
-    assert words.settings(message) == said
+    assert words.settings(message, 2, None) == said
 
 
 @pytest.mark.parametrize(
