@@ -67,6 +67,14 @@ def cluster(testrun_uid):
     return where
 
 
+@pytest.fixture
+def expendable(cluster):
+    """Nobody else's cluster may suffer from this."""
+    if not cluster.ours:
+        pytest.skip("restarts parts of a node, and this is your cluster")
+    return cluster
+
+
 @pytest.fixture(scope="session")
 def kubectl(cluster):
     return install.connect(cluster)

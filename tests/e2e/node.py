@@ -6,12 +6,18 @@ and not by asking the container runtime, which may be the very thing that is bei
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import pytest
 
 from dev.cluster import existing
 from dev.cluster.engine import Engine
+from dev.cluster.problem import Problem
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 MANIFEST = "/etc/kubernetes/manifests/kube-apiserver.yaml"
 
@@ -47,6 +53,45 @@ for name in kube-controller-manager kube-scheduler; do
 done
 """
 
+# What an aborted test has left is not taken for what was there before.
+SET_UP_KUBELET = """
+set -e
+config=/var/lib/kubelet/config.yaml
+[ -e $config.before ] || cp $config $config.before
+{ cat $config.before; printf '%s\\n' "$1"; } > $config.new
+mv $config.new $config
+systemctl restart kubelet
+"""
+RESTORE_KUBELET = """
+set -e
+mv /var/lib/kubelet/config.yaml.before /var/lib/kubelet/config.yaml
+systemctl restart kubelet
+"""
+
+# Pods use more than this, so the kubelet finds too little left; nothing of the memory is reserved
+# for it, as it would be with a hard threshold, so that all Pods are admitted once more.
+SHORT_OF_MEMORY = """evictionSoft: {{memory.available: {kib}Ki}}
+evictionSoftGracePeriod: {{memory.available: 1s}}
+evictionMaxPodGracePeriod: 1"""
+SPARE_KIB = 64 * 1024
+TOTAL_KIB = "sed -n 's/^MemTotal: *\\([0-9]*\\) kB/\\1/p' /proc/meminfo"
+
+GRACEFUL = """shutdownGracePeriodByPodPriority:
+- {priority: 0, shutdownGracePeriodSeconds: 120}
+- {priority: 2000000000, shutdownGracePeriodSeconds: 10}"""
+LISTENS = """
+for _ in $(seq 60); do
+  if systemd-inhibit --list --no-pager | grep -q kubelet; then exit; fi
+  sleep 0.5
+done
+echo "the kubelet does not wait for a shutdown" >&2
+exit 1
+"""
+BEGIN_SHUTDOWN = (
+    "busctl emit /org/freedesktop/login1 org.freedesktop.login1.Manager PrepareForShutdown b true"
+)
+FORGET_SHUTDOWN = "rm -rf /etc/systemd/logind.conf.d; systemctl stop systemd-logind"
+
 
 @dataclass(frozen=True)
 class Node:
@@ -76,6 +121,43 @@ class Node:
 
     def restart_containerd(self) -> None:
         self.shell("systemctl restart containerd")
+
+    @contextlib.contextmanager
+    def short_of_memory(self) -> Iterator[None]:
+        """The kubelet wants nearly all of it to be free, and evicts one Pod after the other."""
+        kib = int(self.shell(TOTAL_KIB)) - SPARE_KIB
+        with self._kubelet(SHORT_OF_MEMORY.format(kib=kib)):
+            yield
+
+    @contextlib.contextmanager
+    def heeding_shutdown(self) -> Iterator[None]:
+        """The kubelet ends Pods in time when the machine goes down, those of the system last.
+
+        A Pod that was admitted since then tells that all others were, too: it denies them later.
+        """
+        try:
+            self.shell("systemctl start systemd-logind")
+        except Problem as error:
+            pytest.skip(f"needs a node with systemd-logind: {error}")
+        try:
+            with self._kubelet(GRACEFUL):
+                self.shell(LISTENS)
+                yield
+        finally:
+            self.shell(FORGET_SHUTDOWN)
+
+    def begin_shutdown(self) -> None:
+        """The kubelet is told that the machine goes down, which it does not."""
+        self.shell(BEGIN_SHUTDOWN)
+
+    @contextlib.contextmanager
+    def _kubelet(self, settings: str) -> Iterator[None]:
+        """Restarted with more settings, and again without."""
+        self.shell(SET_UP_KUBELET, settings)
+        try:
+            yield
+        finally:
+            self.shell(RESTORE_KUBELET)
 
 
 def control_plane(cluster, kubectl) -> Node:

@@ -72,14 +72,6 @@ class Day:
 
 
 @pytest.fixture
-def expendable(cluster):
-    """Nobody else's cluster may suffer from this."""
-    if not cluster.ours:
-        pytest.skip("restarts the API server and the container runtime, and this is your cluster")
-    return cluster
-
-
-@pytest.fixture
 def quick_lease(expendable, system):
     """An operator that died is followed by the next one in seconds; its default is 15."""
     del expendable
