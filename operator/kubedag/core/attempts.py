@@ -63,6 +63,7 @@ def fold(
             old = recorded.get(now_seen.number)
             fresh[now_seen.number] = _observe(old, now_seen, pod, snap, now)
     _miss_the_missing(fresh, present, snap.gone, now)
+    _keep_when_found(fresh, recorded, task, snap, now)
     _refuse(fresh, row, task, snap.refusals.get(row.name))
     if not fresh:
         return row
@@ -214,6 +215,37 @@ def _miss_the_missing(
             log=logs_of.NOTHING_LEFT,
             **_why(attempt),
         )
+
+
+def _keep_when_found(
+    fresh: dict[int, rows.Attempt],
+    recorded: Mapping[int, rows.Attempt],
+    task: plans.TaskPlan,
+    snap: snapshot.RunSnapshot,
+    now: str,
+) -> None:
+    """An end that no container tells of stays at when it was found until that is stored.
+
+    A write that nobody answered may have stored it already, and must not be contradicted.
+    """
+    for number, attempt in fresh.items():
+        if attempt.finish_time != now or attempt is recorded.get(number):
+            continue
+        known = _decided(snap, task, number)
+        if known is not None and known.finish_time and _ended_alike(known, attempt):
+            fresh[number] = replace(attempt, finish_time=min(known.finish_time, now))
+
+
+def _decided(snap: snapshot.RunSnapshot, task: plans.TaskPlan, number: int) -> rows.Attempt | None:
+    """An attempt as it was decided last, stored or not."""
+    said = snap.decided.tasks if snap.decided is not None else ()
+    if task.index >= len(said) or said[task.index].name != task.name:
+        return None  # it runs again, by another revision
+    return next((one for one in said[task.index].attempts if one.number == number), None)
+
+
+def _ended_alike(one: rows.Attempt, other: rows.Attempt) -> bool:
+    return (one.state, one.reason, one.pod_name) == (other.state, other.reason, other.pod_name)
 
 
 def _why(attempt: rows.Attempt) -> dict[str, str]:

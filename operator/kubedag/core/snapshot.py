@@ -189,6 +189,8 @@ class RunSnapshot:
 
     run: RunFacts
     status: rows.RunStatus
+    decided: rows.RunStatus | None = None
+    """The newest decision about it, which may not be stored yet."""
     dag: DAGFacts | None = None
     plan: plans.Plan | None = None
     plan_revision: str = ""

@@ -339,6 +339,7 @@ class Store:
         return snapshot.RunSnapshot(
             run=facts,
             status=slices.aligned(entry.status, plan_of_run),
+            decided=entry.decided,
             dag=dag.facts() if dag is not None else None,
             plan=plan_of_run,
             plan_revision=revision,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import msgspec
 import pytest
 
@@ -87,6 +89,16 @@ def test_a_pod_that_is_confirmed_to_be_gone_has_failed(seen, gone, status):
     found = step(*seen, gone=gone, status=status)
     (attempt,) = found.tasks[0].attempts
     assert (attempt.state, attempt.reason, asked(found)) == ("Failed", "PodDeleted", [])
+
+
+@pytest.mark.parametrize("seen", [(), (VANISHED,)], ids=["recorded", "seen to go"])
+def test_when_a_pod_was_found_to_be_gone_stays_the_same_until_it_is_stored(seen):
+    """A write that was not answered may have stored it, and the next one must say the same."""
+    snap = a_snapshot(PLAN, *seen, status=RECORDED, gone={NAME, VANISHED.metadata.uid})
+    first = decide_run.decide(snap, at(20))
+    again = decide_run.decide(dataclasses.replace(snap, decided=first.status), at(23))
+    (attempt,) = again.status.tasks[0].attempts
+    assert (attempt.finish_time, again.status.tasks) == (stamp(20), first.status.tasks)
 
 
 @pytest.mark.parametrize("phase", ["Succeeded", "Failed"])
