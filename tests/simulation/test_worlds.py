@@ -56,6 +56,7 @@ REGRESSIONS = {
     "2032399": "A run was made of an interval of which it was being stored that it is skipped.",
     "2034788": "The same, and the operator was killed before it could know.",
     "2023343": "A Pod that was gone was called timed out, after another had begun for its failure.",
+    "6017916": "A Pod was not seen, since the watch had lost it and its answer came late.",
     "2024279": "A Pod lost a label before its operator knew it, which was killed then.",
     "2025703": "A run that a wrong 404 had hidden never found its Pod again, and asked without end.",
     "2029153": "A new leader told once more that rows of a run are lost.",
@@ -187,6 +188,8 @@ BACKFILLED_BROKEN_ONCE = {
 }
 """Worlds with Backfills, and their faults as they are drawn."""
 BOUNDED_BROKEN_ONCE = {
+    "6000075": "An end that was found got a later time when a write of it had not been answered.",
+    "6000064": "A run that went on for a mark was judged before it had ended again.",
     "2000306": "A run that failed fast was to succeed, since its failure was made up for.",
     "2000462": "The same, with what comes last.",
     "2000498": "The same, of two tasks.",

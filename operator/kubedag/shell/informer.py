@@ -104,25 +104,30 @@ class Informer(Generic[R]):
         """Know an object from the answer to its creation, before the watch tells of it.
 
         It stays until a list that began later does not have it. An answer that is older than what
-        the watch has told is late: the object is known already, or it is already gone.
+        the watch has told is late: the object is known already, or it is gone, or the watch has
+        lost it; which of these, only a list tells.
         """
         key = _key(record)
         version = record.metadata.resource_version
         known = self._records.get(key)
         if known is None and not wire.older(self._resource_version, version) and self._numbered():
             self.stats.stale_events += 1
+            self._wish_for_list()
             return
         if self._put(key, record):
             self._assumed[key] = self._lists_begun + 1
 
     async def relist(self) -> None:
         """List again, consistently, starting from now; returns once the cache is that new."""
+        await self._wish_for_list()
+
+    def _wish_for_list(self) -> asyncio.Future[None]:
         future = asyncio.get_running_loop().create_future()
         self._relists.append((self._lists_begun + 1, future))
         self._interrupt.set()
         if self._scope is not None and not self._scope.expired():
             self._scope.reschedule(asyncio.get_running_loop().time())
-        await future
+        return future
 
     async def run(self) -> None:
         """List and watch for ever."""

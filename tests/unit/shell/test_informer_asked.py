@@ -58,8 +58,21 @@ def test_an_answer_to_a_create_that_comes_after_its_deletion_brings_nothing_back
             watches=[[event("ADDED", pod("n", 11)), event("DELETED", pod("n", 12)), 90]],
         )
     )
+    played.api.lists.append(page(13))
     played.run(4, meanwhile=lambda: played.informer.assume(record("n", 11)))
     assert played.told == ["+n@11", "-n@12"]
+
+
+def test_an_answer_to_a_create_of_which_the_watch_has_lost_the_news_is_looked_up():
+    """Found by the simulation: nobody saw the Pod, and its run went on beside it."""
+    api = ScriptedApi(
+        lists=[page(10), page(12, pod("m", 12), pod("n", 11))],
+        watches=[[event("ADDED", pod("m", 12)), 90], [90]],
+    )
+    played = Played(api)
+    played.run(4, meanwhile=lambda: played.informer.assume(record("n", 11)))
+    assert played.told == ["+m@12", "+n@11"]
+    assert api.times("list") == [0, 2]
 
 
 def test_an_answer_that_is_older_than_what_is_known_changes_nothing():
