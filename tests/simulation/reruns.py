@@ -324,7 +324,9 @@ def is_finished(status: Object) -> bool:
 def may_never(facts: Facts, run: RunFacts, wish: Object, past_is_good: bool) -> bool:
     """Is there something that keeps a run from running again for ever?"""
     dag = facts.dag_spec(run.dag)
-    by_dag = wish["revision"] == "Newest" or not run.status.get("revision")
+    # Its Pods tell of a revision that was never stored, too.
+    pinned = run.status.get("revision") or run.lost_revision
+    by_dag = wish["revision"] == "Newest" or not pinned
     held = run.spec.get("suspend") or run.spec.get("shutdown")
     if held or run.tampered or (by_dag and dag is None):
         return True

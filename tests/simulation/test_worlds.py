@@ -56,6 +56,7 @@ REGRESSIONS = {
     "2032399": "A run was made of an interval of which it was being stored that it is skipped.",
     "2034788": "The same, and the operator was killed before it could know.",
     "2023343": "A Pod that was gone was called timed out, after another had begun for its failure.",
+    "6015868": "A run was to run again by a revision that only its Pods told of, and that was gone.",
     "6017916": "A Pod was not seen, since the watch had lost it and its answer came late.",
     "2024279": "A Pod lost a label before its operator knew it, which was killed then.",
     "2025703": "A run that a wrong 404 had hidden never found its Pod again, and asked without end.",
