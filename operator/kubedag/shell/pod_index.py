@@ -62,8 +62,9 @@ class PodIndex:
         return tuple(held.values()) if held else ()
 
     def has(self, run_uid: str, pod: pods.Pod) -> bool:
-        """Is this very Pod known?"""
-        return pod.metadata.uid in self._observed.get(run_uid, {})
+        """Is this very Pod known where its labels say, and not only believed as it was before?"""
+        seen = self._by_run.get(run_uid, _NONE).get(pod.label(pods.LABEL_TASK), ())
+        return any(one.metadata.uid == pod.metadata.uid and not one.gone for one in seen)
 
     def put(self, run_uid: str, pod: pods.Pod) -> None:
         """Remember a Pod as it is now, or as it was last."""

@@ -182,7 +182,7 @@ class Store:
         run_uid = new.label(pods.LABEL_RUN_UID)
         if not (old and pod_index.same_labels(old, new) and self.pods.has(run_uid, old)):
             run_uid = pod_index.run_of(new)
-            self._misplace(old, run_uid)
+            self._misplace(old, new, run_uid)
         name = self._run_of_uid.get(run_uid)
         entry = self.runs[name] if name is not None else None
         self.limits.pod_changed(new, entry)
@@ -201,10 +201,13 @@ class Store:
                 entry.warnings.pop(new.metadata.uid, None)
             self._wake(entry.key)
 
-    def _misplace(self, old: pods.Pod | None, run_uid: str) -> None:
-        """A Pod whose labels were changed is not found where it was any more."""
+    def _misplace(self, old: pods.Pod | None, new: pods.Pod, run_uid: str) -> None:
+        """A Pod whose labels were changed is not found where it was any more, and there all the same."""
         before = pod_index.run_of(old) if old is not None else ""
         if old is None or not before or before == run_uid:
+            return
+        if pods.is_of(new, before):  # its run asks for it, as for any that it sees no more
+            self.pod_changed(None, msgspec.structs.replace(old, gone=True))
             return
         self.pods.forget(before, old)
         if (name := self._run_of_uid.get(before)) is not None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from kubedag.core import masks, naming, pods
+from kubedag.core import decide_run, masks, naming, pods
 from kubedag.shell import pod_index
 from kubedag.shell.store import Store
 from support.builders import (
@@ -102,11 +102,54 @@ def test_the_label_of_a_run_tells_enough_of_its_name(name):
 
 
 @pytest.mark.parametrize("broken", BROKEN.values(), ids=BROKEN)
-def test_a_pod_whose_labels_were_changed_is_missed_by_its_run(store, woken, broken):
+def test_a_pod_whose_labels_were_changed_is_believed_as_it_was_and_asked_for(store, woken, broken):
     store.pod_changed(None, a_pod())
     woken.clear()
     store.pod_changed(a_pod(), with_meta(a_pod(), labels=broken))
+    missed = msgspec.structs.replace(a_pod(), gone=True)
+    assert (store.pods.of(RUN_UID), woken) == ({"a": (missed,)}, [RUN])
+
+
+def test_the_start_of_a_run_is_not_forgotten_with_the_labels_of_its_only_pod(store):
+    store.pod_changed(None, a_pod())
+    store.pod_changed(a_pod(), with_meta(a_pod(), labels=labels("b", 1)))
+    found = store.run_snapshot(store.runs["ns", "run"])
+    assert decide_run.has_started(found)
+    assert found.plan_revision == a_pod().label(pods.LABEL_REVISION) != ""
+
+
+@pytest.mark.parametrize("broken", BROKEN.values(), ids=BROKEN)
+def test_a_pod_that_goes_on_with_wrong_labels_is_believed_as_it_was(store, broken):
+    store.pod_changed(None, a_pod())
+    store.pod_changed(a_pod(), with_meta(a_pod(), labels=broken))
+    missed = store.pods.of(RUN_UID)
+    ended = a_pod(phase="Succeeded")
+    store.pod_changed(with_meta(a_pod(), labels=broken), with_meta(ended, labels=broken))
+    assert store.pods.of(RUN_UID) == missed
+
+
+def test_a_pod_that_is_put_right_after_it_was_missed_is_there_once(store):
+    broken = with_meta(a_pod(), labels=labels("b", 1))
+    store.pod_changed(None, a_pod())
+    store.pod_changed(a_pod(), broken)
+    store.pod_changed(broken, a_pod())
+    assert store.pods.of(RUN_UID) == {"a": (a_pod(),)}
+
+
+def test_a_pod_that_something_else_controls_is_missed_by_its_run(store, woken):
+    store.pod_changed(None, a_pod())
+    woken.clear()
+    store.pod_changed(a_pod(), with_meta(a_pod(), owner_references=(THEIRS,)))
     assert (store.pods.of(RUN_UID), woken) == ({}, [RUN])
+
+
+def test_a_pod_of_a_finished_run_is_not_missed(store):
+    store.put_run(as_stored(a_run("run"), 2, status=a_finished_status(a_row())))
+    store.pod_changed(None, a_pod(phase="Succeeded"))
+    store.pod_changed(
+        a_pod(phase="Succeeded"), with_meta(a_pod(phase="Succeeded"), labels=labels("b", 1))
+    )
+    assert store.pods.of(RUN_UID) == {}
 
 
 def test_a_pod_whose_labels_are_right_again_is_found_again(store):
