@@ -12,7 +12,7 @@ from kubedag.core import pods as labels
 from simulation import control_facts, oracle, reruns
 from simulation.cluster import ENDED, Change, Cluster, Object, stamp
 from simulation.kubelet import CLASS_OF_END, CONFIG, INFRA, TOLD_TO_END, USER
-from simulation.pod_facts import SUCCESS, PodFacts, adopt
+from simulation.pod_facts import SUCCESS, PodFacts, adopt, disown
 
 if TYPE_CHECKING:
     from simulation.world import World
@@ -288,6 +288,7 @@ class Facts:
         by_name = {pod.name: pod for pod in seen if not pod.recorded}
         for attempt in row.get("attempts", ()):
             adopt(run, row["name"], attempt)
+            disown(run, row["name"], attempt)
             pod = by_name.get(attempt.get("podName", ""))
             if pod is None:
                 continue
@@ -312,6 +313,7 @@ class Facts:
                 meta["name"], meta["uid"], int(told[labels.LABEL_ATTEMPT]),
                 self.cluster.time(), revision, self.world.life_of(change.obj).end,
             )  # fmt: skip
+            pod.late = self.cluster.late
             pod.labels = {key: told[key] for key in KNOWN_BY}
             node = run.tasks.get(told[labels.LABEL_TASK])
             pod.held = node is not None and not node.idempotent

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from simulation.cluster import ENDED
+from simulation.cluster import ENDED, stamp
 
 if TYPE_CHECKING:
     from simulation.cluster import Object
@@ -47,6 +47,8 @@ class PodFacts:
     """Deleted before it had a node: it is only there until its finalizers are off."""
     recorded: bool = False
     """Its end is in the stored status."""
+    late: bool = False
+    """Made by a request that nobody waited for any more."""
     deleted_by: str = ""
     deleted_at: float | None = None
 
@@ -76,3 +78,22 @@ def adopt(run: RunFacts, task: str, attempt: Object) -> None:
         later = [pod for pod in run.strays if pod.name == name and pod.exists]
         run.strays = [pod for pod in run.strays if pod not in later]
         seen.extend(later)
+
+
+def disown(run: RunFacts, task: str, attempt: Object) -> None:
+    """It is stored as failed, before the Pod of that name was made: it was the one before it.
+
+    This was on its way to be stored when a late request made the other one, which is a stray.
+    """
+    seen, name = run.pods.get(task, []), attempt.get("podName")
+    if attempt["state"] != "Failed" or [pod.name for pod in seen[-2:]] != [name, name]:
+        return
+    first, last = seen[-2:]
+    went = not (first.exists or first.recorded)
+    is_as_made = last.exists and not (last.recorded or last.deleted_by or last.asked)
+    is_good = last.ended_at is None or last.may_count_as == {SUCCESS}
+    before = attempt.get("finishTime", "") <= stamp(last.created_at)
+    if went and last.late and not last.held and is_as_made and is_good and before:
+        first.recorded = True
+        seen.remove(last)
+        run.strays.append(last)

@@ -50,6 +50,7 @@ REGRESSIONS = {
     "2000078": "Fifteen runs in slices, which a new operator took up at once, were called a storm.",
     "2000953": "Nine leaders in a minute that take up twelve runs in slices were called a storm.",
     "6009817": "A run forgot that it had begun with the labels of its only Pod, and began anew.",
+    "6005343": "A Pod came late and succeeded while it was being stored that its attempt had failed.",
     "2002080": "A task that a run had no more for a while began with its first attempt again.",
     "2005624": "A Pod was let go that came when its task had ended by what was being stored.",
     "2006357": "A leader that was cut off from all news made a run for which there was no room.",
