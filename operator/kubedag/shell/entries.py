@@ -270,6 +270,9 @@ class DAGEntry:
     creations: creations.Creations = field(default_factory=creations.Creations)
     sending: rows.DAGStatus | None = None
     """The status that is being stored."""
+    unanswered: str = ""
+    """The resourceVersion at which it may have been stored that intervals are done with: nobody has
+    answered. Once there is a newer one, it is known whether that was so."""
     writing: bool = False
     written_at: float | None = None
     write_failures: int = 0
@@ -286,7 +289,13 @@ class DAGEntry:
     def is_moving_on(self) -> bool:
         """Is it being stored that intervals are done with? No run is made of one meanwhile."""
         sent = self.sending
-        return sent is not None and sent.last_interval != self.status.last_interval
+        moves = sent is not None and sent.last_interval != self.status.last_interval
+        return moves or self.is_unsure
+
+    @property
+    def is_unsure(self) -> bool:
+        """May it be stored that intervals are done with, of which nobody has told us?"""
+        return self.unanswered != "" and self.unanswered == self.resource_version
 
     def facts(self) -> snapshot.DAGFacts | None:
         """What the runs need to know of it."""

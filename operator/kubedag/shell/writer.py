@@ -21,7 +21,7 @@ from kubedag.core import backfill_rows, notes, notes_backfill, pool_rows, rows, 
 from kubedag.shell import client, replies, wire
 from kubedag.shell.backfills import BackfillEntry
 from kubedag.shell.entries import DAGEntry, RunEntry, waits_by
-from kubedag.shell.errors import ApiError, ClusterError
+from kubedag.shell.errors import ApiError, ClusterError, Unreachable
 from kubedag.shell.pools import PoolEntry
 from kubedag.shell.slices import Slices
 
@@ -141,8 +141,14 @@ class StatusWriter:
         self._waiting.clear()
 
     def overview_decided(self, entry: Overview) -> None:
-        """A DAG or a Backfill has a newest status; what others wait for goes out at once."""
-        if entry.writing or entry.decided is None or entry.decided == entry.status:
+        """A DAG or a Backfill has a newest status; what others wait for goes out at once.
+
+        Of a write that nobody answered, only the next one tells what became of it: with nothing new,
+        too, for the schedule waits for that.
+        """
+        unsure = isinstance(entry, DAGEntry) and entry.is_unsure
+        nothing_new = entry.decided == entry.status and not unsure
+        if entry.writing or entry.decided is None or nothing_new:
             self._waiting.discard(entry.key)
             return
         now = asyncio.get_running_loop().time()
@@ -150,7 +156,7 @@ class StatusWriter:
         if not entry.write_due:
             # From now on, not from the last write: where many runs begin at once, they come first.
             entry.write_due = now + self._overview_window_seconds(entry)
-        due = max(now if before != after else entry.write_due, entry.write_after)
+        due = max(now if unsure or before != after else entry.write_due, entry.write_after)
         if now >= due:
             self._waiting.discard(entry.key)
             entry.writing, entry.write_due = True, 0.0
@@ -221,6 +227,8 @@ class StatusWriter:
             version = await self._put(path, _KINDS[kind], entry, uid, status, seen)
             if version is None:
                 return
+            if isinstance(entry, DAGEntry):
+                entry.unanswered = ""
             told = self._take_in(entry, version, old, status)
             entry.written_at = asyncio.get_running_loop().time()
             for note in told:
@@ -288,6 +296,8 @@ class StatusWriter:
             await self._refused(path, entry, error)
             return None
         except ClusterError as error:
+            if isinstance(error, Unreachable) and error.maybe_applied:
+                _note_unanswered(entry, status, seen)
             delay = self._pause(entry)
             log.debug("Status of %s not stored, next try in %.1f s: %s", path, delay, error)
             return None
@@ -362,6 +372,14 @@ def _rows_to_write(entry: RunEntry) -> int:
     if not entry.decided.slices:
         return len(entry.decided.tasks)
     return sum(len(part) for _, part in entry.slices.changed(entry.decided))
+
+
+def _note_unanswered(entry: Entry, status: rows.Record, seen: str) -> None:
+    """Nobody knows whether this is stored: a schedule must not go on as if it were not."""
+    if isinstance(entry, DAGEntry):
+        assert isinstance(status, rows.DAGStatus)
+        if status.last_interval != entry.status.last_interval:
+            entry.unanswered = seen
 
 
 def _turns(conditions: tuple[rows.Condition, ...]) -> list[tuple[str, str, str, int]]:

@@ -27,22 +27,30 @@ def a_creation(name):
 
 
 @pytest.mark.parametrize(
-    ("sending", "made"),
+    ("under_way", "made"),
     [
-        pytest.param(None, 1, id="nothing is stored"),
-        pytest.param(rows.DAGStatus(active_runs=1), 1, id="how many are active is stored"),
+        pytest.param({}, 1, id="nothing is stored"),
         pytest.param(
-            rows.DAGStatus(last_interval=DONE), 0, id="that an interval is skipped is stored"
+            {"sending": rows.DAGStatus(active_runs=1)}, 1, id="how many are active is stored"
         ),
+        pytest.param(
+            {"sending": rows.DAGStatus(last_interval=DONE)},
+            0,
+            id="that an interval is skipped is stored",
+        ),
+        pytest.param({"unanswered": "7"}, 0, id="it may be stored"),
+        pytest.param({"unanswered": "6"}, 1, id="whether it was stored has been heard since"),
     ],
 )
-def test_no_run_is_made_while_it_is_being_stored_that_intervals_are_done_with(sending, made):
+def test_no_run_is_made_while_it_is_being_stored_that_intervals_are_done_with(under_way, made):
     """Found by the simulation: what was told to be skipped then ran."""
 
     async def story():
         api = AnsweringApi(CUT)
         actor = act_dag.DAGActor(api, Known(), lambda _key: None, NoRuns(), LoopClock(), Tasks())
-        entry = DAGEntry(NAMESPACE, "dag", definition=a_definition(PLAN), sending=sending)
+        entry = DAGEntry(
+            NAMESPACE, "dag", resource_version="7", definition=a_definition(PLAN), **under_way
+        )
         actor.start(entry, [a_creation("run")])
         await asyncio.sleep(0.1)
         return len(api.calls)
