@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from simulation import world as worlds
 from simulation.cluster import stamp
 from simulation.leaders import JUMPS_SECONDS
+from simulation.pools import KNOWN_LATE_SECONDS
 
 if TYPE_CHECKING:
     import random
@@ -58,9 +59,16 @@ class Laws:
         self.facts = facts
         self.created: Counter[tuple[str, str]] = Counter()
         self._invariants = invariants
+        self._handled = ""
+        self._contested_at: float | None = None
+        """When it was stored until when all is handled, if another leader was there."""
+        self._told: set[str] = set()
+        """Who has written the status since, and so knows that."""
         facts.cluster.observers.insert(1, self._observe)
 
     def _observe(self, change: Change) -> None:
+        if change.plural == "dags" and change.obj["metadata"]["name"] == worlds.DAG:
+            self._moved(change)
         spec = change.obj["spec"] if change.plural == "dagruns" else {}
         if change.type != "ADDED" or spec.get("runType") not in TYPES:
             return
@@ -69,9 +77,26 @@ class Laws:
         between = (spec["dataInterval"]["startTime"], spec["dataInterval"]["endTime"])
         self.created[between] += 1
         name = change.obj["metadata"]["name"]
-        self._invariants.broken += [f"{name}: {wrong}" for wrong in self._wrong(*between)]
+        actor = change.actor
+        self._invariants.broken += [f"{name}: {wrong}" for wrong in self._wrong(*between, actor)]
 
-    def _wrong(self, start: str, end: str) -> Iterator[str]:
+    def _moved(self, change: Change) -> None:
+        status = change.obj.get("status") or {}
+        handled = status.get("lastInterval", {}).get("endTime", "")
+        if handled != self._handled:
+            two = self._invariants.may_be_two()
+            self._contested_at = self.facts.cluster.time() if two else None
+            self._handled, self._told = handled, set()
+        self._told.add(change.actor)
+
+    def _is_unheard(self, actor: str) -> bool:
+        """Has another leader stored it, which only the next full list tells where news is lost?"""
+        if self._contested_at is None or not self.facts.world.faults.feed_lost:
+            return False
+        since = self.facts.cluster.time() - self._contested_at
+        return actor not in self._told and since < KNOWN_LATE_SECONDS
+
+    def _wrong(self, start: str, end: str, actor: str) -> Iterator[str]:
         now = self.facts.cluster.time()
         if self.facts.world.faults.clock_jumps:
             now += max(JUMPS_SECONDS)
@@ -80,6 +105,7 @@ class Laws:
         handled = self._status().get("lastInterval", {}).get("endTime", "")
         unaware = self.facts.cluster.late or self._invariants.may_be_two()
         unaware |= self.facts.world.replaced  # by a DAG that knows not what its namesake began
+        unaware |= self._is_unheard(actor)
         if end <= handled and not unaware:
             yield f"created although all until {handled} was handled"
         if self.created[(start, end)] > 1 and handled >= end and not unaware:

@@ -78,6 +78,7 @@ REGRESSIONS = {
     "2029332": "A Pod that came late was ended with its run, and judged as if nobody had asked.",
     "2030192": "A run was made of an interval that was about to be skipped.",
     "6012929": "An interval was handled, which nobody answered, and its run was made once more.",
+    "6013938": "A run was made of an interval that an elder leader had skipped, by a wrong clock.",
     "800068": "Ten runs in slices, which a new operator took up at once, were called a storm.",
     "800286": "A wish that is refused was to be counted as queued.",
     "617257": "A row had the times of two Pods of one name, of which the later came too late.",
