@@ -206,6 +206,7 @@ BOUNDED_BROKEN_ONCE = {
 }
 """Worlds that are bounded, and their faults as they are drawn."""
 CONTROLLED_BROKEN_ONCE = {
+    "8305019": "A mark took the ground from a task whose Pod was on its way, and its run was over.",
     "2000119": "A run that failed fast was to succeed, because the failure was marked as skipped.",
     "600488": "A run ended by a mark while a Pod of it was on its way to the API.",
     "20135": "A Pod that was on its way when its task was over had no place among the active ones.",

@@ -43,6 +43,9 @@ def _judge(step: Step, order: Iterable[int]) -> None:
         row = tasks[index]
         if row.state in states.TERMINAL or row.begun:
             continue
+        if row.name in step.snap.creating:
+            step.ready.append(index)  # nobody can call back what is on its way to the API
+            continue
         task = step.plan.tasks[index]
         if row.state == states.AWAITING_APPROVAL and task.approval is not None:
             tasks[index] = approvals.heard(step, task, row)

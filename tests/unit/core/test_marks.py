@@ -190,6 +190,20 @@ def test_a_task_that_has_failed_is_marked_and_what_that_had_blocked_goes_on():
     assert (found["load"], found["report"], found["fallback"]) == ("Succeeded", "Queued", "Failed")
 
 
+def test_what_a_mark_takes_the_ground_from_goes_on_if_it_is_being_created_and_is_skipped_if_not():
+    """Found by the simulation: its Pod came when its run was over, and another ran beside it."""
+    waits = a_status(*(a_row("fallback", "Queued") if row.name == "fallback" else row
+                       for row in FAILED.tasks))  # fmt: skip
+    snap = snap_of(waits, marks={"load": mark()})
+    assert states(decide_run.decide(snap, NOW).status)["fallback"] == "Skipped"
+    coming = dataclasses.replace(snap, creating={"fallback": "x"})
+    first = decide_run.decide(coming, NOW)
+    assert states(first.status)["fallback"] == "Queued"
+    new = a_pod("fallback", 1, created=1000)
+    there = after(coming, first, creating={}, pods={"fallback": (new,)})
+    assert states(there.status)["fallback"] == "Pending"
+
+
 def test_the_log_of_what_failed_before_is_still_read():
     pod = a_pod("load", 1, "Failed", exit_code=1)
     bare = msgspec.structs.replace(ACTIVE.tasks[1], state="Running")
