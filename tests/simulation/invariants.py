@@ -218,6 +218,8 @@ class Invariants:
             return
         if run.tasks[task].tidies and control_facts.may_be_stopping(run):
             return  # `control_laws` judges it
+        if run.control.was_marked_since(pod.created_at - IN_FLIGHT_SECONDS_MAX):
+            return  # it was on its way, and could not be called back
         states = run.states()
         if not oracle.may_start(run.tasks, states, task):
             node = run.tasks[task]
