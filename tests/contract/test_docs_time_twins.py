@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from support import pages
-from support.backfills import ID, a_backfill, a_run_of, a_wish, day, decide, starts, states
+from kubedag.core import actions
+from kubedag.shell.store import Store
+from support import objects, pages
+from support.backfills import ID, UID, a_backfill, a_run_of, a_wish, day, decide, starts, states
+from support.builders import as_stored
 
 
 def one(name, created, run_type="Scheduled"):
@@ -37,3 +40,18 @@ def test_nothing_waits_for_a_run_that_cannot_run_again():
     run = a_run_of(0, rerun_wanted=ID, refused=True, held="TaskNotFound: it has no such task")
     status = decide(a_backfill(a_wish(1, reprocess="Completed"), run)).status
     assert (states(status), status.finished) == ([("Failed", "RerunRefused", 1)], True)
+
+
+@pages.claim(
+    "What was refused to a Backfill is not asked for any more once it is over, so no later change "
+    "of the DAG has the run run again."
+)
+def test_what_was_refused_is_taken_back_when_the_backfill_is_over():
+    run = a_run_of(0, rerun_wanted=ID, refused=True, held="TaskNotFound: it has no such task")
+    over = decide(a_backfill(a_wish(1, reprocess="Completed"), run)).status
+    store = Store(lambda _key: None)
+    for version, status in ((1, None), (2, over)):
+        assert store.backfills.abandoned("ns", run) is None
+        store.backfills.put(as_stored(objects.a_backfill(), version, uid=UID, status=status))
+        store.backfills.listed = True
+    assert store.backfills.abandoned("ns", run) == actions.WithdrawRerun(run.name, run.uid, ID)

@@ -250,7 +250,7 @@ class Laws:
             return
         if any(one.get("reason") == "RevisionNotFound" for one in truth.status["conditions"]):
             return  # of its intervals nothing can be told any more
-        left = [run.name for run in self.waiting(truth)]
+        left = [run.name for run in self.waiting(truth) if not reruns.is_in_vain(run)]
         given = self.facts.world.faults  # of a run whose creation nobody answered, it knows later
         if left and not (given.reruns or given.applied_late):
             yield f"over, and {left} wait for it"
@@ -344,7 +344,11 @@ class Laws:
         if after is not None:
             return after["id"] in wishes and not pending
         truth = wishes.get(before["id"]) if before is not None else None
-        return truth is not None and truth.called_off_at is not None
+        if truth is None:
+            return False
+        run = self.facts.runs[change.obj["metadata"]["uid"]]
+        in_vain = truth.finished and reruns.has_lost_its_revision(run, before)
+        return in_vain or truth.called_off_at is not None
 
     def _may_delete(self, run: RunFacts) -> bool:
         """Of one that was called off, what has not started."""
@@ -368,6 +372,13 @@ class Laws:
                     yield f"{run.name} waits for {truth.name}, which was called off"
             if truth.exists and not truth.finished and self._can_end(truth):
                 yield f"{truth.name} is not over: {truth.status.get('conditions')}"
+
+    def left(self) -> Iterator[str]:
+        """Wishes that were refused to those that are over: an edit of the DAG would fulfil them."""
+        for truth in self.known.values():
+            for run in self.waiting(truth) if truth.finished else ():
+                if reruns.is_in_vain(run) and not run.tampered:
+                    yield f"{run.name} may run again some day for {truth.name}, which is over"
 
     def may_go_on(self) -> bool:
         """Is one not over, of which nobody can say that it must be? Then it may move at any time."""

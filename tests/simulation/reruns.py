@@ -330,7 +330,7 @@ def may_never(facts: Facts, run: RunFacts, wish: Object, past_is_good: bool) -> 
     held = run.spec.get("suspend") or run.spec.get("shutdown")
     if held or run.tampered or (by_dag and dag is None):
         return True
-    if run.lost_revision and not by_dag:
+    if has_lost_its_revision(run, wish):
         return True
     spec = dag if by_dag else run.dag_spec
     assert spec is not None
@@ -338,6 +338,17 @@ def may_never(facts: Facts, run: RunFacts, wish: Object, past_is_good: bool) -> 
     if not names.issuperset(wish.get("tasks", ())):
         return True
     return bool(spec.get("dependsOnPast")) and not past_is_good
+
+
+def has_lost_its_revision(run: RunFacts, wish: Object) -> bool:
+    """Is it to run again by what somebody has deleted?"""
+    return run.lost_revision and bool(wish["revision"] != "Newest")
+
+
+def is_in_vain(run: RunFacts) -> bool:
+    """Does it say that its wish is refused, and is that so?"""
+    wish = wished(run) if run.finished else None
+    return wish is not None and not is_due(run) and has_lost_its_revision(run, wish)
 
 
 def is_due(run: RunFacts) -> bool:

@@ -195,6 +195,7 @@ class Simulation:
         if len(self.facts.runs) > known or not self._all_ended():
             await self._until(self.loop.time() + bound, self._all_ended)
             await self._rest()
+        self.invariants.broken += self.backfills.left()
         before = self.cluster.version
         self.leaders.replace()
         await self._rest()

@@ -79,6 +79,8 @@ REGRESSIONS = {
     "2030192": "A run was made of an interval that was about to be skipped.",
     "6012929": "An interval was handled, which nobody answered, and its run was made once more.",
     "6013938": "A run was made of an interval that an elder leader had skipped, by a wrong clock.",
+    "6004727": "What was refused to a Backfill that is over would have run with the next edit.",
+    "6012522": "The same, of a run that had succeeded.",
     "800068": "Ten runs in slices, which a new operator took up at once, were called a storm.",
     "800286": "A wish that is refused was to be counted as queued.",
     "617257": "A row had the times of two Pods of one name, of which the later came too late.",

@@ -54,7 +54,9 @@ OF_BACKFILLS: Final = (
     _interval("RunExists", "a run exists, and reprocess asks for nothing"),
     _interval("AlreadySucceeded", "a run has succeeded, and reprocess is Failed"),
     _interval("RunDeleted", "its run is being deleted"),
-    _interval("RerunRefused", "its run cannot run again: `failures`, and its own status, say why"),
+    _interval(
+        "RerunRefused", "its run cannot run again, and is asked no more: `failures` say why"
+    ),
     _event("BackfillPlanned", "a Backfill was planned; the message says what it will do"),
     _event("BackfillSucceeded", "a Backfill is over, and none of its runs failed"),
     _event("BackfillCancelled", "a Backfill is over because it was cancelled"),

@@ -193,13 +193,21 @@ class Backfills:
     def abandoned(
         self, namespace: str, run: RunSummary
     ) -> actions.DeleteRun | actions.WithdrawRerun | None:
-        """What calls back a run that waits for a Backfill which is gone, or was cancelled and is over."""
+        """What calls back a run that waits for a Backfill which is gone, or is over and has left it."""
         if not self.listed or not (run.backfill_uid or run.rerun_wanted):
             return None
         uids = {
             entry.uid
             for name, entry in self.entries.items()
-            # A run may come when its Backfill is over: nobody had answered that it was made.
-            if name[0] == namespace and not (entry.status.finished and entry.wish.cancel)
+            if name[0] == namespace and not _has_left(entry, run)
         }
         return backfill_standing.abandoned(run, uids)
+
+
+def _has_left(entry: BackfillEntry, run: RunSummary) -> bool:
+    """Is a Backfill over, and nothing that still waits for it is to go on?
+
+    A run may come when one that was cancelled is over: nobody had answered that it was made. And
+    what was refused has failed by then, but an edit of the DAG could have it run again years later.
+    """
+    return entry.status.finished and (entry.wish.cancel or run.refused)

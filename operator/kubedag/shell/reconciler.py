@@ -270,6 +270,9 @@ class Reconciler:
         for letter in decision.notify:
             self._notify(entry, letter)
         self._writer.overview_decided(entry)
+        if entry.status.finished:
+            for run in self._store.siblings(namespace, entry.wish.dag_name).reruns.values():
+                self._store.wake_if_abandoned(run)  # what was refused is taken back
         return decision.wake_at
 
     def _pool(self, namespace: str, name: str, now: datetime) -> None:

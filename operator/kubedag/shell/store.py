@@ -310,7 +310,7 @@ class Store:
             self.wake_if_abandoned(run)
 
     def wake_if_abandoned(self, run: RunEntry) -> None:
-        """A run that waits is looked at once more: its Backfill may be gone."""
+        """A run that waits is looked at once more: its Backfill may be gone, or over."""
         newest = run.newest
         waits = run.facts.backfill_uid and not (newest.start_time or newest.finished)
         if waits or run.is_to_rerun:

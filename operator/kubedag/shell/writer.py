@@ -206,6 +206,7 @@ class StatusWriter:
                 self._store.wake_around(entry)
             elif entry.is_to_rerun and waits_by(old) != waits_by(status):
                 self._store.wake_around(entry)  # whoever waits for it says what it waits for
+                self._store.wake_if_abandoned(entry)  # it may be refused
             entry.archive()
             self._queue.add(entry.key)
         finally:

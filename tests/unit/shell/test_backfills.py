@@ -216,13 +216,20 @@ def test_a_dag_keeps_what_those_need_that_are_not_over(stored, decided, dry, cla
 
 WAITS = a_run_of(labels=MINE)
 AGAIN = a_run_of(status=a_finished_status(), rerun={"id": ID, "scope": "All"})
+TAKEN_BACK = actions.WithdrawRerun("run", "uid-run", ID)
+
+
+def held(reason):
+    over = a_finished_status()
+    told = rows.Condition(rows.RERUN_PENDING, "True", reason, "m", observed_generation=1)
+    return msgspec.structs.replace(over, conditions=(*over.conditions, told))
 
 
 @pytest.mark.parametrize(
     ("raw", "action"),
     [
         pytest.param(WAITS, actions.DeleteRun("run", "uid-run", unstarted=True), id="waits"),
-        pytest.param(AGAIN, actions.WithdrawRerun("run", "uid-run", ID), id="waits to run again"),
+        pytest.param(AGAIN, TAKEN_BACK, id="waits to run again"),
         pytest.param(
             a_run_of(labels=MINE, rerun={"id": "by-hand", "scope": "All"}),
             actions.DeleteRun("run", "uid-run", unstarted=True),
@@ -254,6 +261,25 @@ def test_a_run_whose_backfill_is_gone_or_was_cancelled_and_is_over_is_called_bac
         seen.store.put_run(raw)
         run = backfill_view.summary(seen.store, seen.store.runs[NAMESPACE, "run"])
         assert seen.store.backfills.abandoned(NAMESPACE, run) == expected
+
+
+@pytest.mark.parametrize(
+    ("reason", "wish", "status", "action"),
+    [
+        pytest.param("RevisionNotFound", ID, OVER, TAKEN_BACK, id="its revision is gone"),
+        pytest.param("TaskNotFound", ID, OVER, TAKEN_BACK, id="it has no such task"),
+        pytest.param("Queued", ID, OVER, None, id="it waits for its turn"),
+        pytest.param("RevisionNotFound", ID, None, None, id="the Backfill is not over"),
+        pytest.param("RevisionNotFound", "by-hand", OVER, None, id="the wish of a person"),
+    ],
+)
+def test_what_a_backfill_wished_in_vain_is_taken_back_when_it_is_over(
+    reason, wish, status, action
+):
+    seen = Seen(as_stored(a_backfill(), 3, uid=UID, status=status))
+    seen.store.put_run(a_run_of(status=held(reason), rerun={"id": wish, "scope": "All"}))
+    run = backfill_view.summary(seen.store, seen.store.runs[NAMESPACE, "run"])
+    assert seen.store.backfills.abandoned(NAMESPACE, run) == action
 
 
 @pytest.mark.parametrize("raw", [WAITS, AGAIN], ids=["waits", "waits to run again"])

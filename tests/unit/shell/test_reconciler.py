@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
+import msgspec
 import pytest
 
 from kubedag.core import actions, pods, rows
@@ -17,9 +18,12 @@ from kubedag.shell.reconciler import (
 from kubedag.shell.store import Store
 from support import virtual_loop
 from support.answering_api import LoopClock
+from support.backfills import a_backfill as a_snapshot
+from support.backfills import a_wish, decide, ours
 from support.builders import a_finished_status, a_ready_status, as_stored
 from support.objects import a_backfill, a_dag, a_run, a_task
 
+UID = "11111111-0000-4000-8000-00000000aaaa"
 RUN, DAG = ("run", "ns", "run"), ("dag", "ns", "pipeline")
 A_DAG = a_dag(a_task("a", image="i"))
 
@@ -102,6 +106,26 @@ def test_a_run_that_gives_its_start_up_is_called_back_if_its_backfill_has_gone()
         asyncio.get_running_loop().call_later(1, bench.store.put_run, held)
 
     assert on_bench(story).called_back == [("run", actions.DeleteRun)]
+
+
+def test_a_run_that_is_refused_to_a_backfill_is_called_back_when_that_is_over():
+    told = rows.Condition(
+        rows.RERUN_PENDING, "True", "RevisionNotFound", "m", observed_generation=1
+    )
+    ended = msgspec.structs.replace(a_finished_status(), revision="gone")
+    refused = msgspec.structs.replace(ended, conditions=(*ended.conditions, told))
+    over = decide(a_snapshot(a_wish(1), ours(0))).status
+
+    def story(bench):
+        bench.store.backfills.listed = True
+        bench.store.backfills.put(as_stored(a_backfill(), 1, uid=UID))
+        wish = {"id": f"backfill-{UID}", "scope": "All"}
+        bench.store.put_run(as_stored(a_run(rerun=wish), 2, status=refused))
+        later = asyncio.get_running_loop().call_later
+        later(5, bench.store.backfills.put, as_stored(a_backfill(), 3, uid=UID, status=over))
+        later(4, lambda: bench.called_back.append("not before"))
+
+    assert on_bench(story).called_back == ["not before", ("run", actions.WithdrawRerun)]
 
 
 def test_what_is_decided_is_handed_over():

@@ -19,6 +19,7 @@ from support.builders import a_finished_status, a_ready_status, a_row, as_stored
 from support.objects import a_backfill, a_dag, a_run, a_task
 
 DAG, BACKFILL = ("dag", "ns", "pipeline"), ("backfill", "ns", "bf")
+ABANDONED = ("abandoned", "ns", "run")
 FAILED = a_finished_status(a_row("a", "Failed"), succeeded=False)
 NO_TASK = {"id": "1", "scope": "Tasks", "tasks": ["z"]}
 NO_REVISION = {"id": "1", "scope": "All"}
@@ -87,6 +88,7 @@ def test_a_dag_does_not_count_a_refused_wish_among_those_that_wait(wish, reason,
         assert (bench.queued, bench.keys.count(DAG) > 0, BACKFILL in bench.keys) == (
             queued, True, True,
         )  # fmt: skip
+        assert ABANDONED in bench.keys  # by a Backfill that is over
         entry = bench.put(wish, suspend=wish is TURN, mark=None, params=[])
         assert bench.queued == 1  # somebody has edited it, so it may be another wish
         assert await bench.look(entry) == reason
