@@ -237,7 +237,7 @@ def _runs(snap: snapshots.RunSnapshot, now: datetime) -> actions.RunDecision:
         step = advances.advance(snap, snap.plan, now, stop, shutdown.failures(step))
     recorded = stops.recorded(snap.status)
     if not step.stopped:
-        stop = recorded
+        stop = recorded or _unstored(stop, snap, step)
     base = replace(
         snap.status,
         revision=snap.status.revision or snap.plan_revision,
@@ -280,6 +280,15 @@ RULES: Final[tuple[Rule, ...]] = (
 def has_started(snap: snapshots.RunSnapshot) -> bool:
     """A run has started once it says so, or once any Pod of it exists."""
     return bool(snap.status.start_time or snap.pods or snap.creating)
+
+
+def _unstored(stop: str, snap: snapshots.RunSnapshot, step: step_.Step) -> str:
+    """A stop that has done its work in slices, which are stored before the run says why."""
+    said = snap.decided
+    if said is None or stops.recorded(said) != stop:
+        return ""
+    same = [row.state for row in said.tasks] == [row.state for row in step.tasks]
+    return stop if same else ""
 
 
 def _earliest_sign(snap: snapshots.RunSnapshot) -> str | None:

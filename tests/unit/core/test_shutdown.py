@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import msgspec
 import pytest
 
 from kubedag.core import actions, rows, snapshot
@@ -192,6 +193,20 @@ def test_a_run_that_has_ended_is_not_stopped_any_more():
         "True",
         "Succeeded",
     )
+
+
+def test_a_stop_is_not_forgotten_whose_work_is_stored_in_slices_before_the_run_says_why():
+    """Found by the simulation: the run itself was not stored for half a minute, and had failed."""
+    of = a_plan(a_task("a"))
+    last = an_attempt(1, "Failed", failure_class="User", reason="Error", finish_time=stamp(10))
+    waits = a_row("a", "AwaitingRetry", attempt=1, attempts=(last,), next_attempt_time=stamp(99))
+    snap = asked("Stop", of=of, status=a_status(waits))
+    first = decide(snap)
+    assert word(first) == ("False", "Stopped")
+    ahead = replace(snap, status=msgspec.structs.replace(snap.status, tasks=first.status.tasks))
+    assert word(decide(replace(ahead, decided=first.status))) == ("False", "Stopped")
+    by_itself = replace(ahead, decided=snap.status)
+    assert word(decide(by_itself)) == ("False", "Failed")
 
 
 # --- Terminate -------------------------------------------------------------------------------
