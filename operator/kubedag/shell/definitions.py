@@ -204,13 +204,17 @@ def of_dag(raw: Mapping[str, Any]) -> tuple[bytes, decide_dag.Definition]:
 def _of_dag(raw: Mapping[str, Any]) -> tuple[bytes, decide_dag.Definition]:
     meta, given = raw["metadata"], raw.get("spec") or {}
     spec = parse.parse(api.DAGSpec, given, "spec")
+    said = (
+        given if isinstance(given, dict) else {}
+    )  # an API server that checks lets in nothing else
+    lists = (said.get("tasks"), said.get("finally"))
     common = {
         "uid": meta["uid"],
         "generation": meta.get("generation", 1),
-        "suspend": bool(given.get("suspend", False)),
-        "task_count": len(given.get("tasks") or ()) + len(given.get("finally") or ()),
+        "suspend": bool(said.get("suspend", False)),
+        "task_count": sum(len(one) for one in lists if isinstance(one, list)),
         "created": meta["creationTimestamp"],
-        "scheduled": bool(given.get("schedule")),
+        "scheduled": bool(said.get("schedule")),
     }
     if isinstance(spec, tuple):
         return b"", decide_dag.Definition(retention=api.Retention(), problems=spec, **common)

@@ -44,12 +44,22 @@ def test_a_bad_dag_has_problems_and_neither_plan_nor_revision(dag):
     assert (found.plan, found.revision, found.trials) == (None, "", ())
 
 
+@pytest.mark.parametrize(
+    "spec", [7, [], {"tasks": 7}, {"finally": True}, {"suspend": "no"}], ids=str
+)
+def test_what_no_api_server_lets_in_is_judged_all_the_same(spec):
+    _, found = definitions.of_dag(as_stored(a_dag()) | {"spec": spec})
+    assert found.problems
+    assert "NotJudged" not in [problem.reason for problem in found.problems]
+
+
 def test_a_dag_that_meets_a_bug_of_ours_is_a_bad_one(caplog):
-    raw = as_stored(a_dag(), generation=3) | {"spec": {"tasks": 7}}  # which no API server stores
+    raw = as_stored(a_dag(), generation=3)
+    del raw["metadata"]["creationTimestamp"]  # which every API server sets
     _, found = definitions.of_dag(raw)
     (problem,) = found.problems
     assert (problem.path, problem.reason, found.generation) == ("spec", "NotJudged", 3)
-    assert "TypeError" in problem.message
+    assert "KeyError" in problem.message
     assert "DAG ns/pipeline could not be judged" in caplog.text
 
 
