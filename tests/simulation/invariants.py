@@ -11,9 +11,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from simulation import control_facts, oracle, pod_facts, reruns, status_laws
-from simulation.cluster import ENDED
+from simulation.cluster import ENDED, stamp
 from simulation.facts import RunFacts, same
 from simulation.kubelet import CONFIG, INFRA, USER
+from simulation.network import YOUTH_SECONDS
 from simulation.pod_facts import IN_FLIGHT_SECONDS_MAX, SUCCESS, PodFacts
 
 if TYPE_CHECKING:
@@ -191,10 +192,20 @@ class Invariants:
         )
 
     def blind_to(self, pod: PodFacts) -> bool:
-        """May the operator never have seen this Pod, or its end?"""
-        del pod
+        """May the operator never have seen this Pod, or its end, or have forgotten it?"""
         late, given = self.facts.cluster.late or self.may_be_two(), self.facts.world.faults
-        return late or self.blind or bool(given.unanswered or given.applied_late)
+        return (
+            late
+            or self.blind
+            or bool(given.unanswered or given.applied_late)
+            or (bool(given.not_found) and self._went_with_a_young_run(pod))
+        )
+
+    def _went_with_a_young_run(self, pod: PodFacts) -> bool:
+        """If that was said not to be there, it was taken for gone, and what had gone with it."""
+        run, _, _ = self.facts.pods[pod.uid]
+        went = pod.ended_at if pod.ended_at is not None else self.facts.cluster.time()
+        return run.created >= stamp(went - YOUTH_SECONDS)
 
     def _within_budget(self, run: RunFacts, task: str, pod: PodFacts) -> Iterator[str]:
         node, earlier = run.tasks[task], run.pods[task][:-1]

@@ -59,6 +59,7 @@ REGRESSIONS = {
     "2034788": "The same, and the operator was killed before it could know.",
     "2023343": "A Pod that was gone was called timed out, after another had begun for its failure.",
     "6015868": "A run was to run again by a revision that only its Pods told of, and that was gone.",
+    "6203890": "A young run was said not to be there, and what it knew of a Pod that had gone went.",
     "6017916": "A Pod was not seen, since the watch had lost it and its answer came late.",
     "2024279": "A Pod lost a label before its operator knew it, which was killed then.",
     "2025703": "A run that a wrong 404 had hidden never found its Pod again, and asked without end.",
@@ -194,6 +195,10 @@ BACKFILLED_BROKEN_ONCE = {
     "1470": "A dry run that was cancelled while its DAG was away was over with intervals planned.",
 }
 """Worlds with Backfills, and their faults as they are drawn."""
+SCHEDULED_BROKEN_ONCE = {
+    "6200056": "Slices said what became of a run that was replaced, and the run that it had failed.",
+}
+"""Worlds with schedules, and their faults as they are drawn."""
 BOUNDED_BROKEN_ONCE = {
     "6000075": "An end that was found got a later time when a write of it had not been answered.",
     "6000064": "A run that went on for a mark was judged before it had ended again.",
@@ -300,6 +305,11 @@ def test_bounds_are_met_and_attempts_go_elsewhere_and_have_more_memory() -> None
 @pytest.mark.parametrize("seed", BACKFILLED_BROKEN_ONCE)
 def test_a_world_with_backfills_that_was_broken_once_is_whole(seed: str) -> None:
     assert broken(seed, backfilled=True) == []
+
+
+@pytest.mark.parametrize("seed", SCHEDULED_BROKEN_ONCE)
+def test_a_world_with_schedules_that_was_broken_once_is_whole(seed: str) -> None:
+    assert broken(seed, scheduled=True) == []
 
 
 @pytest.mark.parametrize("seed", CONTROLLED_BROKEN_ONCE)
