@@ -151,8 +151,12 @@ class PodKeeper:
         meta = found.raw["metadata"]
         labels, owners = meta.get("labels") or {}, meta.get("ownerReferences") or []
         changes: dict[str, Any] = {}
-        if not mark.labels.items() <= labels.items():
-            changes["labels"] = {**mark.telling, **mark.labels}
+        made_with = dict(mark.labels)
+        if labels.get(pods.LABEL_REVISION) and not entry.status.revision:
+            # Another leader may have made it of a newer one; the run goes by what its Pods say.
+            made_with[pods.LABEL_REVISION] = labels[pods.LABEL_REVISION]
+        if not made_with.items() <= labels.items():
+            changes["labels"] = {**mark.telling, **made_with}
         if not any(owner.get("uid") == mark.owner["uid"] for owner in owners):
             changes["ownerReferences"] = [*owners, mark.owner]
         if not changes:

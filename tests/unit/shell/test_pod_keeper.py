@@ -157,6 +157,21 @@ def test_a_pod_that_is_as_it_was_is_taken_in_and_not_touched():
     assert (kept.api.asked, kept.pods.names, kept.told) == ([f"GET {PATH}"], [NAME], [])
 
 
+@pytest.mark.parametrize(
+    ("stored", "put_right"),
+    [("", False), ("pipeline-1", True)],
+    ids=["of nothing", "of a revision"],
+)
+def test_the_revision_of_a_pod_is_put_right_only_if_its_run_is_pinned_to_one(stored, put_right):
+    """Found by the simulation: a leader with old news changed it to what the Pod was not made of."""
+    other = {**MARK.labels, pods.LABEL_REVISION: "pipeline-2"}
+    kept = Kept(changed(labels=other), encoded(POD))
+    kept.entry.status = rows.RunStatus(revision=stored)
+    kept.by(confirm)
+    patched = [call.body["metadata"]["labels"] for call in kept.api.calls[1:]]
+    assert patched == [ALL_LABELS] * put_right
+
+
 # --- Let go -----------------------------------------------------------------------------------
 
 RELEASE = actions.ReleasePod(NAME, UID, "7", ("example.com/theirs",))
