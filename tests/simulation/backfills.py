@@ -331,7 +331,7 @@ class Laws:
     # --- What it does to runs ----------------------------------------------------------------------
 
     def _may_change_spec(self, change: Change) -> bool:
-        """Only the wish that it runs again, of a Backfill, and never over that of a person."""
+        """Only the wish that it runs again, of a Backfill; over that of a person if it is refused."""
         assert change.old is not None
         old, new = dict(change.old["spec"]), dict(change.obj["spec"])
         before, after = old.pop("rerun", None), new.pop("rerun", None)
@@ -341,12 +341,13 @@ class Laws:
         wishes = {one.wish: one for one in self.known.values()}
         if old != new:
             return False
+        run = self.facts.runs[change.obj["metadata"]["uid"]]
         if after is not None:
-            return after["id"] in wishes and not pending
+            refused = before is not None and before["id"] not in wishes and not reruns.is_due(run)
+            return after["id"] in wishes and (refused or not pending)
         truth = wishes.get(before["id"]) if before is not None else None
         if truth is None:
             return False
-        run = self.facts.runs[change.obj["metadata"]["uid"]]
         in_vain = truth.finished and reruns.has_lost_its_revision(run, before)
         return in_vain or truth.called_off_at is not None
 
