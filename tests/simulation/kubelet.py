@@ -27,6 +27,8 @@ TROUBLE = {
 """What a container waits for that never comes."""
 UNSCHEDULABLE = {"type": "PodScheduled", "status": "False", "reason": "Unschedulable"}
 GATE = {"name": "example.com/quota"}
+GARBAGE_SECONDS = 5.0
+"""Until it is seen that the owner which a Pod gets back is no more."""
 
 
 class Life(NamedTuple):
@@ -98,9 +100,11 @@ class Kubelet:
                 self._chance.uniform(1, 5), self._collect_if_orphan, change.plural, change.obj
             )
         elif change.type == "MODIFIED" and change.old is not None:
-            before = change.old["metadata"].get("deletionTimestamp")
-            if meta.get("deletionTimestamp") and not before:
+            before = change.old["metadata"]
+            if meta.get("deletionTimestamp") and not before.get("deletionTimestamp"):
                 self._later(self._chance.uniform(0.05, 5), self._terminate, key)
+            if meta.get("ownerReferences") and not before.get("ownerReferences"):
+                self._later(GARBAGE_SECONDS, self._collect_if_orphan, change.plural, change.obj)
 
     def _later(self, seconds: float, what: Callable[..., None], *args: Any) -> None:
         asyncio.get_running_loop().call_later(seconds, what, *args)
