@@ -60,6 +60,7 @@ REGRESSIONS = {
     "2023343": "A Pod that was gone was called timed out, after another had begun for its failure.",
     "6015868": "A run was to run again by a revision that only its Pods told of, and that was gone.",
     "6601022": "A Pod got its owner back when that was gone, and nobody collected it.",
+    "6612101": "A Pod was found after its run had been decided to go by a newer revision.",
     "6402702": "One of two leaders gave a Pod of the other's the revision that it knew itself.",
     "6203890": "A young run was said not to be there, and what it knew of a Pod that had gone went.",
     "6017916": "A Pod was not seen, since the watch had lost it and its answer came late.",

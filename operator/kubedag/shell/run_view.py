@@ -15,8 +15,7 @@ if TYPE_CHECKING:
 def source(store: Store, entry: RunEntry, dag: DAGEntry | None) -> tuple[plan.Plan | None, str]:
     """The plan that a run goes by, if it is known, and the revision that this is of."""
     facts = entry.facts
-    # In this order: what is stored, what is about to be, and what a crash has left of it.
-    revision = entry.status.revision or entry.newest.revision or store.pods.revision(facts.uid)
+    revision = entry.status.revision or _unstored(store, entry)
     if revision:
         found = store.revisions.plan(facts.namespace, facts.dag_name, revision)
         if found is None and dag is not None:
@@ -26,6 +25,15 @@ def source(store: Store, entry: RunEntry, dag: DAGEntry | None) -> tuple[plan.Pl
     if current is None or dag is None or dag.definition is None:
         return None, ""
     return current, dag.definition.revision
+
+
+def _unstored(store: Store, entry: RunEntry) -> str:
+    """What a crash has left of a start, which counts more than what has been decided since."""
+    facts = entry.facts
+    left = store.pods.revision(facts.uid)
+    if left and store.revisions.plan(facts.namespace, facts.dag_name, left) is not None:
+        return left
+    return entry.newest.revision or left
 
 
 def newest(store: Store, entry: RunEntry, dag: DAGEntry | None) -> snapshot.Source | None:

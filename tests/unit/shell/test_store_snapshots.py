@@ -134,6 +134,17 @@ def test_a_run_of_which_only_a_pod_is_left_keeps_to_the_revision_of_that(woken):
     assert snapshot_of(woken.store).plan_revision == "pipeline-rev"
 
 
+def test_a_pod_that_a_crash_has_left_counts_more_than_what_was_decided_before_it_was_seen(woken):
+    """Found by the simulation: its run went on by another revision, and the Pod counted for it."""
+    woken.store.put_dag(dag(status=a_ready_status()))
+    woken.store.put_run(run())
+    woken.store.runs["ns", "run"].decided = started("mine")
+    woken.store.pod_changed(None, a_pod())
+    assert snapshot_of(woken.store).plan_revision == "mine"  # nobody knows the other
+    woken.store.revision_changed(None, a_revision(name="pipeline-rev"))
+    assert snapshot_of(woken.store).plan_revision == "pipeline-rev"
+
+
 def test_what_is_stored_counts_more_than_what_was_once_decided(woken):
     """Another replica may have started the run since, from another revision."""
     woken.store.put_run(run())
