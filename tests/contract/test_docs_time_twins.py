@@ -32,13 +32,18 @@ def test_of_two_runs_a_backfill_takes_the_one_that_is_not_manual_and_then_the_ne
     assert starts(decision.actions) == [("again", "taken")]
 
 
+def asked_in_vain():
+    """A run that is refused what a Backfill asks of it, and what the Backfill says then."""
+    run = a_run_of(0, rerun_wanted=ID, refused=True, held="TaskNotFound: it has no such task")
+    return run, decide(a_backfill(a_wish(1, reprocess="Completed"), run)).status
+
+
 @pages.claim(
     "An interval whose run cannot run again, because the DAG has not the tasks or the revision is "
     "gone, has `Failed` with the reason `RerunRefused`, and nothing waits for it."
 )
 def test_nothing_waits_for_a_run_that_cannot_run_again():
-    run = a_run_of(0, rerun_wanted=ID, refused=True, held="TaskNotFound: it has no such task")
-    status = decide(a_backfill(a_wish(1, reprocess="Completed"), run)).status
+    _, status = asked_in_vain()
     assert (states(status), status.finished) == ([("Failed", "RerunRefused", 1)], True)
 
 
@@ -47,8 +52,7 @@ def test_nothing_waits_for_a_run_that_cannot_run_again():
     "of the DAG has the run run again."
 )
 def test_what_was_refused_is_taken_back_when_the_backfill_is_over():
-    run = a_run_of(0, rerun_wanted=ID, refused=True, held="TaskNotFound: it has no such task")
-    over = decide(a_backfill(a_wish(1, reprocess="Completed"), run)).status
+    run, over = asked_in_vain()
     store = Store(lambda _key: None)
     for version, status in ((1, None), (2, over)):
         assert store.backfills.abandoned("ns", run) is None

@@ -41,6 +41,10 @@ def sleep(seconds):
     return f"sleep {seconds} & wait"
 
 
+BLOCKS_ONCE = f'test "$KUBEDAG_ATTEMPT" != 1 || {{ {sleep(300)}; }}'
+"""The first attempt takes until somebody ends it, and the others no time."""
+
+
 def dag(name, *tasks, **spec):
     return {
         "apiVersion": "kubedag.dev/v1alpha1",

@@ -19,7 +19,6 @@ GATE = "kubedag.example/queue"
 SCHEDULED = 'jsonpath={.status.conditions[?(@.type=="PodScheduled")].status}=True'
 PENDING_SECONDS = 15
 PATIENT = {"limit": 0, "infraLimit": 2, "backoffSeconds": 1}
-BLOCKS_ONCE = f'test "$KUBEDAG_ATTEMPT" != 1 || {{ {kube.sleep(300)}; }}'
 
 
 def task(script="true", **fields):
@@ -45,10 +44,10 @@ def dags(tainted, lost):
     gated = {"spec": {"schedulingGates": [{"name": GATE}]}}
     late = outcomes.variable("secretKeyRef", "late", "key")
     return {
-        "deleted": task(BLOCKS_ONCE),
-        "evicted": task(BLOCKS_ONCE),
-        "only-once": task(BLOCKS_ONCE, idempotent=False),
-        "preempted": task(BLOCKS_ONCE, **slot()),
+        "deleted": task(kube.BLOCKS_ONCE),
+        "evicted": task(kube.BLOCKS_ONCE),
+        "only-once": task(kube.BLOCKS_ONCE, idempotent=False),
+        "preempted": task(kube.BLOCKS_ONCE, **slot()),
         "deadline": task(kube.sleep(300)),
         "gated": task(pendingTimeoutSeconds=PENDING_SECONDS, podTemplate=gated),
         "secret-in-time": task(env=late),

@@ -14,7 +14,6 @@ from e2e import kube, node
 pytestmark = pytest.mark.alone
 
 SECONDS_MAX = 240
-BLOCKS_ONCE = f'test "$KUBEDAG_ATTEMPT" != 1 || {{ {kube.sleep(300)}; }}'
 ONE_MORE = {"limit": 0, "infraLimit": 1, "backoffSeconds": 1}
 
 
@@ -31,7 +30,7 @@ def where(expendable, kubectl, system):
 
 def under_way(namespace, **fields):
     """The name of a run whose only task blocks the first time, and that of its first Pod."""
-    once = kube.task("only", BLOCKS_ONCE, retry=ONE_MORE, **fields)
+    once = kube.task("only", kube.BLOCKS_ONCE, retry=ONE_MORE, **fields)
     run = namespace.start(kube.dag("blocks", once))
     namespace.until(run, "only", "Running")
     return run, namespace.pods(run)[0]["metadata"]["name"]
@@ -41,18 +40,22 @@ def failed(namespace, pod):
     namespace.wait(f"pod/{pod}", "jsonpath={.status.phase}=Failed", SECONDS_MAX)
 
 
+def why_it_was_made_anew(namespace, run, pod):
+    """What is said of the first attempt, for whose end the kubelet is to blame."""
+    first, second = kube.row(namespace.finish(run, SECONDS_MAX), "only")["attempts"]
+    assert (first["reason"], first["class"]) == ("TerminationByKubelet", "Infra")
+    assert (first["podName"], second["state"]) == (pod, "Succeeded")
+    return first["message"]
+
+
 def test_a_pod_that_its_node_has_no_memory_for_is_made_anew(namespace, where):
     little = {"requests": {"memory": "64Ki"}}  # without any it would not even be admitted
     run, pod = under_way(namespace, resources=little)
 
     with where.short_of_memory():
         failed(namespace, pod)
-    ended = namespace.finish(run, SECONDS_MAX)
 
-    first, second = kube.row(ended, "only")["attempts"]
-    assert (first["reason"], first["class"]) == ("TerminationByKubelet", "Infra")
-    assert "The node was low on resource: memory" in first["message"]
-    assert (first["podName"], second["state"]) == (pod, "Succeeded")
+    assert "The node was low on resource: memory" in why_it_was_made_anew(namespace, run, pod)
 
 
 def test_a_pod_whose_node_goes_down_is_made_anew(namespace, where):
@@ -63,12 +66,8 @@ def test_a_pod_whose_node_goes_down_is_made_anew(namespace, where):
         namespace.wait("pod/lingering", "Ready")
         where.begin_shutdown()
         failed(namespace, pod)
-    ended = namespace.finish(run, SECONDS_MAX)
 
-    first, second = kube.row(ended, "only")["attempts"]
-    assert (first["reason"], first["class"]) == ("TerminationByKubelet", "Infra")
-    assert "node shutdown" in first["message"]
-    assert (first["podName"], second["state"]) == (pod, "Succeeded")
+    assert "node shutdown" in why_it_was_made_anew(namespace, run, pod)
 
 
 def lingering():

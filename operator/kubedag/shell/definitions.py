@@ -204,9 +204,8 @@ def of_dag(raw: Mapping[str, Any]) -> tuple[bytes, decide_dag.Definition]:
 def _of_dag(raw: Mapping[str, Any]) -> tuple[bytes, decide_dag.Definition]:
     meta, given = raw["metadata"], raw.get("spec") or {}
     spec = parse.parse(api.DAGSpec, given, "spec")
-    said = (
-        given if isinstance(given, dict) else {}
-    )  # an API server that checks lets in nothing else
+    # An API server that checks lets in nothing else.
+    said = given if isinstance(given, dict) else {}
     lists = (said.get("tasks"), said.get("finally"))
     common = {
         "uid": meta["uid"],
